@@ -1,0 +1,1 @@
+"""Ground floor: errors, registries, atomic files, journals, element tables, units, optional imports."""

@@ -1,0 +1,155 @@
+"""The question as a frozen value: what goes in, what is asked, what counts as success, what it may cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+InputKind = Literal["composition", "number", "category"]
+Task = Literal["regression", "classification", "ranking"]
+Scale = Literal["linear", "log"]
+Merge = Literal["median", "mean", "min", "max", "first", "majority", "error"]
+Censored = Literal["set_aside", "at_bound"]
+Depth = Literal["quick", "standard", "thorough"]
+Loss = Literal["auto", "mse", "mae", "huber", "cross_entropy", "hinge"]
+Amounts = Literal["formula", "wt%", "at%", "mol%"]
+
+REDUCED_FORMULA = "reduced_formula"
+"""The derived group: rows with the same composition, whatever multiple of it was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the table is: a path, or the name of a data set that matloop carries.
+
+    `sheet` (Excel) and `encoding` are read from the file when empty; `missing` are further spellings of "no value".
+    """
+
+    source: str
+    sheet: str = ""
+    encoding: str = ""
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One named input. What is not listed as an input is never a feature.
+
+    `column` holds it (for a composition also `columns`, one per element: {element symbol: column}, with `amounts`
+    saying in what they are given). `features` names featurizers of `represent`; empty means the kind's default.
+    `unit` is the unit that numbers are converted to.
+    """
+
+    name: str
+    kind: InputKind
+    column: str = ""
+    unit: str = ""
+    amounts: Amounts = "formula"
+    columns: Mapping[str, str] = field(default_factory=dict)
+    features: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """What must not happen: more than a share `share_above` of absolute errors above `abs_error_above` (target unit)."""
+
+    abs_error_above: float
+    share_above: float
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """What counts as success: a metric of `metrics` and the value it must reach on the sealed rows."""
+
+    metric: str
+    at_most: float | None = None
+    at_least: float | None = None
+    never: Never | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One property that is asked for.
+
+    `scale = "log"` fits log10(value) (values must be > 0); `bounds` are physical limits of the value, predictions and
+    intervals stay inside. `error_column` holds one standard deviation per row (its inverse square weighs the row).
+    `merge` is the rule for rows of the same inputs; `censored` what to do with "> 300". `positive` names the class that
+    counts as positive in a two-class task. `top_k` is the length of the short list that a ranking is judged by.
+    """
+
+    name: str
+    column: str
+    unit: str = ""
+    task: Task = "regression"
+    scale: Scale = "linear"
+    bounds: tuple[float, float] | None = None
+    error_column: str = ""
+    merge: Merge | None = None
+    censored: Censored = "set_aside"
+    positive: str = ""
+    top_k: int = 10
+    success: Success | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Columns with a role other than input or target. `group` rows never straddle a split; empty means
+    `reduced_formula` where there is a composition, else every row by itself."""
+
+    group: str = ""
+    id: str = ""
+    weight: str = ""
+    time: str = ""
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the answer may cost. `minutes` covers search and evidence together; `lost_share` is the share of rows that
+    cleaning may remove before the run stops and says so."""
+
+    minutes: float = 10.0
+    predict_ms: float | None = None
+    memory_gb: float | None = None
+    lost_share: float = 0.1
+    cores: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How honesty is kept: share of sealed rows, seeds of models and folds (never of the vault), depth of evidence."""
+
+    test_fraction: float = 0.2
+    seeds: tuple[int, ...] = (0, 1, 2)
+    depth: Depth = "standard"
+    folds: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """Which model families to try (empty: all that are installed), by which loss, and whether rows without a label
+    may be used (they are, only when paired folds say that it helps)."""
+
+    families: tuple[str, ...] = ()
+    loss: Loss = "auto"
+    unlabelled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One question about materials, complete: the value of a problem file."""
+
+    name: str
+    data: Source
+    inputs: tuple[Input, ...]
+    targets: tuple[Target, ...]
+    question: str = ""
+    roles: Roles = Roles()
+    limits: Limits = Limits()
+    protocol: Protocol = Protocol()
+    training: Training = Training()
+
+    def target(self, name: str) -> Target:
+        """The target called `name` (KeyError if there is none)."""
+        return next(t for t in self.targets if t.name == name)
