@@ -30,7 +30,7 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise RunError(_said(path, error)) from error
+        raise RunError(said(path, error)) from error
     finally:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
@@ -52,9 +52,12 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _said(path: Path, error: OSError) -> str:
+def said(path: Path, error: OSError) -> str:
+    """What an operating-system error on `path` means for the user, and what to do."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{path}: the disk is full. Finished steps are kept; free some space and run the same command again."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{path}: the folder cannot be written ({error.strerror}). Choose another one with -o."
-    return f"{path}: {error.strerror or error}. Finished steps are kept; run the same command again once this is mended."
+    return (
+        f"{path}: {error.strerror or error}. Finished steps are kept; run the same command again once this is mended."
+    )

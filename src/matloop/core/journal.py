@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
@@ -14,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from matloop.core.errors import RunError
-from matloop.core.files import _said
+from matloop.core.files import said
+from matloop.core.locks import locked
 
 logger = logging.getLogger(__name__)
 START = "0" * 16
@@ -46,14 +46,16 @@ class Journal:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._locked() as stream:
                 chain = self._mended(stream)
-                body = json.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **event}, allow_nan=False)
+                body = json.dumps(
+                    {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **event}, allow_nan=False
+                )
                 line = json.dumps({**json.loads(body), "chain": _digest(chain, body)})
                 stream.seek(0, os.SEEK_END)
                 stream.write(line.encode() + b"\n")
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError as error:
-            raise RunError(_said(self.path, error)) from error
+            raise RunError(said(self.path, error)) from error
 
     def events(self) -> list[dict[str, Any]]:
         """All whole events, oldest first; an unfinished last line is left out.
@@ -71,8 +73,8 @@ class Journal:
 
     @contextmanager
     def _locked(self) -> Iterator[Any]:
-        with self.path.open("a+b") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)
+        busy = f"{self.path}: another process has been writing for half a minute. Wait for it, or stop it."
+        with self.path.open("a+b") as stream, locked(stream, patience=30.0, busy=busy):
             yield stream
 
     def _mended(self, stream: Any) -> str:

@@ -55,7 +55,9 @@ def from_jsonable(kind: type[T], data: Any) -> T:
     try:
         return typing.cast(T, _built(kind, data))
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"not a {getattr(kind, '__name__', kind)}: {error}. The file is damaged or of another version.") from error
+        raise DataError(
+            f"not a {getattr(kind, '__name__', kind)}: {error}. The file is damaged or of another version."
+        ) from error
 
 
 def _built(kind: Any, data: Any) -> Any:
