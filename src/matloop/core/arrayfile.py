@@ -9,7 +9,9 @@ from __future__ import annotations
 import io
 import math
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -25,6 +27,9 @@ LIMIT_BYTES = 4 * 2**30
 LIMIT_ARRAYS = 20_000
 _NAME = re.compile(r"[\w.:/+-]{1,200}\.npy")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+# RuntimeError covers NotImplementedError (unknown compression) and encrypted members; SyntaxError a broken header
+_DAMAGE = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
+_DAMAGE += (OSError, SyntaxError, MemoryError, TypeError)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:
@@ -61,20 +66,8 @@ def read_arrays(path: Path, *, limit_bytes: int = LIMIT_BYTES) -> Arrays:
             return _read(archive, path, limit_bytes)
     except FileNotFoundError as error:
         raise BundleError(f"{path} is missing. The bundle is incomplete: copy or make it again.") from error
-    except (
-        zipfile.BadZipFile,
-        zipfile.LargeZipFile,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        ValueError,
-        OSError,
-    ) as error:
+    except _DAMAGE as error:
         raise BundleError(f"{path} is damaged ({error}). Copy or make it again.") from error
-    except Exception as error:  # zlib.error and struct.error share no base with the above
-        if type(error).__module__ in ("zlib", "struct"):
-            raise BundleError(f"{path} is damaged ({error}). Copy or make it again.") from error
-        raise
 
 
 def _read(archive: zipfile.ZipFile, path: Path, limit_bytes: int) -> Arrays:
@@ -103,7 +96,7 @@ def _array(content: bytes, where: str) -> NDArray:
         shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
     else:
         raise BundleError(f"{where}: unknown array format {version}. It is not a file that matloop wrote.")
-    if dtype.kind not in "biufU" or dtype.hasobject or fortran and len(shape) > 1:
+    if dtype.kind not in "biufU" or dtype.hasobject or (fortran and len(shape) > 1):
         raise BundleError(f"{where} holds {dtype}, not plain numbers or text. It is not trusted.")
     body = content[stream.tell() :]
     if math.prod(shape) * dtype.itemsize != len(body):

@@ -1,0 +1,1 @@
+"""Tables in, an accountable dataset out: sources, cleaning, provenance."""

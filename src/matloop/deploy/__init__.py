@@ -1,0 +1,1 @@
+"""Bundles: models as data, and predicting with them."""

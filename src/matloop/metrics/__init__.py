@@ -1,0 +1,1 @@
+"""Numbers of merit, with intervals; only scoring."""

@@ -1,0 +1,1 @@
+"""Model families: scikit-learn estimators that are also plain arrays."""

@@ -1,0 +1,1 @@
+"""Numbers from matter: stateless featurizers and the feature table."""

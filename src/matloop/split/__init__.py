@@ -1,0 +1,1 @@
+"""Who may see which row: folds, clusters, and the vault."""

@@ -1,0 +1,1 @@
+"""Contract batteries for writers of plug-ins."""

@@ -1,0 +1,1 @@
+"""Candidates, the search under limits, and the final model."""
