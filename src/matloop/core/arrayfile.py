@@ -28,8 +28,10 @@ LIMIT_ARRAYS = 20_000
 _NAME = re.compile(r"[\w.:/+-]{1,200}\.npy")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 # RuntimeError covers NotImplementedError (unknown compression) and encrypted members; SyntaxError a broken header
-_DAMAGE = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
-_DAMAGE += (OSError, SyntaxError, MemoryError, TypeError)
+_DAMAGE: tuple[type[Exception], ...] = (
+    *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, OSError, EOFError),
+    *(RuntimeError, ValueError, SyntaxError, MemoryError, TypeError),
+)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:

@@ -102,7 +102,8 @@ class Journal:
                 if number == len(lines) - 1 or not any(lines[number:]):
                     return
                 raise RunError(
-                    f"{self.path}, line {number}: the log is damaged or was edited. Restore it from a copy, or start a new run."
+                    f"{self.path}, line {number}: the log is damaged or was edited. "
+                    "Restore it from a copy, or start a new run."
                 )
             chain = event["chain"]
             end += len(line) + 1

@@ -1,4 +1,4 @@
-"""Frozen values to JSON and back: dataclasses, tuples, mappings, arrays, enums; NaN and infinity become null and text."""
+"""Frozen values to JSON and back: dataclasses, tuples, mappings, arrays, enums; NaN becomes null, infinity text."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _built(kind: Any, data: Any) -> Any:
         unknown = set(data) - fields
         if unknown:
             raise ValueError(f"unknown fields {sorted(unknown)}")
-        return kind(**{name: _built(hints[name], item) for name, item in data.items()})
+        return kind(**{name: _built(hints[name], item) for name, item in data.items()})  # type: ignore[operator]
     if kind is float:
         return _number(data)
     if isinstance(kind, type) and issubclass(kind, enum.Enum | Path):
