@@ -1,0 +1,61 @@
+# make demo   set up an environment and run the main job on real embedded data
+# make test   set up an environment and pass the tests
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --disable-pip-version-check -q
+EXTRAS = all
+export PYTHONHASHSEED = 0
+
+.PHONY: demo test test-extras lint types layers check bench clean
+
+demo: $(VENV)/.core
+	$(BIN)/matloop run examples/thermopower.toml -o runs
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n auto --dist loadfile
+
+test-extras: $(VENV)/.extras
+	$(BIN)/python -m pytest -n auto --dist loadfile tests/models tests/train tests/deploy
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+layers: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+check: lint types layers
+
+bench: $(VENV)/.bench
+	$(VENV)-bench/bin/python benchmarks/features.py --save
+	$(BIN)/python benchmarks/speed.py --save
+
+clean:
+	rm -rf $(VENV) $(VENV)-bench build dist
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "matloop needs Python 3.11 or later; choose one with: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.core: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.core
+
+$(VENV)/.extras: $(VENV)/.dev
+	$(PIP) install -c constraints.txt -e '.[$(EXTRAS),dev]'
+	@touch $@
+
+# the peer holds pandas below 3, so it lives in an environment of its own, without the constraints
+$(VENV)/.bench: $(VENV)/.core
+	$(PYTHON) -m venv $(VENV)-bench
+	$(VENV)-bench/bin/python -m pip --disable-pip-version-check -q install -e '.[bench]'
+	@touch $@

@@ -1,0 +1,96 @@
+"""The final model of one target: a fitted recipe, what it doubts, and where it may be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from matloop.core.arrays import Arrays, BoolArray, FloatArray, nested, taken, text, under
+from matloop.core.errors import BundleError
+from matloop.doubt.conformal import Doubt
+from matloop.doubt.domain import Domain
+from matloop.doubt.prediction import Prediction
+from matloop.represent.table import Columns, FeatureTable
+from matloop.train.recipe_model import RecipeModel
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Estimator + `Doubt` + `Domain`: features in, values with intervals, domain flags and reasons out.
+
+    columns : the feature columns it was trained on; a table with others is refused.
+    unit, classes : of the target (unit of values; class names in the order of their indices).
+    """
+
+    target: str
+    task: Literal["regression", "classification"]
+    unit: str
+    classes: tuple[str, ...]
+    columns: Columns
+    estimator: RecipeModel
+    doubt: Doubt
+    domain: Domain
+    level: float = 0.9
+
+    def predict_table(self, table: FeatureTable) -> Prediction:
+        """Predict every row of a feature table; rows that could not be described come back as NaN with the reason."""
+        if table.names != self.columns.names:
+            raise BundleError(
+                f"the table has {len(table.names)} feature columns, the model of {self.target!r} was trained on "
+                f"{len(self.columns.names)} others. Describe the rows with the bundle's own representation."
+            )
+        readable = ~np.all(np.isnan(table.X), axis=1) if table.X.shape[1] else np.ones(len(table), dtype=bool)
+        return self._predict(table, readable)
+
+    def _predict(self, table: FeatureTable, readable: BoolArray) -> Prediction:
+        n, rows = len(table), np.flatnonzero(readable)
+        value, spread, low, high, std = (np.full(n, np.nan) for _ in range(5))
+        proba = np.full((n, len(self.classes)), np.nan)
+        inside, reason = np.zeros(n, dtype=bool), np.full(n, "could not be read", dtype=object)
+        for row, why in table.reasons.items():
+            reason[row] = why
+        if len(rows):
+            part = table.take(rows)
+            value[rows] = self.estimator.predict(part.X)
+            spread[rows] = self.estimator.spread(part.X)
+            raw = self.estimator.predict_proba(part.X) if self.classes else np.zeros((len(rows), 0))
+            low[rows], high[rows], std[rows], proba[rows] = self.doubt.apply(value[rows], spread[rows], raw, part.X)
+            inside[rows], reason[rows] = self.domain.judge(part)
+        return Prediction(
+            value, low, high, std, proba, inside, reason.astype(str), self.level, self.classes, self.unit
+        )  # fmt: skip
+
+    def to_arrays(self) -> Arrays:
+        """Everything as plain arrays."""
+        return {
+            "target": np.array(self.target),
+            "task": np.array(self.task),
+            "unit": np.array(self.unit),
+            "classes": np.array(self.classes, dtype=np.str_),
+            "level": np.array(self.level),
+            **nested("estimator", self.estimator.to_arrays()),
+            **nested("doubt", self.doubt.to_arrays()),
+            **nested("domain", self.domain.to_arrays()),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, columns: Columns) -> Model:
+        """Rebuild a model; every part checks its own arrays.
+
+        Raises
+        ------
+        BundleError : something is missing, out of range or of the wrong shape.
+        """
+        task = text(arrays, "task")
+        if task not in ("regression", "classification"):
+            raise BundleError(f"unknown task {task!r}. The bundle is of a later release, or not trusted.")
+        classes = tuple(str(name) for name in taken(arrays, "classes", kind="U"))
+        estimator = RecipeModel.from_arrays(under("estimator", arrays))
+        return cls(
+            target=text(arrays, "target"), task=task, unit=text(arrays, "unit"), classes=classes, columns=columns,
+            estimator=estimator, doubt=Doubt.from_arrays(under("doubt", arrays)),
+            domain=Domain.from_arrays(under("domain", arrays)), level=float(taken(arrays, "level", ndim=0)),
+        )  # type: ignore[arg-type]  # fmt: skip
+
