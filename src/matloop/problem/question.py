@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from matloop.problem.show import problem_html
+
 InputKind = Literal["composition", "number", "category"]
 Task = Literal["regression", "classification", "ranking"]
 Scale = Literal["linear", "log"]
@@ -17,6 +19,9 @@ Amounts = Literal["formula", "wt%", "at%", "mol%"]
 
 REDUCED_FORMULA = "reduced_formula"
 """The derived group: rows with the same composition, whatever multiple of it was written."""
+
+IN_MEMORY = "in memory"
+"""The source of a table that is handed over in Python and has no file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Never:
-    """What must not happen: more than a share `share_above` of absolute errors above `abs_error_above` (target unit)."""
+    """What must not happen: a share above `share_above` of absolute errors above `abs_error_above` (target unit)."""
 
     abs_error_above: float
     share_above: float
@@ -153,3 +158,6 @@ class Problem:
     def target(self, name: str) -> Target:
         """The target called `name` (KeyError if there is none)."""
         return next(t for t in self.targets if t.name == name)
+
+    def _repr_html_(self) -> str:
+        return problem_html(self)
