@@ -1,1 +1,1 @@
-"""Tables in, an accountable dataset out: sources, cleaning, provenance."""
+"""Sources, datasets, cleaning: from a table somebody wrote to rows with named inputs, targets and a list of what was done."""

@@ -1,0 +1,144 @@
+"""From a source to a table as written: files by their ending and first bytes, named sets, data frames."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import logging
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matloop.core.errors import DataError
+from matloop.data.sources import FORMATS, SOURCES
+from matloop.data.table import RawTable, checked_rows, named, provenance
+from matloop.problem.fault import did_you_mean, nearest, quoted
+from matloop.problem.question import Source
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+logger = logging.getLogger(__name__)
+Reader = Callable[[bytes, Source, str], RawTable]
+_GZIP = b"\x1f\x8b"
+_MOST_BYTES = 8 * 1024**3
+
+
+def collect(source: Source, *, base: Path | None = None) -> RawTable:
+    """The table that `source` names: a file (path relative to `base`), or a set of `SOURCES` ("name" or "name:query").
+
+    Parameters
+    ----------
+    base : folder that a relative path starts from (that of the problem file); the working folder by default.
+
+    Raises
+    ------
+    DataError : no such file or set (with the nearest names), a folder, an ending that is not known, content that
+        cannot be read; each message names the file, the place in it, and what to do.
+
+    Examples
+    --------
+    >>> collect(Source("ricci-transport")).names[:2]
+    ('mp_id', 'pretty_formula')
+    """
+    name, _, query = source.source.partition(":")
+    path = Path(base or ".") / Path(source.source).expanduser()
+    if name in SOURCES and not path.is_file():
+        table: RawTable = SOURCES.load(name)(query)
+        return table
+    content = _content(path, source)
+    sha256 = hashlib.sha256(content).hexdigest()
+    content, ending = _unpacked(content, path, source)
+    return _reader(content, ending, source)(content, source, sha256)
+
+
+def from_frame(frame: DataFrame) -> RawTable:
+    """A table from a data frame; a named index becomes the first columns. Values stay as they are, NA becomes None.
+
+    Raises
+    ------
+    DataError : duplicate column names, no rows.
+    """
+    if any(name is not None for name in frame.index.names):
+        frame = frame.reset_index()
+    names, notes = named([str(name) for name in frame.columns], "data frame")
+    checked_rows(len(frame), "data frame", names)
+    columns = {name: _values(frame, i) for i, name in enumerate(names)}
+    return RawTable(columns, provenance("data frame", _frame_hash(columns), columns), notes=notes)
+
+
+def _content(path: Path, source: Source) -> bytes:
+    if path.is_dir():
+        tables = sorted(p.name for p in path.iterdir() if p.is_file() and _ending(p) in FORMATS)
+        inside = f" It holds {', '.join(map(quoted, tables[:5]))}." if tables else ""
+        raise DataError(f"{source.source}: is a folder, not a table. Name one file.{inside}")
+    if not path.exists():
+        raise DataError(_missing(path, source))
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise DataError(f"{source.source}: the file is larger than {_MOST_BYTES >> 30} GiB. Split it, or keep the columns needed.")
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{source.source}: cannot be read ({error.strerror}). Check the permissions of the file.") from error
+    if not content:
+        raise DataError(f"{source.source}: the file is empty (0 bytes). Choose a table with a header and rows.")
+    return content
+
+
+def _missing(path: Path, source: Source) -> str:
+    beside = sorted(p.name for p in path.parent.iterdir()) if path.parent.is_dir() else []
+    known = [*beside, *SOURCES]
+    near = nearest(path.name, known)
+    hint = f"Did you mean {' or '.join(map(quoted, near))}?" if near else f"Sets that matloop carries: {', '.join(SOURCES)}."
+    where = f" in {path.parent.resolve()}" if path.parent.is_dir() else f": the folder {path.parent} does not exist"
+    return f"{source.source}: there is no such file{where}. {hint}"
+
+
+def _ending(path: Path) -> str:
+    parts = [part.lower() for part in path.name.split(".")[1:]]
+    if parts and parts[-1] in ("gz", "gzip"):
+        parts = parts[:-1]
+    return parts[-1] if parts else ""
+
+
+def _unpacked(content: bytes, path: Path, source: Source) -> tuple[bytes, str]:
+    if content.startswith(_GZIP):
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"{source.source}: the gzip file is damaged ({error}). Copy or download it again.") from error
+    return content, _ending(path)
+
+
+def _reader(content: bytes, ending: str, source: Source) -> Reader:
+    """The reader for the ending, unless the first bytes say that the file is something else."""
+    seen = {b"PK\x03\x04": "xlsx", b"\xd0\xcf\x11\xe0": "xls", b"PAR1": "parquet"}.get(content[:4], "")
+    if seen and FORMATS[seen] != FORMATS.get(ending, ""):
+        logger.warning("%s: the content is %s, whatever the name says", source.source, seen)
+        ending = seen
+    if ending not in FORMATS:
+        hint = did_you_mean(ending, list(FORMATS), otherwise="Endings that are read")
+        raise DataError(f'{source.source}: files ending in ".{ending}" cannot be read. {hint} (each also with .gz).')
+    reader: Reader = FORMATS.load(ending)
+    return reader
+
+
+def _values(frame: DataFrame, place: int) -> NDArray:
+    series = frame.iloc[:, place]
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "fiubM":
+        return series.to_numpy()
+    values = series.astype(object)
+    return np.asarray(values.where(values.notna(), None).to_numpy(dtype=object))
+
+
+def _frame_hash(columns: dict[str, NDArray]) -> str:
+    digest = hashlib.sha256()
+    for name, values in columns.items():
+        digest.update(f"{name}\0{values.dtype.kind}\0".encode())
+        plain = values.dtype.kind in "fiub"
+        digest.update(np.ascontiguousarray(values).tobytes() if plain else "\0".join(map(str, values)).encode())
+    return digest.hexdigest()
