@@ -1,1 +1,112 @@
-"""From a question about materials to a model that can be trusted, and to the next experiment."""
+"""From a question about materials to a model that can be trusted, and to the next experiment.
+
+    >>> import matloop
+    >>> problem = matloop.load_problem("problem.toml")    # doctest: +SKIP
+    >>> result = matloop.run(problem)                     # doctest: +SKIP
+
+Importing matloop does no work: each public name is loaded when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matloop.core.errors import (
+        BundleError,
+        ConfigError,
+        DataError,
+        MatloopError,
+        MatloopWarning,
+        MissingExtra,
+        RunError,
+    )
+    from matloop.data.collect import collect, from_frame
+    from matloop.deploy.bundle import load_bundle
+    from matloop.deploy.predict import predict_file
+    from matloop.matter.compositions import Compositions, as_compositions, from_formulas
+    from matloop.pipeline.check import check
+    from matloop.pipeline.draft import draft
+    from matloop.pipeline.run import run
+    from matloop.problem.make import problem_from
+    from matloop.problem.question import (
+        Input,
+        Limits,
+        Never,
+        Problem,
+        Protocol,
+        Roles,
+        Source,
+        Success,
+        Target,
+        Training,
+    )
+    from matloop.problem.toml import dump_problem, load_problem
+
+__version__ = "0.1.0"
+
+_PLACES = {
+    "matloop.core.errors": (
+        "BundleError", "ConfigError", "DataError", "MatloopError", "MatloopWarning", "MissingExtra", "RunError",
+    ),
+    "matloop.data.collect": ("collect", "from_frame"),
+    "matloop.deploy.bundle": ("load_bundle",),
+    "matloop.deploy.predict": ("predict_file",),
+    "matloop.matter.compositions": ("Compositions", "as_compositions", "from_formulas"),
+    "matloop.pipeline.check": ("check",),
+    "matloop.pipeline.draft": ("draft",),
+    "matloop.pipeline.run": ("run",),
+    "matloop.problem.make": ("problem_from",),
+    "matloop.problem.question": (
+        "Input", "Limits", "Never", "Problem", "Protocol", "Roles", "Source", "Success", "Target", "Training",
+    ),
+    "matloop.problem.toml": ("dump_problem", "load_problem"),
+}  # fmt: skip
+_HOME = {name: module for module, names in _PLACES.items() for name in names}
+
+__all__ = [
+    "BundleError",
+    "Compositions",
+    "ConfigError",
+    "DataError",
+    "Input",
+    "Limits",
+    "MatloopError",
+    "MatloopWarning",
+    "MissingExtra",
+    "Never",
+    "Problem",
+    "Protocol",
+    "Roles",
+    "RunError",
+    "Source",
+    "Success",
+    "Target",
+    "Training",
+    "__version__",
+    "as_compositions",
+    "check",
+    "collect",
+    "draft",
+    "dump_problem",
+    "from_formulas",
+    "from_frame",
+    "load_bundle",
+    "load_problem",
+    "predict_file",
+    "problem_from",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'matloop' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,164 @@
+"""The command `matloop`: names, options and help. Each command loads the function that does the work when it is called."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import matloop
+from matloop.cli.shell import Shell, load, show
+
+app = typer.Typer(
+    name="matloop",
+    cls=Shell,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="From a question about materials to a model that can be trusted.",
+    epilog="A first walk: matloop init steels.csv -o problem.toml, then matloop check problem.toml, matloop run problem.toml",
+)
+features = typer.Typer(no_args_is_help=True, help="Turn compositions into numbers.")
+data = typer.Typer(no_args_is_help=True, help="Data sets that matloop carries.")
+models = typer.Typer(no_args_is_help=True, help="Model families that a run may try.")
+app.add_typer(features, name="features")
+app.add_typer(data, name="data")
+app.add_typer(models, name="models")
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result (or the error) as JSON and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+ProblemFile = Annotated[Path, typer.Argument(help="The problem file (TOML).", metavar="PROBLEM")]
+RunFolder = Annotated[Path, typer.Argument(help="A run folder, as printed by matloop run.", metavar="RUN")]
+Table = Annotated[
+    str, typer.Argument(help="CSV, TSV, Excel, JSON lines or Parquet (also .gz), or a carried data set.", metavar="TABLE")
+]
+
+
+@app.callback()
+def root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from (or MATLOOP_DEBUG=1).")] = False,
+) -> None:
+    """From a question about materials to a model that can be trusted."""
+    del debug  # Shell takes it out of the arguments, wherever it stands
+
+
+@app.command(epilog="Example: matloop init steels.csv -o problem.toml --target 'yield strength'")
+def init(
+    table: Table,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The problem file to write.")] = Path("problem.toml"),
+    target: Annotated[list[str] | None, typer.Option("--target", "-t", help="Column asked for (repeat for more).")] = None,
+    sheet: Annotated[str, typer.Option("--sheet", help="Sheet of an Excel file (the first by default).")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the problem file.")] = False,
+    json: Json = False,
+) -> None:
+    """Draft a problem file by looking at a table: inputs, target, task, groups; says what it guessed."""
+    drafted = load("matloop.pipeline.draft:write_draft")(table, out, targets=tuple(target or ()), sheet=sheet, force=force)
+    lines = [*drafted.said, "", f"Written to {out}. Look at it, then: matloop check {out}"]
+    show(lines, {"out": str(out), "problem": drafted.problem, "said": drafted.said}, json)
+
+
+@app.command(epilog="Example: matloop check problem.toml")
+def check(problem: ProblemFile, json: Json = False) -> None:
+    """Find every fault of a problem file and its data before anything runs (exit 2: the file, 3: the data)."""
+    checked = load("matloop.pipeline.check:check")(problem)
+    show(checked.lines(), checked.as_json(), json)
+    raise typer.Exit(checked.exit_code)
+
+
+@app.command(epilog="Example: matloop run problem.toml -o runs")
+def run(
+    problem: ProblemFile,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for runs; the same call goes on with a stopped one.")] = Path(
+        "runs"
+    ),
+    replay: Annotated[bool, typer.Option("--replay", help="Do a finished run again and compare the results.")] = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Answer the question: data to report and bundle, within the minutes of the problem file."""
+    question = load("matloop.problem.toml:load_problem")(problem)
+    with load("matloop.cli.bar:listener")(quiet=quiet) as progress:
+        walk = load("matloop.pipeline.run:run")
+        result = walk(question, folder=out, base=problem.absolute().parent, replay=replay, progress=progress)
+    show(load("matloop.cli.words:run_lines")(result), load("matloop.cli.words:run_json")(result), json)
+    raise typer.Exit(load("matloop.cli.words:run_code")(result))
+
+
+@app.command(epilog="Example: matloop predict runs/steels/1f3a/bundle candidates.csv -o predictions.csv")
+def predict(
+    bundle: Annotated[Path, typer.Argument(help="The bundle of a run.", metavar="BUNDLE")],
+    table: Annotated[Path, typer.Argument(help="Rows to predict; the columns of the inputs.", metavar="TABLE")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File to write: .csv, .parquet, .jsonl or .xlsx by its ending.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Predict each row of a table with its interval, and say which rows are unlike the training data."""
+    done = load("matloop.deploy.predict:predict_file")(bundle, table, out)
+    show(load("matloop.cli.words:predict_lines")(done, out), load("matloop.cli.words:predict_json")(done, out), json)
+
+
+@app.command(epilog="Example: matloop report runs/steels/1f3a")
+def report(run: RunFolder, json: Json = False) -> None:
+    """Write the report page of a finished run again from its files."""
+    page = load("matloop.pipeline.run:report_again")(run)
+    show([str(page)], {"report": str(page)}, json)
+
+
+@app.command(epilog="Example: matloop cite runs/steels/1f3a")
+def cite(run: RunFolder, json: Json = False) -> None:
+    """List what to cite for a run: data, features, models, methods."""
+    citations = load("matloop.pipeline.run:cite")(run)
+    show(citations, {"citations": citations}, json)
+
+
+@app.command(epilog="Example: matloop version")
+def version(json: Json = False) -> None:
+    """Print the release of matloop, and of what its numbers depend on."""
+    found = dict(load("matloop.pipeline.versions:versions")())
+    found["matloop"] = matloop.__version__
+    lines = [f"matloop {matloop.__version__}", *(f"  {name} {found[name]}" for name in found if name != "matloop")]
+    show(lines, {"version": matloop.__version__, "versions": found}, json)
+
+
+@features.command("make", epilog="Example: matloop features make alloys.csv --column formula --set magpie,fractions -o X.csv")
+def features_make(
+    table: Table,
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write: .csv, .parquet, .jsonl or .xlsx by its ending.")],
+    column: Annotated[str, typer.Option("--column", "-c", help="The column of compositions.")] = "formula",
+    names: Annotated[str, typer.Option("--set", "-s", help="Featurizers, separated by commas.")] = "magpie",
+    json: Json = False,
+) -> None:
+    """Compute features of a column of compositions; a row that cannot be read keeps its place and gets a reason."""
+    chosen = tuple(name.strip() for name in names.split(",") if name.strip())
+    made = load("matloop.pipeline.features:make_features")(table, column=column, sets=chosen, out=out)
+    show(made.lines(), made, json)
+
+
+@features.command("list", epilog="Example: matloop features list")
+def features_list(json: Json = False) -> None:
+    """List the featurizers and what they compute."""
+    known = load("matloop.pipeline.catalogue:featurizers")()
+    show(load("matloop.cli.words:aligned")([(card.name, card.about) for card in known]), known, json)
+
+
+@data.command("list", epilog="Example: matloop data list")
+def data_list(json: Json = False) -> None:
+    """List the data sets that matloop carries: write their name where a table is asked for."""
+    known = load("matloop.pipeline.catalogue:datasets")()
+    show(load("matloop.cli.words:aligned")([(card.name, card.about) for card in known]), known, json)
+
+
+@models.command("list", epilog="Example: matloop models list")
+def models_list(json: Json = False) -> None:
+    """List the model families, their tasks, the extra that brings them, and whether it is installed."""
+    known = load("matloop.pipeline.catalogue:families")()
+    rows = [(card.name, card.about, ", ".join(card.tasks), card.state) for card in known]
+    show(load("matloop.cli.words:aligned")(rows), known, json)
+
+
+def main() -> None:
+    """Run the command line."""
+    sys.exit(app(prog_name="matloop"))
