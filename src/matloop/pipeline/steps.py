@@ -1,0 +1,214 @@
+"""The steps of the walk after `collect`, each from frozen values to frozen values."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from matloop.core.arrays import IntArray
+from matloop.core.errors import RunError
+from matloop.core.jsonable import dumps
+from matloop.data.clean import Cleaned, clean, screen_development
+from matloop.data.dataset import Labels, Provenance, Removal, Repair
+from matloop.data.table import RawTable
+from matloop.deploy.bundle import save_bundle
+from matloop.doubt.conformal import fit_doubt
+from matloop.doubt.domain import fit_domain
+from matloop.doubt.prediction import Prediction
+from matloop.evaluate.evaluate import evaluate
+from matloop.evaluate.gather import Gathered, gather
+from matloop.explain.explain import explain
+from matloop.pipeline.account import citations, shown_rows
+from matloop.pipeline.card import manifest_of, model_card
+from matloop.pipeline.clock import Clock
+from matloop.pipeline.develop import develop
+from matloop.pipeline.folder import RunFolder, slug
+from matloop.pipeline.tables import dataset_frame, write_account, write_parquet
+from matloop.pipeline.versions import versions
+from matloop.problem.question import Problem, Target
+from matloop.problem.toml import dump_problem
+from matloop.report.record import TargetRecord
+from matloop.represent.representation import Representation, plan_representation, represent
+from matloop.represent.table import FeatureTable
+from matloop.split.vault import Sealed, seal
+from matloop.train.fits import Fits, FitTask
+from matloop.train.model import Model
+from matloop.train.plan import evidence_plan
+from matloop.train.recipe_model import RecipeModel
+from matloop.train.search import search
+from matloop.train.values import Development, Trained
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything before training: clean rows, their features, and who may see which."""
+
+    problem: Problem
+    provenance: Provenance
+    cleaned: Cleaned
+    sealed: Sealed
+    representation: Representation
+    table: FeatureTable
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One target after training: the model, and all that is known about it without a sealed label."""
+
+    target: Target
+    development: Development
+    trained: Trained
+    gathered: Gathered
+    model: Model
+
+
+def prepare(problem: Problem, raw: RawTable, vaults: Path, where: RunFolder, clock: Clock) -> Prepared:
+    """Clean, represent, seal; the accounts of cleaning and the data without sealed labels go to the run folder."""
+    where.write("problem.toml", dump_problem(problem))
+    where.write("provenance.json", dumps(raw.provenance))
+    with clock.step("clean", where):
+        cleaned = clean(raw, problem)
+        write_account(where.path / "removed.csv", Removal, cleaned.removed)
+        write_account(where.path / "repaired.csv", Repair, cleaned.repaired)
+    with clock.step("represent", where):
+        representation = plan_representation(cleaned.dataset, problem.inputs)
+        table = represent(cleaned.dataset, representation)
+    with clock.step("seal", where):
+        sealed = seal(cleaned.dataset, problem, vaults)
+        write_parquet(where.path / "data.parquet", dataset_frame(sealed.dataset))
+        where.write("split.json", dumps({"how": sealed.how, "sealed": sealed.dataset.ids[sealed.sealed]}))
+        notes = screen_development(sealed.dataset, sealed.development, problem)
+    return Prepared(problem, raw.provenance, cleaned, sealed, representation, table, tuple(map(str, notes)))
+
+
+def answer(
+    prepared: Prepared, target: Target, where: RunFolder, clock: Clock, *, deadline: float | None, like: Answered | None
+) -> Answered:
+    """Search, final fit, doubt, and all evidence that needs no sealed label, for one target.
+
+    deadline : of search and evidence (monotonic clock); None in a replay, which goes as far as `like` did.
+    """
+    problem, name = prepared.problem, slug(target.name)
+    protocol = problem.protocol
+    development = develop(prepared.sealed.dataset, prepared.table, prepared.sealed.development, target, problem)
+    plan = evidence_plan(protocol.depth, len(protocol.seeds), protocol.folds)
+    workers = problem.limits.cores or usable_cores()
+    with Fits(development, folder=where.scratch / name, workers=workers, memory_gb=problem.limits.memory_gb) as fits:
+        with clock.step(f"search {target.name}", where):
+            trained = where.kept(
+                f"trained-{name}.json",
+                Trained,
+                lambda: search(
+                    development, fits, training=problem.training, limits=problem.limits, seed=protocol.seeds[0],
+                    plan=plan, deadline=deadline, journal=where.candidates(target.name), progress=clock.progress,
+                ),
+            )  # fmt: skip
+        with clock.step(f"fit {target.name}", where):
+            model = final_model(development, trained, fits, target, protocol.seeds[0])
+        with clock.step(f"evidence {target.name}", where):
+            gathered = where.kept(
+                f"gathered-{name}.json",
+                Gathered,
+                lambda: gather(
+                    development, trained, fits, plan=plan, seeds=protocol.seeds, deadline=deadline, progress=clock.progress
+                ),
+            )
+    return Answered(target, development, trained, gathered, model)
+
+
+def final_model(development: Development, trained: Trained, fits: Fits, target: Target, seed: int) -> Model:
+    """The recipe fitted on all development rows in a child process, with doubt and domain from out-of-fold rows.
+
+    Raises
+    ------
+    RunError : the fit failed; the message says why.
+    """
+    everything = np.arange(len(development))
+    task = FitTask(recipe=trained.recipe, train=everything, predict=everything[:0], seed=seed, keep=True)
+    (result,) = fits.run([task], deadline=None)
+    if result is None or result.model is None:
+        why = "the worker was stopped" if result is None else result.failed
+        raise RunError(f"the final fit of {trained.recipe.label} failed: {why}. Run the same command again.")
+    table = development.table
+    doubt = fit_doubt(
+        trained.out_of_fold, table.X, development.y, groups=development.groups, task=development.task,
+        classes=development.classes, bounds=development.bounds, seed=seed,
+    )  # fmt: skip
+    domain = fit_domain(table, development.y, development.groups, seed=seed)
+    return Model(
+        target.name, development.task, development.unit, development.classes, table.columns(),
+        RecipeModel.from_arrays(result.model), doubt, domain,
+    )  # fmt: skip
+
+
+def look(
+    prepared: Prepared, answered: list[Answered], where: RunFolder, clock: Clock
+) -> tuple[Mapping[str, Prediction], Mapping[str, Labels], int]:
+    """Predict the sealed rows, then open the vault: an event that is counted. Returns predictions, labels, looks."""
+    with clock.step("look", where):
+        table = prepared.table.take(prepared.sealed.sealed)
+        predictions = {each.target.name: each.model.predict_table(table) for each in answered}
+        digest = hashlib.sha256()
+        for prediction in predictions.values():
+            for array in (prediction.value, prediction.low, prediction.high, prediction.proba):
+                digest.update(np.ascontiguousarray(array).tobytes())
+        vault = prepared.sealed.vault
+        labels = vault.look(run=where.path.name, why="evaluation", predictions_sha=digest.hexdigest())
+        return predictions, labels, vault.looks()
+
+
+def judge(
+    prepared: Prepared, each: Answered, prediction: Prediction, labels: Labels, looks: int,
+    where: RunFolder, clock: Clock, *, deadline: float | None,
+) -> TargetRecord:  # fmt: skip
+    """Evaluation and explanation of one target, after the look."""
+    dataset, sealed = prepared.sealed.dataset, prepared.sealed.sealed
+    known = np.flatnonzero(~np.isnan(labels.values))
+    rows = sealed[known]
+    with clock.step(f"evaluate {each.target.name}", where):
+        evaluation = evaluate(
+            model_prediction=prediction.take(known), labels=labels.take(known), sealed_table=prepared.table.take(rows),
+            sealed_ids=dataset.ids[rows], sealed_groups=dataset.groups[rows], development=each.development,
+            gathered=each.gathered, trained=each.trained, target=each.target, shown=shown_rows(dataset, rows),
+            looks=looks, seed=prepared.problem.protocol.seeds[0],
+        )  # fmt: skip
+    with clock.step(f"explain {each.target.name}", where):
+        explanation = explain(
+            each.development, fold_models(each), metric=each.trained.metric, seed=prepared.problem.protocol.seeds[0],
+            deadline=deadline,
+        )  # fmt: skip
+    return TargetRecord(
+        each.target.name, each.trained.recipe, each.trained.candidates, evaluation, explanation,
+        each.trained.loss_curves, (*each.trained.notes, *prepared.notes),
+    )  # fmt: skip
+
+
+def bundle(prepared: Prepared, answered: list[Answered], targets: list[TargetRecord], where: RunFolder, clock: Clock) -> None:
+    """Write the bundle: models as data, manifest, problem, model card."""
+    with clock.step("bundle", where):
+        cited = citations(prepared.provenance, prepared.table, [target.recipe for target in targets])
+        manifest = manifest_of(
+            prepared.problem, prepared.representation, targets, matloop=versions()["matloop"], run_id=where.path.name,
+            n_rows=len(prepared.sealed.development), data_sha256=prepared.provenance.sha256, versions=versions(),
+            citations=cited,
+        )  # fmt: skip
+        extra = {"problem.toml": dump_problem(prepared.problem), "README.md": model_card(manifest, targets)}
+        save_bundle(where.path / "bundle", manifest, {each.target.name: each.model for each in answered}, extra)
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def fold_models(each: Answered) -> list[tuple[RecipeModel, IntArray]]:
+    """The models of `gathered` that did not see some rows, with those rows."""
+    return []

@@ -1,0 +1,77 @@
+"""Datasets and accounts of cleaning as files that a spreadsheet opens."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import astuple, fields
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from matloop.core.errors import RunError
+from matloop.core.files import said, write_text
+from matloop.data.dataset import Dataset, Removal, Repair
+from matloop.matter.compositions import Compositions
+
+
+def dataset_frame(dataset: Dataset) -> pd.DataFrame:
+    """The dataset as a flat table; sealed labels are not in it, because they are not in the dataset."""
+    columns: dict[str, object] = {
+        "id": dataset.ids,
+        "source_rows": [" ".join(map(str, rows)) for rows in dataset.source_rows],
+        "group": dataset.groups,
+        "weight": dataset.weights,
+    }
+    for name, column in dataset.inputs.items():
+        columns[f"input:{name}"] = column.formulas if isinstance(column, Compositions) else column.values
+    for name, labels in dataset.targets.items():
+        columns[f"target:{name}"] = _worded(labels.values, labels.classes)
+        columns[f"error:{name}"] = labels.errors
+    return pd.DataFrame({name: np.asarray(values) for name, values in columns.items()})
+
+
+def write_parquet(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table as Parquet, atomically.
+
+    Raises
+    ------
+    RunError : the disk is full or the folder not writable.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".parquet")
+        os.close(handle)
+        with duckdb.connect() as connection:
+            connection.register("frame", frame)
+            connection.sql("SELECT * FROM frame").write_parquet(temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise RunError(said(path, error)) from error
+    except duckdb.IOException as error:
+        raise RunError(f"{path} cannot be written ({error}). Free some space, then run the same command again.") from error
+    finally:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def write_account(path: Path, kind: type, entries: Sequence[Removal] | Sequence[Repair]) -> None:
+    """Write removals or repairs as CSV, one line each, with a header also when there are none."""
+    stream = io.StringIO()
+    writer = csv.writer(stream)
+    writer.writerow([field.name for field in fields(kind)])
+    writer.writerows(astuple(entry) for entry in entries)
+    write_text(path, stream.getvalue())
+
+
+def _worded(values: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
+    if not classes:
+        return values
+    words = np.array([*classes, ""], dtype=object)
+    return words[np.where(np.isnan(values), len(classes), values).astype(int)]

@@ -1,0 +1,20 @@
+"""Which releases a result was made with."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+
+LIBRARIES = ("matloop", "numpy", "scipy", "pandas", "scikit-learn", "lightgbm", "crepes", "torch", "gpytorch")
+
+
+def versions() -> Mapping[str, str]:
+    """Releases of matloop, Python and the libraries that numbers depend on; those not installed are left out."""
+    found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
