@@ -1,1 +1,33 @@
-"""Model families: scikit-learn estimators that are also plain arrays."""
+"""Model families: how each is built, which settings to try, and how a fitted one becomes plain arrays."""
+
+from __future__ import annotations
+
+from matloop.core.optional import available
+from matloop.core.registry import Registry
+
+FAMILIES = Registry(
+    "matloop.models",
+    dummy="matloop.models.dummy:FAMILY",
+    nearest_neighbour="matloop.models.nearest_neighbour:FAMILY",
+    ridge="matloop.models.ridge:FAMILY",
+    logistic="matloop.models.logistic:FAMILY",
+    extra_trees="matloop.models.extra_trees:FAMILY",
+    lightgbm="matloop.models.lightgbm:FAMILY",
+)
+
+
+def missing(name: str) -> str:
+    """Why the family `name` cannot be used here, in words that say what to install; empty where it can.
+
+    Looks only whether the library could be imported; the library itself is not.
+    """
+    family = FAMILIES.load(name)
+    absent = [module for module in getattr(family, "needs", ()) if not available(module)]
+    if not absent:
+        return ""
+    return f"{family.label} needs {', '.join(absent)}: pip install 'matloop[{family.extra}]'"
+
+
+def installed(name: str) -> bool:
+    """Whether everything that the family `name` needs can be imported."""
+    return not missing(name)
