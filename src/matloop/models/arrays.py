@@ -9,8 +9,6 @@ from matloop.core.errors import BundleError
 from matloop.models.family import ArrayModel
 
 KINDS = {
-    "scaled": "matloop.models.scaled:ScaledModel",
-    "restricted": "matloop.models.restricted:RestrictedModel",
     "table": "matloop.models.table_model:TableModel",
 }
 

@@ -53,6 +53,6 @@ FAMILY = TableFamily(
     max_rows=1_000_000_000,
     learner=DummyLearner,
     space=_space,
-    losses={"regression": ("mse", "mae"), "classification": ("cross_entropy",)},
+    losses=frozenset({"mse", "mae", "cross_entropy"}),
     preparation=Preparation(scaling="none"),
 )

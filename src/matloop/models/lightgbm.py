@@ -202,6 +202,6 @@ FAMILY = TableFamily(
     max_rows=10_000_000,
     learner=LightGBMLearner,
     space=_space,
-    losses={"regression": ("mse", "mae", "huber"), "classification": ("cross_entropy",)},
+    losses=frozenset({"mse", "mae", "huber", "cross_entropy"}),
     preparation=Preparation(scaling="none", keep_missing=True, indicator_share=2.0),
 )

@@ -55,5 +55,5 @@ FAMILY = TableFamily(
     max_rows=500_000,
     learner=LogisticLearner,
     space=_space,
-    losses={"classification": ("cross_entropy",)},
+    losses=frozenset({"cross_entropy"}),
 )

@@ -136,6 +136,6 @@ FAMILY = TableFamily(
     max_rows=60_000,
     learner=NeighbourLearner,
     space=_space,
-    losses={"regression": (), "classification": ()},
+    losses=frozenset(),
     own_spread=True,
 )

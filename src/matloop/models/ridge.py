@@ -93,5 +93,5 @@ FAMILY = TableFamily(
     max_rows=10_000_000,
     learner=RidgeLearner,
     space=_space,
-    losses={"regression": ("mse", "mae", "huber")},
+    losses=frozenset({"mse", "mae", "huber"}),
 )

@@ -23,6 +23,10 @@ Space = Callable[[Columns, FitTask, np.random.Generator, int], Settings]
 BOTH: frozenset[FitTask] = frozenset({"regression", "classification"})
 REGRESSION: frozenset[FitTask] = frozenset({"regression"})
 CLASSIFICATION: frozenset[FitTask] = frozenset({"classification"})
+LOSSES: Mapping[FitTask, frozenset[str]] = {
+    "regression": frozenset({"mse", "mae", "huber"}),
+    "classification": frozenset({"cross_entropy", "hinge"}),
+}
 _USUAL = Preparation()
 _PREPARATION = {f.name for f in fields(Preparation)}
 
@@ -31,7 +35,7 @@ _PREPARATION = {f.name for f in fields(Preparation)}
 class TableFamily:
     """One kind of model; `models/family.py` says what the fields are that every family has.
 
-    learner : makes a learner from settings and `loss`. space : the settings to try. preparation : how this family wants
+    learner : makes a learner from settings and `loss` (a setting `loss` goes before the argument of `build`). space : the settings to try. preparation : how this family wants
     its columns; a setting of the same name overrides it. losses : what it can be fitted by ("auto" always works).
     needs : modules that must be installed beside the core. weighted : whether row weights change the fit.
     own_spread : whether `spread` is more than zeros.
@@ -44,7 +48,7 @@ class TableFamily:
     max_rows: int
     learner: Callable[..., Learner]
     space: Space
-    losses: Mapping[FitTask, tuple[str, ...]]
+    losses: frozenset[str]
     preparation: Preparation = _USUAL
     extra: str = ""
     needs: tuple[str, ...] = ()
@@ -63,7 +67,7 @@ class TableFamily:
 
     def knows(self, task: FitTask, loss: str) -> bool:
         """Whether it can be fitted for `task` by `loss`."""
-        return task in self.tasks and (loss == "auto" or loss in self.losses.get(task, ()))
+        return task in self.tasks and (loss == "auto" or loss in self.losses & LOSSES[task])
 
     def build(
         self, settings: Mapping[str, Any], columns: Columns, task: FitTask, n_classes: int, loss: str, seed: int
@@ -74,21 +78,22 @@ class TableFamily:
         ------
         ConfigError : the family is not for this task or loss, or a setting does not exist.
         """
+        loss = str(settings.get("loss", loss))
         if task not in self.tasks:
             raise ConfigError(f"{self.label} is not for {task}, only for {', '.join(sorted(self.tasks))}.")
         if not self.knows(task, loss):
-            known = ", ".join(self.losses.get(task, ())) or "no loss of its own"
+            known = ", ".join(sorted(self.losses & LOSSES[task])) or "no loss of its own"
             raise ConfigError(f"{self.label} cannot be fitted by the loss {loss!r}; it knows: {known}. Use 'auto'.")
         self._check(settings)
         how = Preparation(
             **{name: settings.get(name, getattr(self.preparation, name)) for name in sorted(_PREPARATION)}
         )
-        rest = {name: value for name, value in settings.items() if name not in _PREPARATION}
+        rest = {name: value for name, value in settings.items() if name not in _PREPARATION | {"loss"}}
         plain = Columns(tuple(columns.names), tuple(columns.origins), dict(columns.vocabularies))
         return TableModel(self.learner(**rest, loss=loss), how, plain, task, n_classes, seed)
 
     def _check(self, settings: Mapping[str, Any]) -> None:
-        known = _PREPARATION | {name for name in getattr(self.learner, "__dataclass_fields__", {}) if name != "loss"}
+        known = _PREPARATION | {name for name in getattr(self.learner, "__dataclass_fields__", {})}
         for name in settings:
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or sorted(known)
