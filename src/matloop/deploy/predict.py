@@ -1,0 +1,194 @@
+"""Predict a table with a bundle: every row of the table comes back, with a value or with a reason."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from matloop.core.errors import ConfigError, RunError
+from matloop.core.files import said
+from matloop.core.progress import SILENT, Progress
+from matloop.data.clean import read_inputs
+from matloop.data.collect import collect, from_frame
+from matloop.data.table import RawTable
+from matloop.deploy.bundle import Bundle, load_bundle
+from matloop.doubt.prediction import Prediction
+from matloop.problem.question import Source
+
+CHUNK = 50_000
+"""Rows described and predicted at a time: memory stays flat."""
+FORMATS = (".csv", ".csv.gz", ".tsv", ".jsonl", ".parquet", ".xlsx")
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """Predictions of a table.
+
+    frame : the table's own columns, then per target `<target>_predicted`, `_low`, `_high`, `_std`, `_in_domain`,
+        `_reason`, and `_proba_<class>` for a classification.
+    unreadable : {1-based data row: why it has no prediction}.
+    """
+
+    frame: pd.DataFrame
+    predictions: Mapping[str, Prediction]
+    unreadable: Mapping[int, str]
+    out: Path | None = None
+
+    @property
+    def outside(self) -> Mapping[str, int]:
+        """Rows outside the domain, by target (unreadable rows not counted)."""
+        return {
+            name: int((~prediction.in_domain).sum()) - len(self.unreadable)
+            for name, prediction in self.predictions.items()
+        }
+
+    def _repr_html_(self) -> str:
+        return self.frame.head(20).to_html()
+
+
+def predict_file(bundle: Path, table: Path, out: Path | None = None, *, progress: Progress = SILENT) -> Predicted:
+    """Predict every row of a table file; rows that cannot be read come back with a reason.
+
+    Raises
+    ------
+    ConfigError : `out` has an ending that is not known. BundleError, DataError : bundle or table cannot be read.
+    RunError : `out` cannot be written.
+    """
+    if out is not None:
+        ending_of(out)
+    progress.step("load")
+    loaded = load_bundle(bundle)
+    progress.step("read")
+    raw = collect(Source(str(table), missing=loaded.manifest.missing))
+    predicted = predict_raw(loaded, raw, progress=progress)
+    if out is None:
+        return predicted
+    progress.step("write")
+    write_frame(out, predicted.frame)
+    return Predicted(predicted.frame, predicted.predictions, predicted.unreadable, out)
+
+
+def predict_frame(bundle: Bundle, frame: pd.DataFrame) -> Predicted:
+    """Predict the rows of a data frame with a loaded bundle."""
+    return predict_raw(bundle, from_frame(frame))
+
+
+def predict_raw(bundle: Bundle, raw: RawTable, *, progress: Progress = SILENT) -> Predicted:
+    """Predict the rows of a collected table with a loaded bundle."""
+    dataset, unreadable = read_inputs(raw, bundle.manifest.inputs)
+    progress.step("predict")
+    parts: list[dict[str, Prediction]] = []
+    for start in range(0, max(len(dataset), 1), CHUNK):
+        rows = np.arange(start, min(start + CHUNK, len(dataset)))
+        parts.append(bundle.predict(dataset.take(rows)))
+        progress.tell(f"{rows[-1] + 1 if len(rows) else 0:,} of {len(dataset):,} rows", (start + len(rows)) / max(len(dataset), 1))
+    predictions = {name: joined([part[name] for part in parts], unreadable) for name in parts[0]}
+    columns: dict[str, object] = {name: values for name, values in raw.columns.items()}
+    for name, prediction in predictions.items():
+        columns |= prediction_columns(name, prediction, columns)
+    return Predicted(pd.DataFrame(columns), predictions, {row + 1: why for row, why in sorted(unreadable.items())})
+
+
+def joined(parts: list[Prediction], unreadable: Mapping[int, str]) -> Prediction:
+    """One prediction from those of chunks; rows that could not be read carry NaN and their reason."""
+    first = parts[0]
+    arrays = {
+        field.name: np.concatenate([getattr(part, field.name) for part in parts])
+        for field in fields(first)
+        if isinstance(getattr(first, field.name), np.ndarray)
+    }
+    rows = np.array(sorted(unreadable), dtype=np.int64)
+    for name in ("value", "low", "high", "std", "proba"):
+        arrays[name][rows] = np.nan
+    arrays["in_domain"][rows] = False
+    reasons = arrays["reason"].astype(object)
+    reasons[rows] = [unreadable[int(row)] for row in rows]
+    arrays["reason"] = reasons.astype(np.str_)
+    return Prediction(**arrays, level=first.level, classes=first.classes, unit=first.unit)
+
+
+def prediction_columns(target: str, prediction: Prediction, taken: Mapping[str, object]) -> dict[str, object]:
+    """The columns of one target; a name that the table has already gets a prime."""
+
+    def free(name: str) -> str:
+        return free(name + "'") if name in taken else name
+
+    values: object = prediction.value
+    found: dict[str, object] = {}
+    if prediction.classes:
+        words = np.array([*prediction.classes, ""], dtype=object)
+        known = ~np.isnan(prediction.value)
+        values = words[np.where(known, np.nan_to_num(prediction.value), -1).astype(int)]
+        found[free(f"{target}_predicted")] = values
+        for number, word in enumerate(prediction.classes):
+            found[free(f"{target}_proba_{word}")] = prediction.proba[:, number]
+    else:
+        found[free(f"{target}_predicted")] = values
+        found[free(f"{target}_low")] = prediction.low
+        found[free(f"{target}_high")] = prediction.high
+    found[free(f"{target}_std")] = prediction.std
+    found[free(f"{target}_in_domain")] = prediction.in_domain
+    found[free(f"{target}_reason")] = prediction.reason
+    return found
+
+
+def ending_of(path: Path) -> str:
+    """The ending that says in which format to write.
+
+    Raises
+    ------
+    ConfigError : it is none of `FORMATS`.
+    """
+    for ending in sorted(FORMATS, key=len, reverse=True):
+        if path.name.lower().endswith(ending):
+            return ending
+    near = difflib.get_close_matches("".join(path.suffixes), FORMATS, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise ConfigError(f"{path.name}: cannot tell the format from the name; it may end in {', '.join(FORMATS)}.{hint}")
+
+
+def write_frame(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table in the format of its ending, atomically.
+
+    Raises
+    ------
+    ConfigError : unknown ending. RunError : disk full or folder not writable.
+    """
+    ending = ending_of(path)
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=ending)
+        os.close(handle)
+        _write(Path(temporary), frame, ending)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise RunError(said(path, error)) from error
+    finally:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def _write(path: Path, frame: pd.DataFrame, ending: str) -> None:
+    if ending in (".csv", ".csv.gz"):
+        frame.to_csv(path, index=False)
+    elif ending == ".tsv":
+        frame.to_csv(path, index=False, sep="\t")
+    elif ending == ".jsonl":
+        frame.to_json(path, orient="records", lines=True, force_ascii=False, double_precision=15)
+    elif ending == ".xlsx":
+        frame.to_excel(path, index=False)
+    else:
+        import duckdb
+
+        with duckdb.connect() as connection:
+            connection.register("frame", frame)
+            connection.sql("SELECT * FROM frame").write_parquet(str(path))
