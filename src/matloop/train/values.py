@@ -23,6 +23,7 @@ class Development:
     weights : relative row weights (given ones times inverse square of errors), mean one.
     groups : shape (n,), group index; fold : shape (n,), the fold of each row (grouped, stratified).
     unlabelled : rows without a label (sealed rows are never among them), or None.
+    positive : index of the class that counts as positive in a two-class task.
     """
 
     table: FeatureTable
@@ -39,6 +40,7 @@ class Development:
     loss: Loss = "auto"
     metric: str = ""
     unlabelled: FeatureTable | None = None
+    positive: int = 1
 
     def __len__(self) -> int:
         return len(self.y)
@@ -48,7 +50,8 @@ class Development:
 class Recipe:
     """How a model is made, as plain data: one or several specs with weights that sum to one (an ensemble).
 
-    `threshold` is the probability from which a two-class problem says "positive" (0.5 unless chosen inside folds);
+    `threshold` is the probability of class index 1 from which a two-class problem says class 1 (0.5 unless chosen
+    inside folds);
     `pseudo_labels` is True where rows without a label are used by self-training.
     """
 

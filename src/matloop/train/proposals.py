@@ -1,0 +1,173 @@
+"""Which candidate comes next: an order fixed by the seed and by scores, never by the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from matloop.models import FAMILIES, missing
+from matloop.models.family import Family, Spec
+from matloop.problem.question import Training
+from matloop.represent.table import Columns
+from matloop.train.values import Development
+
+CHEAP_FIRST = (
+    "dummy", "nearest_neighbour", "ridge", "logistic", "lightgbm", "extra_trees", "svm", "gaussian_process",
+    "kernel_ridge", "mlp", "random_forest", "elastic_net", "lasso", "sparse_gp",
+)  # fmt: skip
+"""Order of the first round; families of other packages follow in their own order. Also the order from simple to not:
+between two candidates that cannot be told apart the earlier family is preferred."""
+
+WAVE = 4
+"""Candidates proposed at once: enough to keep workers busy, few enough to learn from each."""
+MOST = 72
+PATIENCE = 28
+"""The search ends when so many candidates in a row brought less than `GAIN`."""
+GAIN = 0.001
+_DRAWS = 24
+_TURN_COST = 0.025  # a family steps back by 2.5 % of the best score with each of its turns, so that others get theirs
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the next proposals may depend on: the spec that was tried and its score (NaN where it has none)."""
+
+    spec: Spec
+    score: float
+
+
+def usable_families(development: Development, training: Training) -> tuple[list[str], dict[str, str]]:
+    """Names of the families to try, cheap ones first, and why others are not tried.
+
+    Raises
+    ------
+    ConfigError : `training.families` names a family that does not exist.
+    """
+    asked = training.families or tuple(FAMILIES)
+    names = sorted(dict.fromkeys(asked), key=lambda n: CHEAP_FIRST.index(n) if n in CHEAP_FIRST else len(CHEAP_FIRST))
+    usable, skipped = [], {}
+    for name in names:
+        family: Family = FAMILIES.load(name)
+        if development.task not in family.tasks:
+            if name in training.families:
+                skipped[name] = f"{family.label} is not for {development.task}"
+            continue
+        reason = _unfit(name, family, development, training)
+        if reason:
+            skipped[name] = reason
+        else:
+            usable.append(name)
+    return usable, skipped
+
+
+def _unfit(name: str, family: Family, development: Development, training: Training) -> str:
+    if absent := missing(name):
+        return absent
+    if len(development) > family.max_rows:
+        return f"{len(development):,} rows; {family.label} is reasonable up to {family.max_rows:,}"
+    losses = getattr(family, "losses", None)
+    if training.loss != "auto" and losses is not None and training.loss not in losses and name != "dummy":
+        return f"{family.label} cannot be fitted by the loss {training.loss!r}"
+    return ""
+
+
+def views(columns: Columns) -> list[tuple[str, ...]]:
+    """Sets of columns worth trying: all, and of each composition one featurizer at a time beside all other inputs.
+
+    Kernel and neighbour methods can be better on plain element fractions than on everything.
+    """
+    origins = list(dict.fromkeys(columns.origins))
+    by_input: dict[str, list[str]] = {}
+    for origin in origins:
+        by_input.setdefault(origin.rpartition(":")[0], []).append(origin)
+    several = {name: made for name, made in by_input.items() if len(made) > 1}
+    found: list[tuple[str, ...]] = [()]
+    for name, made in several.items():
+        others = tuple(origin for origin in origins if origin not in made)
+        found += [(one, *others) for one in made if _is_rich(columns, one)]
+        del name
+    return found
+
+
+def _is_rich(columns: Columns, origin: str) -> bool:
+    """A handful of columns (norms, counts) is no description by itself."""
+    return columns.origins.count(origin) >= 10
+
+
+@dataclass(slots=True)
+class Proposals:
+    """Hands out candidates in waves; the same outcomes lead to the same proposals."""
+
+    development: Development
+    names: Sequence[str]
+    seed: int
+    _lists: dict[str, list[Spec]] = field(default_factory=dict)
+    _taken: dict[str, int] = field(default_factory=dict)
+    _first: list[Spec] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for at, name in enumerate(self.names):
+            self._lists[name] = _specs(name, self.development, np.random.default_rng([self.seed, at]))
+            self._taken[name] = 0
+        self._first = [specs[0] for specs in self._lists.values()]
+        for name in self.names:
+            self._taken[name] = 1
+
+    def next_wave(self, outcomes: Sequence[Outcome]) -> list[Spec]:
+        """Up to `WAVE` candidates that were not proposed before; empty when the search is over."""
+        if self._first:
+            wave, self._first = self._first[:WAVE], self._first[WAVE:]
+            return wave
+        if len(outcomes) >= MOST or _stalled(outcomes):
+            return []
+        return list(islice(self._turns(outcomes), min(WAVE, MOST - len(outcomes))))
+
+    def _turns(self, outcomes: Sequence[Outcome]) -> Any:
+        best_of = _best_scores(outcomes)
+        if not best_of:
+            return
+        best = min(best_of.values())
+        excess = {name: (score - best) / max(abs(best), 1e-12) for name, score in best_of.items()}
+        while True:
+            open_ = [n for n in self.names if n in excess and self._taken[n] < len(self._lists[n])]
+            if not open_:
+                return
+            name = min(open_, key=lambda n: (excess[n] + _TURN_COST * self._taken[n], self.names.index(n)))
+            spec = self._lists[name][self._taken[name]]
+            self._taken[name] += 1
+            yield spec
+
+
+def _specs(name: str, development: Development, rng: np.random.Generator) -> list[Spec]:
+    """A family's candidates in order: default on all columns, on each view, then drawn settings on drawn views."""
+    columns = development.table.columns()
+    drawn = FAMILIES.load(name).settings(_DRAWS, columns, development.task, rng)
+    if len(drawn) == 1 and not drawn[0]:
+        return [Spec(name)]
+    looks = views(columns)
+    first = [Spec(name, drawn[0], look) for look in looks]
+    rest = [
+        Spec(name, settings, looks[int(rng.integers(len(looks)))] if k % 2 else ())
+        for k, settings in enumerate(drawn[1:])
+    ]
+    return first + rest
+
+
+def _best_scores(outcomes: Sequence[Outcome]) -> Mapping[str, float]:
+    best: dict[str, float] = {}
+    for outcome in outcomes:
+        if np.isfinite(outcome.score):
+            best[outcome.spec.family] = min(outcome.score, best.get(outcome.spec.family, np.inf))
+    return best
+
+
+def _stalled(outcomes: Sequence[Outcome]) -> bool:
+    scores = [o.score if np.isfinite(o.score) else np.inf for o in outcomes]
+    if len(scores) <= PATIENCE:
+        return False
+    before, after = min(scores[:-PATIENCE]), min(scores[-PATIENCE:])
+    return not after < before * (1.0 - GAIN)

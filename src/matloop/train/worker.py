@@ -1,0 +1,141 @@
+"""A worker process: reads fits as JSON lines, writes results as arrays, and ends with its parent.
+
+Started by `fits` as `python -m matloop.train.worker`. The first line names the folder with the data; each further line
+is one fit. Answers are JSON lines on the original standard output; whatever libraries print goes to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+import warnings
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from matloop.core.arrayfile import write_arrays
+from matloop.core.arrays import Arrays, FloatArray, nested
+from matloop.core.errors import MatloopError, RunError
+from matloop.core.jsonable import from_jsonable
+from matloop.models.family import Spec
+from matloop.represent.table import Columns
+from matloop.train.recipe_model import Border, FitData, Member, fit_member, member_output
+
+_TIMED_PREDICTS = 3
+
+
+def load_data(folder: Path) -> FitData:
+    """The development rows that `fits` wrote, memory-mapped."""
+    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("X", "y", "weights", "unlabelled")}
+    facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    columns = from_jsonable(Columns, facts.pop("columns"))
+    bounds = facts.pop("bounds")
+    limits = None if bounds is None else (float(bounds[0]), float(bounds[1]))
+    return FitData(**arrays, columns=columns, bounds=limits, **facts)
+
+
+def run_fit(order: dict[str, Any], data: FitData) -> Arrays:
+    """Fit one spec and predict; the arrays of a result file."""
+    spec = from_jsonable(Spec, order["spec"])
+    train, predict = np.load(order["train"]), np.load(order["predict"])
+    started = time.perf_counter()
+    member = fit_member(spec, data, train, order["seed"], pseudo_labels=order["pseudo_labels"])
+    seconds = time.perf_counter() - started
+    border = Border(data.task, data.n_classes, data.scale, data.bounds)
+    rows = np.asarray(data.X[predict])
+    out = member_output(member, rows, border)
+    if not (np.isfinite(out.value).all() and np.isfinite(out.proba).all()):
+        raise ArithmeticError("some predictions are not finite")
+    arrays: Arrays = {
+        "value": out.value,
+        "proba": out.proba,
+        "spread": np.nan_to_num(out.spread, nan=0.0, posinf=0.0),
+        "seconds": np.array(seconds),
+        "predict_ms": np.array(predict_ms(member, data.X[train[:1]], border)),
+        "columns": member.columns,
+    }
+    if order["keep"]:
+        arrays |= nested("model", member.model.to_arrays())
+        curve = getattr(member.model, "loss_curve_", None)
+        if curve is not None:
+            arrays |= {"curve/train": np.asarray(curve[0]), "curve/validation": np.asarray(curve[1])}
+    return arrays
+
+
+def predict_ms(member: Member, row: FloatArray, border: Border) -> float:
+    """Milliseconds to predict one row alone: the median of a few tries after a warm one."""
+    took = []
+    for _ in range(_TIMED_PREDICTS + 1):
+        started = time.perf_counter()
+        member_output(member, np.asarray(row), border)
+        took.append(time.perf_counter() - started)
+    return 1000.0 * float(np.median(took[1:]))
+
+
+def _answer(order: dict[str, Any], data: FitData) -> dict[str, Any]:
+    try:
+        write_arrays(Path(order["result"]), run_fit(order, data))
+    except RunError as error:
+        return {"key": order["key"], "fatal": str(error)}
+    except MemoryError:
+        return {"key": order["key"], "reason": "it needs more memory than it may have", "again": True}
+    except Exception as error:  # noqa: BLE001 - whatever a plug-in raises must become this fit's reason, not the pool's end
+        reason = str(error) if isinstance(error, MatloopError) else f"{type(error).__name__}: {error}"
+        traceback.print_exc()
+        return {"key": order["key"], "reason": " ".join(reason.split())[:500]}
+    return {"key": order["key"]}
+
+
+def _lines(orders: queue.SimpleQueue[str]) -> None:
+    """Hand lines on; the end of standard input means that the parent is gone, so this process ends at once."""
+    for line in sys.stdin:
+        orders.put(line)
+    os._exit(0)
+
+
+def _orphaned(parent: int) -> None:
+    """End with the parent also when somebody else still holds the other end of the pipe."""
+    while os.getppid() == parent:
+        time.sleep(2.0)
+    os._exit(0)
+
+
+def _own_channel() -> TextIO:
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)
+    return channel
+
+
+def _limit_memory(gigabytes: float | None) -> None:
+    if gigabytes is None or sys.platform == "win32":
+        return
+    import resource
+
+    limit = int(gigabytes * 1e9)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def main() -> None:
+    """Serve fits until standard input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    channel = _own_channel()
+    orders: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_lines, args=(orders,), daemon=True).start()
+    threading.Thread(target=_orphaned, args=(os.getppid(),), daemon=True).start()
+    warnings.simplefilter("ignore")
+    hello = json.loads(orders.get())
+    _limit_memory(hello["memory_gb"])
+    data = load_data(Path(hello["data"]))
+    while True:
+        channel.write(json.dumps(_answer(json.loads(orders.get()), data)) + "\n")
+
+
+if __name__ == "__main__":
+    main()
