@@ -1,0 +1,136 @@
+"""The elements: symbols, atomic masses, and tables of properties read from `core/tables/*.csv` when first asked for."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+
+from matloop.core.arrays import FloatArray, frozen
+from matloop.core.errors import ConfigError
+
+# fmt: off
+SYMBOLS: tuple[str, ...] = ("",
+    "H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P", "S", "Cl", "Ar", "K", "Ca", "Sc",
+    "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga", "Ge", "As", "Se", "Br", "Kr", "Rb", "Sr", "Y", "Zr", "Nb",
+    "Mo", "Tc", "Ru", "Rh", "Pd", "Ag", "Cd", "In", "Sn", "Sb", "Te", "I", "Xe", "Cs", "Ba", "La", "Ce", "Pr", "Nd", "Pm",
+    "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu", "Hf", "Ta", "W", "Re", "Os", "Ir", "Pt", "Au", "Hg", "Tl",
+    "Pb", "Bi", "Po", "At", "Rn", "Fr", "Ra", "Ac", "Th", "Pa", "U", "Np", "Pu", "Am", "Cm", "Bk", "Cf", "Es", "Fm", "Md",
+    "No", "Lr", "Rf", "Db", "Sg", "Bh", "Hs", "Mt", "Ds", "Rg", "Cn", "Nh", "Fl", "Mc", "Lv", "Ts", "Og",
+)
+# fmt: on
+"""Symbol by atomic number; SYMBOLS[0] is empty."""
+
+Z_OF: dict[str, int] = {symbol: z for z, symbol in enumerate(SYMBOLS) if z}
+"""Atomic number by symbol, 1..118."""
+
+MAX_Z = 118
+
+
+@dataclass(frozen=True, slots=True)
+class ElementTable:
+    """Properties of the elements.
+
+    columns : names of the properties.
+    values : shape (119, n_columns), indexed by atomic number; NaN where the source has no value. Row 0 is no element.
+    """
+
+    columns: tuple[str, ...]
+    values: FloatArray
+
+    def column(self, name: str) -> FloatArray:
+        """One property, shape (119,).
+
+        Raises
+        ------
+        ConfigError : the table has no such property.
+        """
+        if name not in self.columns:
+            raise ConfigError(f"the element table has no property {name!r}. It has: {', '.join(self.columns)}.")
+        return self.values[:, self.columns.index(name)]
+
+    def pick(self, names: tuple[str, ...]) -> ElementTable:
+        """The table with the properties `names` only, in that order."""
+        return ElementTable(names, frozen(np.column_stack([self.column(name) for name in names])))
+
+    def filled(self) -> ElementTable:
+        """The table with the mean over the known elements wherever a value is missing.
+
+        This is a constant of the table, not something learnt from rows: the rule of matminer 0.10 (`impute_nan=True`).
+        """
+        means = np.nanmean(self.values[1:], axis=0)
+        return ElementTable(self.columns, frozen(np.where(np.isnan(self.values), means, self.values)))
+
+
+def _lines(name: str) -> list[list[str]]:
+    place = files("matloop.core").joinpath("tables", f"{name}.csv")
+    if not place.is_file():
+        known = sorted(
+            p.name[:-4] for p in files("matloop.core").joinpath("tables").iterdir() if p.name.endswith(".csv")
+        )
+        raise ConfigError(f"there is no element table {name!r}. Known: {', '.join(known)}.")
+    return list(csv.reader(place.read_text(encoding="utf-8").splitlines()))
+
+
+@cache
+def table(name: str) -> ElementTable:
+    """The element table `core/tables/<name>.csv`: magpie, deml, periodic, miedema, matscholar or megnet.
+
+    Sources and licences are in `core/tables/README.md`.
+
+    Raises
+    ------
+    ConfigError : no such table; the message lists the known ones.
+
+    Examples
+    --------
+    >>> table("magpie").column("Electronegativity")[Z_OF["O"]]
+    3.44
+    """
+    header, *lines = _lines(name)
+    values = np.full((MAX_Z + 1, len(header) - 2), np.nan)
+    for line in lines:
+        values[int(line[0])] = [float(cell) if cell else np.nan for cell in line[2:]]
+    return ElementTable(tuple(header[2:]), frozen(values))
+
+
+@cache
+def oxidation_states(kind: str = "common") -> tuple[tuple[int, ...], ...]:
+    """Oxidation states by atomic number (119 entries, ascending; empty where none is listed).
+
+    Parameters
+    ----------
+    kind : "common", "icsd" (seen in the ICSD more than rarely) or "all", as listed by pymatgen.
+    """
+    header, *lines = _lines("oxidation_states")
+    if kind not in header[2:]:
+        raise ConfigError(f"there is no list {kind!r} of oxidation states. Known: {', '.join(header[2:])}.")
+    states: list[tuple[int, ...]] = [()] * (MAX_Z + 1)
+    for line in lines:
+        states[int(line[0])] = tuple(sorted(int(state) for state in line[header.index(kind)].split()))
+    return tuple(states)
+
+
+@cache
+def mixing_enthalpies() -> FloatArray:
+    """Mixing enthalpy of liquid binary alloys at equal amounts, shape (119, 119), symmetric, kJ/mol; NaN: not known.
+
+    Takeuchi & Inoue, Mater. Trans. 46 (2005) 2817, doi:10.2320/matertrans.46.2817 (Miedema's model).
+    """
+    matrix = np.full((MAX_Z + 1, MAX_Z + 1), np.nan)
+    for a, b, value in _lines("mixing_enthalpy")[1:]:
+        matrix[int(a), int(b)] = matrix[int(b), int(a)] = float(value)
+    return frozen(matrix)
+
+
+def _masses() -> FloatArray:
+    masses = table("periodic").column("atomic_mass").copy()
+    masses[0] = 0.0
+    return frozen(masses)
+
+
+ATOMIC_MASS: FloatArray = _masses()
+"""Standard atomic mass in u by atomic number, shape (119,); ATOMIC_MASS[0] is 0."""

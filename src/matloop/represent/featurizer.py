@@ -1,0 +1,94 @@
+"""What all featurizers of compositions share: reading, batches of rows with equally many elements, and the output array."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from matloop.core.arrays import FloatArray, IntArray
+from matloop.matter.compositions import Compositions, read_compositions
+
+ENTRIES_AT_ONCE = 8192
+"""Atoms kinds per batch: small enough for the working arrays to stay in the processor's cache, and memory flat."""
+
+
+class CompositionFeaturizer(TransformerMixin, BaseEstimator):
+    """A stateless transformer from compositions to named columns; a plug-in fills in the three abstract methods.
+
+    `transform` takes whatever `read_compositions` takes. A row that cannot be read or described is NaN; `reasons` says
+    why. Each row is worked out by itself, so it has the same bits in every batch.
+    """
+
+    @abstractmethod
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns, unique."""
+
+    @abstractmethod
+    def describe(self, elements: IntArray, amounts: FloatArray) -> FloatArray:
+        """Features of rows with equally many elements.
+
+        Parameters
+        ----------
+        elements : shape (m, k), atomic numbers, ascending in each row, k >= 1
+        amounts : shape (m, k), atoms per formula as written, > 0
+
+        Returns
+        -------
+        shape (m, n_columns); NaN where a row has no value
+        """
+
+    @abstractmethod
+    def citations(self) -> tuple[str, ...]:
+        """What to cite when these features are used."""
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Nothing is learnt."""
+        return self
+
+    def transform(self, X: Any) -> FloatArray:
+        """Features, shape (n_rows, n_columns).
+
+        Raises
+        ------
+        DataError : `X` is no sequence of compositions.
+        """
+        compositions, _ = read_compositions(X)
+        features = np.full((len(compositions), len(self.columns())), np.nan)
+        for rows, elements, amounts in batches(compositions):
+            features[rows] = self.describe(elements, amounts)
+        return features
+
+    def reasons(self, X: Any) -> dict[int, str]:
+        """{row: why it is not (fully) described}."""
+        compositions, reasons = read_compositions(X)
+        empty = np.flatnonzero(np.diff(compositions.offsets) == 0).tolist()
+        return {**{row: "the composition could not be read" for row in empty}, **reasons, **self.limits(compositions)}
+
+    def limits(self, compositions: Compositions) -> dict[int, str]:
+        """{row: which limit of this featurizer it met}; none by default."""
+        return {}
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Names of the columns."""
+        return np.array(self.columns(), dtype=object)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+
+def batches(compositions: Compositions) -> Iterator[tuple[IntArray, IntArray, FloatArray]]:
+    """Rows with equally many elements, as (rows (m,), elements (m, k), amounts (m, k)); unreadable rows come in none."""
+    counts = np.diff(compositions.offsets)
+    order = np.argsort(counts, kind="stable")
+    bounds = np.searchsorted(counts[order], np.arange(1, int(counts.max(initial=0)) + 2))
+    for k, (first, last) in enumerate(zip(bounds[:-1], bounds[1:], strict=True), start=1):
+        size = max(ENTRIES_AT_ONCE // k, 1)
+        for start in range(first, last, size):
+            rows = order[start : min(start + size, last)]
+            entries = compositions.offsets[rows][:, None] + np.arange(k)
+            yield rows, compositions.elements[entries], compositions.amounts[entries]

@@ -1,0 +1,192 @@
+"""From a dataset to a feature table: what was chosen per input, and applying it to any rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+from matloop.core.arrays import FloatArray, frozen
+from matloop.core.errors import ConfigError, DataError
+from matloop.data.dataset import Categories, Column, Dataset, Numbers
+from matloop.matter.compositions import Compositions
+from matloop.problem.question import Input, InputKind
+from matloop.represent import DEFAULT_FEATURES, FEATURIZERS
+from matloop.represent.featurizer import CompositionFeaturizer
+from matloop.represent.table import FeatureTable
+
+FRACTIONS = "fractions"
+_KINDS: dict[str, type] = {"composition": Compositions, "number": Numbers, "category": Categories}
+
+
+@dataclass(frozen=True, slots=True)
+class InputFeatures:
+    """How one input is described.
+
+    featurizers : names in FEATURIZERS (compositions only).
+    words : the vocabulary of a category, sorted.
+    unit : of a number.
+    prefix : put before each column name; empty when this is the only composition.
+    """
+
+    name: str
+    kind: InputKind
+    featurizers: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    unit: str = ""
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """How rows become features: the inputs in their order. JSON by `core.jsonable`."""
+
+    inputs: tuple[InputFeatures, ...] = field(default_factory=tuple)
+
+    @property
+    def citations(self) -> tuple[str, ...]:
+        """What to cite, each once."""
+        found = [c for i in self.inputs for name in i.featurizers for c in _featurizer(name).citations()]
+        return tuple(dict.fromkeys(found))
+
+
+def plan_representation(dataset: Dataset, inputs: Sequence[Input]) -> Representation:
+    """Choose featurizers and name the words of categories.
+
+    Only words of unsealed rows should be in `dataset` when that matters; words carry no labels.
+
+    Parameters
+    ----------
+    inputs : as in the problem; an empty `features` of a composition means DEFAULT_FEATURES. Element fractions are
+        always made.
+
+    Raises
+    ------
+    ConfigError : an unknown featurizer or an input that the dataset does not hold.
+    """
+    several = sum(i.kind == "composition" for i in inputs) > 1
+    planned = []
+    for given in inputs:
+        column = _column(dataset, given.name, given.kind)
+        if given.kind == "composition":
+            planned.append(
+                InputFeatures(given.name, given.kind, _chosen(given), prefix=f"{given.name}: " if several else "")
+            )
+        elif isinstance(column, Categories):
+            words = tuple(sorted(set(column.values.tolist()) - {""}))
+            planned.append(InputFeatures(given.name, given.kind, words=words))
+        elif isinstance(column, Numbers):
+            planned.append(InputFeatures(given.name, given.kind, unit=column.unit))
+    representation = Representation(tuple(planned))
+    _named(representation)
+    return representation
+
+
+def _chosen(given: Input) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(given.features or DEFAULT_FEATURES))
+    for name in names:
+        FEATURIZERS.load(name)
+    return names if FRACTIONS in names else (*names, FRACTIONS)
+
+
+def represent(dataset: Dataset, representation: Representation) -> FeatureTable:
+    """Describe every row. Nothing is learnt: the same row gives the same features in any dataset.
+
+    Returns
+    -------
+    a table of one row per row of `dataset`. Where a composition is unreadable, a word unknown or a featurizer met its
+    limit, values are NaN (or as the featurizer says) and `reasons` says why.
+
+    Raises
+    ------
+    DataError : an input is missing, or holds another kind.
+    """
+    names, origins = _named(representation)
+    X = np.full((len(dataset), len(names)), np.nan)
+    reasons: dict[int, list[str]] = {}
+    vocabularies: dict[str, tuple[str, ...]] = {}
+    at = 0
+    for given in representation.inputs:
+        column = _column(dataset, given.name, given.kind)
+        width = 0
+        for block, found in _blocks(column, given):
+            X[:, at + width : at + width + block.shape[1]] = block
+            width += block.shape[1]
+            for row, why in found.items():
+                reasons.setdefault(row, []).append(f"{given.name}: {why}")
+        if given.kind == "category":
+            vocabularies[names[at]] = given.words
+        at += width
+    joined = {row: "; ".join(dict.fromkeys(whys)) for row, whys in sorted(reasons.items())}
+    return FeatureTable(frozen(X), names, origins, vocabularies, joined)
+
+
+def _column(dataset: Dataset, name: str, kind: InputKind) -> Column:
+    if name not in dataset.inputs:
+        raise DataError(
+            f"input {name!r} is missing. The data have: {', '.join(map(repr, dataset.inputs)) or 'no inputs'}."
+        )
+    column = dataset.inputs[name]
+    if not isinstance(column, _KINDS[kind]):
+        raise DataError(f"input {name!r} holds {type(column).__name__.lower()}, but a {kind} is asked for.")
+    return column
+
+
+def _blocks(column: Column, given: InputFeatures) -> Iterator[tuple[FloatArray, dict[int, str]]]:
+    """Columns of one input, block by block, with the reasons of rows."""
+    if isinstance(column, Compositions):
+        yield from _composition_blocks(column, given)
+    elif isinstance(column, Numbers):
+        yield column.values[:, None], {}
+    else:
+        yield _codes(column, given)
+
+
+def _composition_blocks(column: Compositions, given: InputFeatures) -> Iterator[tuple[FloatArray, dict[int, str]]]:
+    empty = np.flatnonzero(np.diff(column.offsets) == 0).tolist()
+    reasons = {row: f"{column.formulas[row]!r} could not be read as a composition" for row in empty}
+    for name in given.featurizers:
+        featurizer = _featurizer(name)
+        yield featurizer.transform(column), {**featurizer.limits(column), **reasons}
+
+
+def _codes(column: Categories, given: InputFeatures) -> tuple[FloatArray, dict[int, str]]:
+    """Place of each word in the vocabulary; NaN and a reason for a word that is not in it."""
+    words = np.array(given.words or ("",))
+    codes = np.minimum(np.searchsorted(words, column.values), len(words) - 1)
+    seen = (words[codes] == column.values) & (column.values != "")
+    unseen = np.flatnonzero(~seen & (column.values != "")).tolist()
+    reasons = {row: f"{str(column.values[row])!r} was never seen in training" for row in unseen}
+    return np.where(seen, codes, np.nan)[:, None], reasons
+
+
+@lru_cache(maxsize=64)
+def _featurizer(name: str) -> CompositionFeaturizer:
+    made: CompositionFeaturizer = FEATURIZERS.load(name)()
+    return made
+
+
+@lru_cache(maxsize=64)
+def _named(representation: Representation) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names and origins of all columns.
+
+    Raises
+    ------
+    ConfigError : two columns would have one name.
+    """
+    names: list[str] = []
+    origins: list[str] = []
+    for given in representation.inputs:
+        if given.kind != "composition":
+            names.append(given.name)
+            origins.append(f"{given.name}:{given.kind}")
+        for featurizer in given.featurizers:
+            made = [given.prefix + str(name) for name in _featurizer(featurizer).get_feature_names_out()]
+            names += made
+            origins += [f"{given.name}:{featurizer}"] * len(made)
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise ConfigError(f"two features would both be called {twice[0]!r}. Give the input another name.")
+    return tuple(names), tuple(origins)

@@ -1,0 +1,150 @@
+"""Make src/matloop/core/tables/*.csv from the packages matminer 0.10.1 and pymatgen (both only needed here).
+
+    python tools/element_tables.py src/matloop/core/tables
+
+Each table has one line per element (Z, symbol, then the properties as the source prints them; empty = not known) and
+one line in SOURCES.json with source, licence and the SHA-256 of the file that was read. The values are copied, never
+computed, except that float32 vectors are written with the fewest digits that give the same float32.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import sys
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+
+import matminer
+import numpy as np
+from matminer.utils.data_files.deml_elementdata import properties as deml
+from pymatgen.core import Element
+
+DATA = Path(matminer.__file__).parent / "utils" / "data_files"
+SYMBOLS = [Element.from_Z(z).symbol for z in range(1, 119)]
+DEML_SCALARS = (
+    "atom_num atom_mass row_num col_num atom_radius molar_vol heat_fusion melting_point boiling_point heat_cap "
+    "electronegativity electric_pol GGAU_Etot mus_fere electron_affin"
+).split()
+PYMATGEN_SCALARS = "atomic_radius van_der_waals_radius mendeleev_no thermal_conductivity bulk_modulus".split()
+MIEDEMA = (
+    "molar_volume electron_density electronegativity valence_electrons a_const R_const H_trans compressibility "
+    "shear_modulus melting_point structural_stability"
+).split()
+
+
+def text(value: object) -> str:
+    """`value` as it stands in the CSV; missing (None, NaN) is empty."""
+    if value is None:
+        return ""
+    number = float(value)
+    return (
+        "" if np.isnan(number) else repr(int(number)) if number == int(number) and abs(number) < 1e15 else repr(number)
+    )
+
+
+def write(folder: Path, name: str, columns: list[str], rows: dict[int, list[str]]) -> None:
+    """Write one table, one line per atomic number that has any value."""
+    with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["Z", "symbol", *columns])
+        for z in sorted(rows):
+            if any(rows[z]):
+                writer.writerow([z, SYMBOLS[z - 1] if z else "*", *rows[z]])
+
+
+def magpie(folder: Path) -> None:
+    """Every Magpie property but the list of oxidation states; unreadable lines ("Missing") are empty."""
+    files = sorted((DATA / "magpie_elementdata").glob("*.table"))
+    names = [f.stem for f in files if f.stem not in ("OxidationStates", "IonizationEnergies")]
+    rows: dict[int, list[str]] = {z: [] for z in range(1, 119)}
+    for name in names:
+        lines = (DATA / "magpie_elementdata" / f"{name}.table").read_text().splitlines()
+        for z in rows:
+            try:
+                rows[z].append(text(float(lines[z - 1])))
+            except (ValueError, IndexError):
+                rows[z].append("")
+    write(folder, "magpie", names, rows)
+
+
+def deml_table(folder: Path) -> None:
+    """The scalar properties of Deml et al., and the first ionisation energy (kJ/mol times 1000, as there)."""
+    rows = {
+        z: [text(deml[key].get(s)) for key in DEML_SCALARS] + [text(deml["ionization_en"].get(s, [None])[0])]
+        for z, s in enumerate(SYMBOLS, start=1)
+    }
+    write(folder, "deml", [*DEML_SCALARS, "first_ioniz"], rows)
+
+
+def periodic(folder: Path) -> None:
+    """Mass, Pauling electronegativity and a few more from pymatgen, and lists of oxidation states."""
+    rows, states = {}, {}
+    for z in range(1, 119):
+        element = Element.from_Z(z)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scalars = [getattr(element, name) for name in PYMATGEN_SCALARS]
+            rows[z] = [text(element.atomic_mass), text(element.X), *(text(value) for value in scalars)]
+        states[z] = [
+            " ".join(f"{state:d}" for state in listed)
+            for listed in (element.common_oxidation_states, element.icsd_oxidation_states, element.oxidation_states)
+        ]
+    write(folder, "periodic", ["atomic_mass", "X", *PYMATGEN_SCALARS], rows)
+    write(folder, "oxidation_states", ["common", "icsd", "all"], states)
+
+
+def vectors(folder: Path) -> None:
+    """Element vectors learnt elsewhere: Matscholar (200, float32) and MEGNet (16; Z = 0 is its dummy atom)."""
+    words = json.loads((DATA / "matscholar_els.json").read_text())
+    rows = {SYMBOLS.index(s) + 1: [str(np.float32(v)) for v in vector] for s, vector in words.items()}
+    if any(np.float32(v) != v for vector in words.values() for v in vector):
+        raise SystemExit("matscholar_els.json is no longer float32: write it with repr")
+    write(folder, "matscholar", [f"embedding {i}" for i in range(1, 201)], rows)
+    nets = json.loads((DATA / "megnet_elemental_embedding.json").read_text())
+    write(
+        folder, "megnet", [f"embedding {i}" for i in range(1, 17)], {z: [repr(v) for v in nets[z]] for z in range(95)}
+    )
+
+
+def alloys(folder: Path) -> None:
+    """Miedema's parameters, cohesive energies (Kittel), and liquid mixing enthalpies of pairs (Takeuchi, Inoue)."""
+    with (DATA / "Miedema.csv").open() as stream:
+        read = {row["element"]: row for row in csv.DictReader(stream)}
+    cohesive = json.loads((DATA / "cohesive_energies.json").read_text())
+    rows = {
+        z: [text(read[s][key]) if s in read else "" for key in MIEDEMA] + [text(cohesive.get(s))]
+        for z, s in enumerate(SYMBOLS, start=1)
+    }
+    write(folder, "miedema", [*MIEDEMA, "cohesive_energy"], rows)
+    pairs = sorted({(*sorted((SYMBOLS.index(a) + 1, SYMBOLS.index(b) + 1)), h) for a, b, h in _pairs()})
+    with (folder / "mixing_enthalpy.csv").open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream, lineterminator="\n").writerows([["Z_a", "Z_b", "kJ_per_mol"], *pairs])
+
+
+def _pairs() -> list[tuple[str, str, str]]:
+    lines = (DATA / "MiedemaLiquidDeltaHf.tsv").read_text().splitlines()[1:]
+    read = {tuple(sorted(line.split()[:2])): line.split()[2] for line in lines if line.strip()}
+    return [(a, b, text(value)) for (a, b), value in read.items()]
+
+
+def sources(folder: Path) -> None:
+    """What each table came from, and its SHA-256 (checked by a test)."""
+    made = {
+        f.name: {"bytes": f.stat().st_size, "sha256": hashlib.sha256(f.read_bytes()).hexdigest()}
+        for f in sorted(folder.glob("*.csv"))
+    }
+    versions = {name: version(name) for name in ("matminer", "pymatgen", "pymatgen-core")}
+    (folder / "SOURCES.json").write_text(json.dumps({"made_with": versions, "files": made}, indent=1) + "\n")
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for make in (magpie, deml_table, periodic, vectors, alloys, sources):
+        make(folder)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
