@@ -1,1 +1,1 @@
-"""Pages from values."""
+"""Pages and files for people: one HTML page, one JSON file and a notebook card from one `RunRecord`."""

@@ -1,0 +1,50 @@
+"""What the model leans on: rise of the error when a group of features is shuffled."""
+
+from __future__ import annotations
+
+import math
+
+from matloop.explain.values import Importance
+from matloop.report.figures.figure import Figure, Trace, Variant, axis, numbers, safe
+from matloop.report.words import metric_unit, metric_words, number, short
+
+SHOWN = 15
+
+
+def importance_figure(key: str, importances: tuple[Importance, ...], metric: str, unit: str) -> Figure | None:
+    """Bars with their spread, the largest first; at most 15."""
+    ranked = sorted((one for one in importances if math.isfinite(one.value)), key=lambda one: -one.value)[:SHOWN]
+    if not ranked:
+        return None
+    scale = 100.0 if metric_words(metric).share else 1.0
+    trace: Trace = {
+        "type": "bar", "orientation": "h", "x": numbers([scale * one.value for one in ranked]), "y": list(range(len(ranked))), "showlegend": False,
+        "text": [_members(one) for one in ranked], "textposition": "none", "hovertemplate": "<b>%{x:.3g}</b><br>%{text}<extra></extra>",
+        "marker": {"color": "@blue/80"},
+        "error_x": {
+            "type": "data", "symmetric": False, "color": "@ink/70", "thickness": 1.3, "width": 3,
+            "array": numbers([scale * _gap(one.high - one.value) for one in ranked]), "arrayminus": numbers([scale * _gap(one.value - one.low) for one in ranked]),
+        },
+    }  # fmt: skip
+    shown = metric_unit(metric, unit)
+    title = f"rise of the error, {metric_words(metric).label}" + (f" ({shown})" if shown else "")
+    ticks = {"tickvals": list(range(len(ranked))), "ticktext": [safe(_label(one), 38) for one in ranked], "range": [len(ranked) - 0.4, -0.6]}
+    layout = {"xaxis": axis(safe(title, 80), rangemode="tozero"), "yaxis": {"title": {"text": ""}, "showgrid": False, **ticks}}
+    said = "; ".join(f"{short(_label(one), 40)} {number(scale * one.value)}" for one in ranked[:5])
+    more = f" The {SHOWN} largest of {len(importances)} are shown." if len(importances) > SHOWN else ""
+    caption = f"Each bar: how much worse the model gets when these features are shuffled among rows it was not trained on. Features that go together are shuffled together. Lines: spread over folds and repeats.{more}"
+    return Figure(key, "What the model leans on", (Variant("all", (trace,), layout, f"Bars of importance, largest first: {said}.", caption),), 90 + 30 * len(ranked), wide=True)
+
+
+def _label(one: Importance) -> str:
+    others = len(one.members) - 1
+    return f"{short(one.name, 31)} +{others}" if others > 0 else one.name
+
+
+def _members(one: Importance) -> str:
+    shown = "<br>".join(safe(member, 60) for member in one.members[:8])
+    return shown + (f"<br>and {len(one.members) - 8} more" if len(one.members) > 8 else "") if shown else safe(one.name)
+
+
+def _gap(value: float) -> float:
+    return max(value, 0.0) if math.isfinite(value) else 0.0

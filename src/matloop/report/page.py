@@ -1,0 +1,110 @@
+"""One run as one self-contained HTML page: works offline, in light and dark, on a phone and on paper."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from plotly.offline import get_plotlyjs
+
+from matloop.report import palette, words
+from matloop.report.figures.figure import Figure
+from matloop.report.figures.splitmap import split_figure
+from matloop.report.formula import formula_html
+from matloop.report.record import RunRecord
+from matloop.report.target_view import ANSWERS, TargetView, target_view
+
+TEMPLATES = Path(__file__).parent / "templates"
+_DOI = re.compile(r"(?:doi:\s*|https?://(?:dx\.)?doi\.org/)?(10\.\d{4,9}/[A-Za-z0-9._;()/:+-]*[A-Za-z0-9)])")
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """A warning that comes before everything else; `target` is empty where there is only one."""
+
+    target: str
+    text: str
+
+
+def write_page(record: RunRecord) -> str:
+    """The report of `record` as HTML text; nothing in it asks the network for anything.
+
+    Text from data (formulas, ids, column names) is escaped everywhere; a content security policy lets only the page's own
+    scripts run, by their hashes, and forbids every request.
+    """
+    views = tuple(
+        target_view(found, record.problem.target(found.name), place) for place, found in enumerate(record.targets)
+    )
+    scripts = (_inline(get_plotlyjs()), _inline(_read("script.js")))
+    return _environment().get_template("page.html.j2").render(
+        record=record,
+        views=views,
+        several=len(views) > 1,
+        cautions=_cautions(views),
+        split=_shown_split(record),
+        style=Markup(_style()),
+        colours=Markup(json.dumps({"light": dict(palette.LIGHT), "dark": dict(palette.DARK)})),
+        plotly=Markup(scripts[0]),
+        script=Markup(scripts[1]),
+        policy=_policy(scripts),
+        answers=ANSWERS,
+        evidence=words.EVIDENCE,
+    )
+
+
+def _cautions(views: tuple[TargetView, ...]) -> tuple[Caution, ...]:
+    return tuple(
+        Caution(view.evaluation.target if len(views) > 1 else "", warning)
+        for view in views
+        for warning in view.evaluation.verdict.warnings
+    )
+
+
+def _shown_split(record: RunRecord) -> Figure | None:
+    return split_figure(record.split)
+
+
+def _read(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _style() -> str:
+    """The style sheet with both palettes put in."""
+    text = _read("style.css") + _read("print.css")
+    return text.replace("/*light*/", palette.css(palette.LIGHT)).replace("/*dark*/", palette.css(palette.DARK))
+
+
+def _inline(script: str) -> str:
+    """`script` as it can stand in a page: line ends as the browser will hash them, no end tag inside."""
+    return script.replace("\r\n", "\n").replace("\r", "\n").replace("</script", "<\\/script")
+
+
+def _policy(scripts: tuple[str, ...]) -> str:
+    allowed = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
+    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
+
+
+def cited(text: str) -> Markup:
+    """A citation with its DOIs as links."""
+    parts, end = [], 0
+    for found in _DOI.finditer(text):
+        parts += [escape(text[end : found.start()]), Markup('<a href="https://doi.org/{0}" rel="noreferrer">doi:{0}</a>').format(found[1])]
+        end = found.end()
+    return Markup("").join([*parts, escape(text[end:])])
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    filters = (words.count, words.counted, words.percent, words.seconds, words.number, words.short, words.unit_text, formula_html, cited)
+    environment.filters |= {function.__name__: function for function in filters}
+    return environment
