@@ -1,0 +1,423 @@
+"""What goes in: compositions, numbers and categories of every row, or a reason why a row cannot be read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from matloop.core import units
+from matloop.core.arrays import BoolArray, FloatArray, IntArray, TextArray
+from matloop.core.elements import Z_OF
+from matloop.core.errors import DataError, all_faults
+from matloop.data.dataset import Categories, Column, Dataset, Numbers
+from matloop.data.table import RawTable, no_column
+from matloop.data.values import NumberColumn, read_numbers
+from matloop.matter import compositions as matter
+from matloop.matter.compositions import Compositions
+from matloop.problem.question import Input
+
+MISSING_WORDS = frozenset({"", "-", "--", "?", "n/a", "n.a.", "n.d.", "#n/a", "<na>"})
+"""What counts as "no value" in a category or class; words that may mean something ("none", "NaN", "NA") stay words."""
+
+_BALANCE = frozenset({"bal", "bal.", "balance", "rest", "remainder", "rem.", "rem"})
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a row cannot be used: the column, what was found there, and the reason."""
+
+    column: str
+    found: str
+    reason: str
+
+    def __str__(self) -> str:
+        found = self.found if len(self.found) <= 60 else self.found[:57] + "..."
+        return f'column "{self.column}", {found!r}: {self.reason}' if self.column else self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A value that was read as something else than it says: 0-based row, column, what it was and became, why."""
+
+    row: int
+    column: str
+    old: str
+    new: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputsRead:
+    """All inputs of all rows; rows in `unreadable` hold no usable values."""
+
+    columns: Mapping[str, Column]
+    unreadable: Mapping[int, Why]
+    changes: tuple[Change, ...]
+    notes: tuple[str, ...]
+
+
+def read_inputs(
+    raw: RawTable,
+    inputs: Sequence[Input],
+    *,
+    words: Mapping[str, Sequence[str]] | None = None,
+    id_column: str = "",
+) -> tuple[Dataset, dict[int, str]]:
+    """Every row of the table as a row of a dataset without targets, in order; for prediction.
+
+    Parameters
+    ----------
+    words : {input: its categories in training}; a category that differs only in case or spaces is read as that one.
+    id_column : column with names of the rows; "row-1", "row-2", ... without it.
+
+    Returns
+    -------
+    The dataset, and {0-based row: why it cannot be read}. Such a row keeps its place, with missing values.
+
+    Raises
+    ------
+    DataError : a column is missing (with the nearest names).
+    """
+    refuse_unknown_columns(raw, [(f"[inputs] {item.name}", column) for item in inputs for column in needed(item)])
+    read = read_columns(raw, inputs, words or {})
+    n = len(raw)
+    ids = texts(raw.column(id_column)) if id_column else np.array([f"row-{i + 1}" for i in range(n)], dtype=object)
+    dataset = Dataset(
+        ids=as_text(ids),
+        inputs=read.columns,
+        targets={},
+        groups=as_text(ids),
+        weights=np.ones(n),
+        times=np.full(n, np.nan),
+        source_rows=tuple((i + 1,) for i in range(n)),
+    )
+    return dataset, {row: str(why) for row, why in sorted(read.unreadable.items())}
+
+
+def needed(item: Input) -> tuple[str, ...]:
+    """The columns of the table that an input is read from."""
+    if item.columns:
+        return tuple(item.columns.values())
+    return (item.column or item.name,)
+
+
+def refuse_unknown_columns(raw: RawTable, wanted: Sequence[tuple[str, str]]) -> None:
+    """DataError that lists every column that is asked for and not there, with the nearest names."""
+    wrong = [f"{where}: {no_column(column, raw.names)}" for where, column in wanted if column not in raw.columns]
+    if wrong:
+        raise DataError(all_faults(f"{raw.provenance.source}: the table lacks {len(wrong)} of the columns asked for:", wrong))
+
+
+def read_columns(raw: RawTable, inputs: Sequence[Input], words: Mapping[str, Sequence[str]]) -> InputsRead:
+    """Read all inputs; the first reason found per row is kept, in the order of the inputs."""
+    columns: dict[str, Column] = {}
+    unreadable: dict[int, Why] = {}
+    changes: list[Change] = []
+    notes: list[str] = []
+    for item in inputs:
+        read = _one(raw, item, words)
+        columns.update(read.columns)
+        for row, why in read.unreadable.items():
+            unreadable.setdefault(row, why)
+        changes.extend(read.changes)
+        notes.extend(read.notes)
+    for row in np.flatnonzero(_all_missing(columns, len(raw))):
+        unreadable.setdefault(int(row), Why("", "", "no input has a value"))
+    return InputsRead(columns, unreadable, tuple(changes), tuple(notes))
+
+
+def _one(raw: RawTable, item: Input, words: Mapping[str, Sequence[str]]) -> InputsRead:
+    if item.kind == "number":
+        return _numbers(raw, item)
+    if item.kind == "category":
+        return _categories(raw, item, words.get(item.name))
+    return _amount_columns(raw, item) if item.columns else _formulas(raw, item)
+
+
+def _all_missing(columns: Mapping[str, Column], n: int) -> BoolArray:
+    missing = np.ones(n, dtype=bool)
+    for column in columns.values():
+        missing &= absent(column)
+    return missing
+
+
+def absent(column: Column) -> BoolArray:
+    """Rows of an input that hold no value, shape (n_rows,)."""
+    if isinstance(column, Numbers):
+        return np.isnan(column.values)
+    if isinstance(column, Categories):
+        return column.values == ""
+    return np.diff(column.offsets) == 0
+
+
+# ---- text --------------------------------------------------------------------------------------------------------------
+
+
+def texts(column: NDArray) -> NDArray:
+    """A column as trimmed strings (dtype object), shape (n_rows,); None and NaN are "", 27.0 is "27"."""
+    return np.array([shown(value) for value in column.tolist()], dtype=object)
+
+
+def shown(value: object) -> str:
+    """One value as text."""
+    if isinstance(value, str):
+        return value.strip()
+    if value is None or value is pd.NA or value is pd.NaT:
+        return ""
+    if isinstance(value, float):
+        if np.isnan(value):
+            return ""
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    return str(value)
+
+
+def as_text(values: Sequence[str] | NDArray) -> TextArray:
+    """Strings as a fixed-width array (also of length 0)."""
+    return np.array(list(values), dtype=np.str_) if len(values) else np.empty(0, dtype="U1")
+
+
+def stated_unit(raw: RawTable, column: str, unit: str) -> tuple[str, str]:
+    """What numbers of a column are in, from the card of the set or the header ("YS (MPa)"), and a note.
+
+    The header counts only where it can be converted to `unit`: brackets hold many things.
+
+    Raises
+    ------
+    DataError : the card of the set states a unit that cannot be converted to `unit`.
+    """
+    card = raw.describe.get(column)
+    if card is not None and card.unit:
+        if unit and not units.compatible(card.unit, unit):
+            raise DataError(
+                f'{raw.provenance.source}, column "{column}": the values are in {card.unit}, which cannot be converted to {unit}. '
+                f'Write unit = "{card.unit}".'
+            )
+        return card.unit, ""
+    header = re.search(r"[(\[]([^()\[\]]+)[)\]]\s*$", column)
+    written = _plain_unit(header[1]) if header else ""
+    if not (written and unit) or units.tidy(written) == units.tidy(unit) or not units.known(written):
+        return "", ""
+    if units.compatible(written, unit):
+        return written, ""
+    return "", f'column "{column}": the header says {written}, but unit = "{unit}"; numbers are taken as {unit}'
+
+
+def _plain_unit(text: str) -> str:
+    latex = text.replace("$", "").replace("^\\circ", "°").replace("\\circ", "°").replace("\\mu", "µ").replace("\\", "")
+    return re.sub(r"[{} ]", "", latex)
+
+
+def number_column(raw: RawTable, column: str, unit: str) -> NumberColumn:
+    """A column of the table read as numbers in `unit`; DataError names file and column."""
+    column_unit, note = stated_unit(raw, column, unit)
+    try:
+        read = read_numbers(
+            raw.column(column),
+            unit=unit,
+            column_unit=column_unit,
+            missing=raw.missing,
+            decimal_comma=raw.decimal_comma,
+            name=column,
+        )
+    except DataError as error:
+        raise DataError(f"{raw.provenance.source}: {error}") from error
+    notes = tuple(f'column "{column}": {text}' for text in read.notes) + ((note,) if note else ())
+    return NumberColumn(read.values, read.errors, read.censored, read.unit, read.faults, read.repairs, notes)
+
+
+# ---- numbers and categories ----------------------------------------------------------------------------------------------
+
+
+def _numbers(raw: RawTable, item: Input) -> InputsRead:
+    (name,) = needed(item)
+    column = raw.column(name)
+    read = number_column(raw, name, item.unit)
+    unreadable = {row: Why(name, shown(column[row]), reason) for row, reason in read.faults.items()}
+    changes = [Change(row, name, shown(column[row]), new, why) for row, (new, why) in read.repairs.items()]
+    for row in np.flatnonzero(read.censored):
+        what = "an upper limit" if read.censored[row] < 0 else "a lower limit"
+        changes.append(Change(int(row), name, shown(column[row]), f"{read.values[row]:.12g}", f"{what} of an input is taken as its value"))
+    return InputsRead({item.name: Numbers(read.values, item.unit or read.unit)}, unreadable, tuple(changes), read.notes)
+
+
+def _categories(raw: RawTable, item: Input, words: Sequence[str] | None) -> InputsRead:
+    (name,) = needed(item)
+    values, changes, notes = read_words(raw, name, words)
+    return InputsRead({item.name: Categories(as_text(values))}, {}, changes, notes)
+
+
+def read_words(
+    raw: RawTable, name: str, words: Sequence[str] | None = None
+) -> tuple[NDArray, tuple[Change, ...], tuple[str, ...]]:
+    """A column as words: trimmed, and spellings that differ only in case or spaces merged.
+
+    The most frequent spelling wins (at a tie the first in the alphabet), or that of `words` where it is one of them.
+    """
+    written = np.array([value if isinstance(value, str) else shown(value) for value in raw.column(name).tolist()], dtype=object)
+    codes, spellings = pd.factorize(written)
+    trimmed = [" ".join(word.split()) for word in spellings]
+    no_value = MISSING_WORDS | {word.lower() for word in raw.missing}
+    counts = np.bincount(codes, minlength=len(spellings))
+    chosen = _chosen_spellings(trimmed, counts, words)
+    final = ["" if word.lower() in no_value else chosen[word.casefold()] for word in trimmed]
+    changed = np.array([old != new and new != "" for old, new in zip(trimmed, final, strict=True)], dtype=bool)
+    why = "spelling differs only in upper and lower case from a more frequent one"
+    rows = np.flatnonzero(changed[codes]) if len(codes) else np.empty(0, dtype=np.int64)
+    changes = tuple(Change(int(row), name, str(written[row]), final[codes[row]], why) for row in rows)
+    values = np.array(final, dtype=object)[codes] if len(final) else written
+    return values, changes, ()
+
+
+def _chosen_spellings(trimmed: Sequence[str], counts: IntArray, words: Sequence[str] | None) -> dict[str, str]:
+    totals: dict[str, dict[str, int]] = {}
+    for word, count in zip(trimmed, counts.tolist(), strict=True):
+        variants = totals.setdefault(word.casefold(), {})
+        variants[word] = variants.get(word, 0) + count
+    chosen = {key: min(variants, key=lambda word: (-variants[word], word)) for key, variants in totals.items()}
+    chosen.update({word.casefold(): word for word in words or () if word.casefold() in chosen})
+    return chosen
+
+
+# ---- compositions --------------------------------------------------------------------------------------------------------
+
+
+def _formulas(raw: RawTable, item: Input) -> InputsRead:
+    (name,) = needed(item)
+    written = texts(raw.column(name))
+    no_value = {word.strip() for word in raw.missing}
+    codes, distinct = pd.factorize(written)
+    formulas = [_from_json(text) for text in distinct]
+    batch, reasons, read_as = matter.read_formulas(formulas, item.amounts)
+    why: dict[int, Why] = {}
+    for code, text in enumerate(distinct):
+        if text == "" or text in no_value:
+            why[code] = Why(name, text, "is empty: there is no formula")
+        elif code in reasons:
+            why[code] = Why(name, text, reasons[code])
+    bad = np.zeros(len(distinct), dtype=bool)
+    bad[list(why)] = True
+    unreadable = {int(row): why[int(codes[row])] for row in np.flatnonzero(bad[codes])}
+    changes = _read_as(name, written, codes, {code: note for code, note in read_as.items() if code not in why}, batch)
+    return InputsRead({item.name: batch.take(codes.astype(np.int64))}, unreadable, changes, ())
+
+
+def _read_as(name: str, written: NDArray, codes: IntArray, notes: Mapping[int, str], batch: Compositions) -> tuple[Change, ...]:
+    if not notes:
+        return ()
+    marked = np.array(sorted(notes), dtype=np.int64)
+    became = dict(zip(marked.tolist(), matter.to_formulas(batch.take(marked)).tolist(), strict=True))
+    rows = np.flatnonzero(np.isin(codes, marked))
+    return tuple(Change(int(row), name, written[row], became[int(codes[row])], notes[int(codes[row])]) for row in rows)
+
+
+def _from_json(text: str) -> str:
+    """{"Fe": 2, "O": 3} as Fe2O3; anything else as it is."""
+    if not text.startswith("{"):
+        return text
+    try:
+        amounts = json.loads(text)
+    except ValueError:
+        return text
+    if not all(symbol in Z_OF and isinstance(amount, int | float) for symbol, amount in amounts.items()):
+        return text
+    return "".join(f"{symbol}{amount:.12g}" for symbol, amount in amounts.items() if amount > 0)
+
+
+def _amount_columns(raw: RawTable, item: Input) -> InputsRead:
+    """A composition from one column of amounts per element; an empty cell is none of it, "bal." is the rest to 100."""
+    elements = list(item.columns)
+    matrix = np.zeros((len(raw), len(elements)))
+    balance = np.zeros(matrix.shape, dtype=bool)
+    unreadable: dict[int, Why] = {}
+    changes: list[Change] = []
+    notes: list[str] = []
+    for j, (element, name) in enumerate(item.columns.items()):
+        written = texts(raw.column(name))
+        balance[:, j] = [text.lower() in _BALANCE for text in written.tolist()]
+        read = read_numbers(
+            np.where(balance[:, j], "", raw.column(name).astype(object)),
+            missing=raw.missing,
+            decimal_comma=raw.decimal_comma,
+            name=name,
+        )
+        matrix[:, j] = np.nan_to_num(read.values)
+        for row, reason in read.faults.items():
+            unreadable.setdefault(row, Why(name, written[row], reason))
+        for row in np.flatnonzero(matrix[:, j] < 0):
+            unreadable.setdefault(int(row), Why(name, written[row], f"is a negative amount of {element}"))
+        changes.extend(Change(row, name, written[row], new, why) for row, (new, why) in read.repairs.items())
+        notes.extend(f'column "{name}": {note}' for note in read.notes)
+    _fill_balance(item, matrix, balance, unreadable, changes)
+    matrix[list(unreadable)] = 0.0
+    batch, reasons = matter.from_amounts(matrix, elements, item.amounts)
+    for row in np.flatnonzero(matrix.sum(axis=1) <= 0):
+        unreadable.setdefault(int(row), Why(item.name, "", "no element has an amount"))
+    for row, reason in reasons.items():
+        unreadable.setdefault(row, Why(item.name, str(batch.formulas[row]), reason))
+    return InputsRead({item.name: batch}, unreadable, tuple(changes), tuple(notes))
+
+
+def _fill_balance(
+    item: Input, matrix: FloatArray, balance: BoolArray, unreadable: dict[int, Why], changes: list[Change]
+) -> None:
+    names = list(item.columns.values())
+    for row in np.flatnonzero(balance.any(axis=1)):
+        places = np.flatnonzero(balance[row])
+        rest = 100.0 - matrix[row].sum()
+        column = names[places[0]]
+        if item.amounts == "formula" or len(places) > 1 or rest < 0:
+            reason = "is the balance of more than one element, of amounts above 100, or of amounts that are not in percent"
+            unreadable.setdefault(int(row), Why(column, "balance", reason))
+            continue
+        matrix[row, places[0]] = rest
+        changes.append(Change(int(row), column, "balance", f"{rest:.12g}", "the rest to 100 percent"))
+
+
+# ---- what makes two rows the same ----------------------------------------------------------------------------------------
+
+
+def input_keys(columns: Mapping[str, Column]) -> IntArray:
+    """A code per row, equal for rows with the same inputs: reduced formula, numbers to 12 digits, words. Shape (n_rows,)."""
+    keys = np.zeros(0, dtype=np.int64)
+    for column in columns.values():
+        codes = _codes(column)
+        joint = codes if len(keys) == 0 else keys * (int(codes.max(initial=0)) + 1) + codes
+        keys = pd.factorize(joint)[0].astype(np.int64)
+    return keys
+
+
+def _codes(column: Column) -> IntArray:
+    if isinstance(column, Numbers):
+        return pd.factorize(rounded(column.values), use_na_sentinel=False)[0].astype(np.int64)
+    words = column.values if isinstance(column, Categories) else matter.reduced_formulas(column)
+    return pd.factorize(words.astype(object))[0].astype(np.int64)
+
+
+def rounded(values: FloatArray, digits: int = 12) -> FloatArray:
+    """Numbers to significant digits, so that a unit conversion does not make two of one; shape as given."""
+    size = np.where((values == 0) | ~np.isfinite(values), 1.0, np.abs(values))
+    scale = 10.0 ** (digits - 1 - np.floor(np.log10(size)))
+    ok = np.isfinite(scale) & (scale > 0)
+    return np.where(ok, np.round(values * np.where(ok, scale, 1.0)) / np.where(ok, scale, 1.0), values) + 0.0
+
+
+def input_hashes(columns: Mapping[str, Column]) -> TextArray:
+    """16 hex digits per row that depend on the inputs only, not on the order of the table. Shape (n_rows,)."""
+    parts = []
+    for name in sorted(columns):
+        column = columns[name]
+        if isinstance(column, Numbers):
+            parts.append([f"{name}={value:.12g}" for value in column.values.tolist()])
+        elif isinstance(column, Categories):
+            parts.append([f"{name}={value}" for value in column.values.tolist()])
+        else:
+            parts.append([f"{name}={value}" for value in matter.reduced_formulas(column).tolist()])
+    joined = ("\n".join(row) for row in zip(*parts, strict=True))
+    return as_text([hashlib.sha256(text.encode()).hexdigest()[:16] for text in joined])
