@@ -3,7 +3,7 @@
     python tools/element_tables.py src/matloop/core/tables
 
 Each table has one line per element (Z, symbol, then the properties as the source prints them; empty = not known) and
-one line in SOURCES.json with source, licence and the SHA-256 of the file that was read. The values are copied, never
+one entry in SOURCES.json with its SHA-256; sources and licences are in README.md there. The values are copied, never
 computed, except that float32 vectors are written with the fewest digits that give the same float32.
 """
 
@@ -24,15 +24,15 @@ from pymatgen.core import Element
 
 DATA = Path(matminer.__file__).parent / "utils" / "data_files"
 SYMBOLS = [Element.from_Z(z).symbol for z in range(1, 119)]
-DEML_SCALARS = (
-    "atom_num atom_mass row_num col_num atom_radius molar_vol heat_fusion melting_point boiling_point heat_cap "
-    "electronegativity electric_pol GGAU_Etot mus_fere electron_affin"
-).split()
-PYMATGEN_SCALARS = "atomic_radius van_der_waals_radius mendeleev_no thermal_conductivity bulk_modulus".split()
-MIEDEMA = (
-    "molar_volume electron_density electronegativity valence_electrons a_const R_const H_trans compressibility "
-    "shear_modulus melting_point structural_stability"
-).split()
+DEML_SCALARS = [
+    "atom_num", "atom_mass", "row_num", "col_num", "atom_radius", "molar_vol", "heat_fusion", "melting_point",
+    "boiling_point", "heat_cap", "electronegativity", "electric_pol", "GGAU_Etot", "mus_fere", "electron_affin",
+]  # fmt: skip
+PYMATGEN_SCALARS = ["atomic_radius", "van_der_waals_radius", "mendeleev_no", "thermal_conductivity", "bulk_modulus"]
+MIEDEMA = [
+    "molar_volume", "electron_density", "electronegativity", "valence_electrons", "a_const", "R_const", "H_trans",
+    "compressibility", "shear_modulus", "melting_point", "structural_stability",
+]  # fmt: skip
 
 
 def text(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -92,8 +93,8 @@ def read_formulas(
     texts: Sequence[str], amounts: Amounts = "formula"
 ) -> tuple[Compositions, dict[int, str], dict[int, str]]:
     """As `from_formulas`, with {row: what was changed or assumed on the way} as a third value ("D read as H")."""
-    texts = list(texts)
-    found = scan([t if isinstance(t, str) and len(t) <= 400 and "\n" not in t else "?" for t in texts])
+    rows_of_text: list[object] = list(texts)
+    found = scan([t if isinstance(t, str) and len(t) <= 400 and "\n" not in t else "?" for t in rows_of_text])
     rows, elements, values = [found.rows], [found.elements], [found.amounts]
     if amounts == "wt%":
         values = [found.amounts / ATOMIC_MASS[found.elements]]
@@ -102,7 +103,7 @@ def read_formulas(
     notes: dict[int, str] = {}
     known: dict[str, Formula | str] = {}
     for row in np.flatnonzero(~found.plain).tolist():
-        formula = _read_one(texts[row], amounts, known)
+        formula = _read_one(rows_of_text[row], amounts, known)
         if isinstance(formula, str):
             reasons[row] = formula
             continue
@@ -112,12 +113,12 @@ def read_formulas(
         rows.append(np.full(len(formula.amounts), row))
         elements.append(np.array(list(formula.amounts), dtype=np.int64))
         values.append(np.array(list(formula.amounts.values())))
-    shorter = [t if isinstance(t, str) and len(t) <= 300 else shown(str(t)) for t in texts]
+    shorter = [t if isinstance(t, str) and len(t) <= 300 else shown(str(t)) for t in rows_of_text]
     entries = np.concatenate(rows), np.concatenate(elements), np.concatenate(values)
     return _assembled(*entries, charges, shorter), reasons, notes
 
 
-def _read_one(text: str, amounts: Amounts, known: dict[str, Formula | str]) -> Formula | str:
+def _read_one(text: object, amounts: Amounts, known: dict[str, Formula | str]) -> Formula | str:
     """One formula, or the reason; each distinct text is read once."""
     if not isinstance(text, str):
         return f"{text!r} is no text: a formula such as 'Fe2O3' is needed"
@@ -275,10 +276,8 @@ def _from_mixed(rows: list[Any]) -> tuple[Compositions, dict[int, str]]:
 
 
 def _mapping_text(composition: Any) -> str:
-    """The formula of a mapping element -> amount (keys: symbols, or objects with a symbol such as pymatgen's Species)."""
-    amounts = composition.as_dict() if hasattr(composition, "get_el_amt_dict") else composition
-    if hasattr(composition, "get_el_amt_dict"):
-        amounts = composition.get_el_amt_dict()
+    """The formula of a mapping element -> amount; keys are symbols, or objects with one such as pymatgen's Species."""
+    amounts = composition.get_el_amt_dict() if hasattr(composition, "get_el_amt_dict") else composition
     if not isinstance(amounts, Mapping):
         raise FormulaError(f"{shown(repr(composition))} is no formula, mapping or pymatgen composition")
     words = []
@@ -310,7 +309,7 @@ def to_formulas(c: Compositions) -> TextArray:
         SYMBOLS[z] + _digits(n) for z, n in zip(c.elements[order].tolist(), c.amounts[order].tolist(), strict=True)
     ]
     bounds = c.offsets.tolist()
-    texts = ["".join(words[a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    texts = ["".join(words[a:b]) for a, b in pairwise(bounds)]
     for row in np.flatnonzero(c.charges).tolist():
         charge = float(c.charges[row])
         if texts[row]:

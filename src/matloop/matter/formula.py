@@ -253,7 +253,7 @@ def _refuse_bare(text: str, parts: list[str]) -> None:
         )
     if len(parts) > 1 and all(bare) and "-" in text:
         raise FormulaError(
-            f"{shown(text)} does not say in what the amounts are given: add '(wt%)' or '(at%)', or set amounts of the input"
+            f"{shown(text)} does not say what its amounts are: add '(wt%)' or '(at%)', or set the input's amounts"
         )
 
 

@@ -9,6 +9,14 @@ FEATURIZERS = Registry(
     stoichiometry="matloop.represent.stoichiometry:StoichiometryFeaturizer",
     valence="matloop.represent.valence:ValenceFeaturizer",
     ionic="matloop.represent.ionic:IonicFeaturizer",
+    spread="matloop.represent.elemental:SpreadFeaturizer",
+    elemental="matloop.represent.elemental:ElementalFeaturizer",
+    deml="matloop.represent.deml:DemlFeaturizer",
+    transition_metal="matloop.represent.deml:TransitionMetalFeaturizer",
+    band_center="matloop.represent.deml:BandCenterFeaturizer",
+    alloy="matloop.represent.alloy:AlloyFeaturizer",
+    matscholar="matloop.represent.vectors:MatscholarFeaturizer",
+    megnet="matloop.represent.vectors:MegnetFeaturizer",
 )
 """Featurizers of compositions by name."""
 

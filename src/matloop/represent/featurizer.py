@@ -1,9 +1,10 @@
-"""What all featurizers of compositions share: reading, batches of rows with equally many elements, and the output array."""
+"""What all featurizers of compositions share: reading, batches of rows with equally many elements, the output array."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -67,7 +68,7 @@ class CompositionFeaturizer(TransformerMixin, BaseEstimator):
         """{row: why it is not (fully) described}."""
         compositions, reasons = read_compositions(X)
         empty = np.flatnonzero(np.diff(compositions.offsets) == 0).tolist()
-        return {**{row: "the composition could not be read" for row in empty}, **reasons, **self.limits(compositions)}
+        return {**dict.fromkeys(empty, "the composition could not be read"), **reasons, **self.limits(compositions)}
 
     def limits(self, compositions: Compositions) -> dict[int, str]:
         """{row: which limit of this featurizer it met}; none by default."""
@@ -82,11 +83,11 @@ class CompositionFeaturizer(TransformerMixin, BaseEstimator):
 
 
 def batches(compositions: Compositions) -> Iterator[tuple[IntArray, IntArray, FloatArray]]:
-    """Rows with equally many elements, as (rows (m,), elements (m, k), amounts (m, k)); unreadable rows come in none."""
+    """Rows with equally many elements: rows (m,), elements (m, k), amounts (m, k). Unreadable rows come in none."""
     counts = np.diff(compositions.offsets)
     order = np.argsort(counts, kind="stable")
     bounds = np.searchsorted(counts[order], np.arange(1, int(counts.max(initial=0)) + 2))
-    for k, (first, last) in enumerate(zip(bounds[:-1], bounds[1:], strict=True), start=1):
+    for k, (first, last) in enumerate(pairwise(bounds.tolist()), start=1):
         size = max(ENTRIES_AT_ONCE // k, 1)
         for start in range(first, last, size):
             rows = order[start : min(start + size, last)]

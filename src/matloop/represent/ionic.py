@@ -20,9 +20,10 @@ MOST_CHARGE = 2000
 class IonicFeaturizer(CompositionFeaturizer):
     """Can oxidation states add up to zero, and the largest and mean ionic character of pairs of elements.
 
-    Columns as matminer's `IonProperty`: "compound possible" (0 or 1; each atom may have its own common oxidation state, as
-    in Fe3O4), "max ionic char", "avg ionic char" (1 - exp(-(difference of Pauling electronegativity)^2 / 4), Pauling 1960;
-    an unknown electronegativity is the mean over the known ones). Fractional formulas are multiplied up to whole numbers.
+    Columns as matminer's `IonProperty`: "compound possible" (0 or 1; each atom may have its own common oxidation state,
+    as in Fe3O4), "max ionic char", "avg ionic char": 1 - exp(-(difference of Pauling electronegativity)^2 / 4), Pauling
+    1960, where an unknown electronegativity is the mean over the known ones. Fractional formulas are multiplied up to
+    whole numbers.
 
     The search is exact by sets of reachable charges and cannot explode. Above MOST_CHARGE (some hundred atoms) each
     element may take any mean state between its extremes, which is the limit of a large cell; `limits` names these rows.
@@ -74,7 +75,7 @@ def _whole(amounts: FloatArray) -> IntArray:
 
 @cache
 def _states() -> tuple[tuple[int, ...], ...]:
-    """Common oxidation states by atomic number; those seen in the ICSD where none is called common (pymatgen's rule)."""
+    """Common oxidation states by atomic number; those seen in the ICSD where none is common (pymatgen's rule)."""
     pairs = zip(oxidation_states("common"), oxidation_states("icsd"), strict=True)
     return tuple(common or icsd for common, icsd in pairs)
 
