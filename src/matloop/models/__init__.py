@@ -10,9 +10,17 @@ FAMILIES = Registry(
     dummy="matloop.models.dummy:FAMILY",
     nearest_neighbour="matloop.models.nearest_neighbour:FAMILY",
     ridge="matloop.models.ridge:FAMILY",
+    lasso="matloop.models.lasso:FAMILY",
+    elastic_net="matloop.models.elastic_net:FAMILY",
     logistic="matloop.models.logistic:FAMILY",
+    kernel_ridge="matloop.models.kernel_ridge:FAMILY",
+    svm="matloop.models.svm:FAMILY",
+    random_forest="matloop.models.random_forest:FAMILY",
     extra_trees="matloop.models.extra_trees:FAMILY",
     lightgbm="matloop.models.lightgbm:FAMILY",
+    gaussian_process="matloop.models.gaussian_process:FAMILY",
+    sparse_gp="matloop.models.sparse_gp:FAMILY",
+    mlp="matloop.models.mlp:FAMILY",
 )
 
 

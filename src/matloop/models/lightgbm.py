@@ -9,6 +9,7 @@ import numpy as np
 
 from matloop.core.arrays import FloatArray
 from matloop.models.family import FitTask
+from matloop.models.held_back import held_back
 from matloop.models.link import Link
 from matloop.models.prepare import Preparation
 from matloop.models.table_family import BOTH, Settings, TableFamily, log_uniform, one_of
@@ -124,19 +125,6 @@ def _best_rounds(
     best = int(np.argmin(measured)) + 1
     rounds = int(np.ceil(best / (1.0 - _HELD_BACK / 2)))
     return rounds, (np.array(next(iter(curves["train"].values()))), np.array(measured))
-
-
-def held_back(y: FloatArray, classes: int, share: float, seed: int) -> Any:
-    """A random part of the training rows, shape (n_rows,) of truth values; every class keeps rows on the other side."""
-    rng = np.random.default_rng(seed)
-    held = np.zeros(len(y), bool)
-    strata = [np.flatnonzero(y == c) for c in range(classes)] if classes else [np.arange(len(y))]
-    for rows in strata:
-        count = min(round(share * len(rows)), len(rows) - 1)
-        held[rng.permutation(rows)[:count]] = True
-    if not held.any():
-        held[rng.integers(len(y))] = True
-    return held
 
 
 def from_boosters(texts: list[str], n_columns: int, classes: int, curves: tuple[FloatArray, FloatArray]) -> Trees:

@@ -11,6 +11,8 @@ PREDICTORS = {
     "constant": "matloop.models.constant:Constant",
     "neighbours": "matloop.models.nearest_neighbour:Neighbours",
     "linear": "matloop.models.linear:Linear",
+    "kernel": "matloop.models.kernels:KernelSum",
+    "network": "matloop.models.network:Network",
     "trees": "matloop.models.trees:Trees",
 }
 

@@ -35,8 +35,9 @@ _PREPARATION = {f.name for f in fields(Preparation)}
 class TableFamily:
     """One kind of model; `models/family.py` says what the fields are that every family has.
 
-    learner : makes a learner from settings and `loss` (a setting `loss` goes before the argument of `build`). space : the settings to try. preparation : how this family wants
-    its columns; a setting of the same name overrides it. losses : what it can be fitted by ("auto" always works).
+    learner : makes a learner from settings and `loss`; a setting `loss` goes before the argument of `build`.
+    space : the settings to try. preparation : how this family wants its columns; a setting of the same name overrides
+    it. losses : what it can be fitted by ("auto" always works).
     needs : modules that must be installed beside the core. weighted : whether row weights change the fit.
     own_spread : whether `spread` is more than zeros.
     """
@@ -93,7 +94,8 @@ class TableFamily:
         return TableModel(self.learner(**rest, loss=loss), how, plain, task, n_classes, seed)
 
     def _check(self, settings: Mapping[str, Any]) -> None:
-        known = _PREPARATION | {name for name in getattr(self.learner, "__dataclass_fields__", {})}
+        made = getattr(self.learner, "func", self.learner)  # a learner with settings fixed is a functools.partial
+        known = _PREPARATION | set(getattr(made, "__dataclass_fields__", {}))
         for name in settings:
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or sorted(known)

@@ -1,0 +1,149 @@
+"""Kernels, and the predictor of every kernel method: ridge, support vectors, Gaussian processes exact and sparse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from matloop.core.arrays import Arrays, FloatArray, number, taken, text
+from matloop.core.errors import BundleError
+from matloop.models.link import Link, linked, read_link
+
+KernelName = Literal["rbf", "laplacian", "matern32", "matern52"]
+KERNELS: tuple[KernelName, ...] = ("rbf", "laplacian", "matern32", "matern52")
+_ENTRIES = 4_000_000
+"""kernel entries held at once (32 MB)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """amplitude * shape(distance / lengths) + linear * (a . b) / n_columns.
+
+    lengths : shape (n_columns,), positive. "laplacian" uses the sum of absolute differences, the others the Euclidean
+    distance r: "rbf" exp(-r^2 / 2), Matern as in Rasmussen & Williams (2006), section 4.2.
+    """
+
+    name: KernelName
+    lengths: FloatArray
+    amplitude: float = 1.0
+    linear: float = 0.0
+
+    def __call__(self, A: FloatArray, B: FloatArray) -> FloatArray:
+        """Shape (n_a, n_b)."""
+        from scipy.spatial.distance import cdist
+
+        scaled_a, scaled_b = A / self.lengths, B / self.lengths
+        if self.name == "laplacian":
+            K = np.exp(-cdist(scaled_a, scaled_b, "cityblock"))
+        else:
+            K = _shape(self.name, cdist(scaled_a, scaled_b, "sqeuclidean"))
+        K *= self.amplitude
+        if self.linear:
+            K += (self.linear / A.shape[1]) * (A @ B.T)
+        return K
+
+    def diagonal(self, A: FloatArray) -> FloatArray:
+        """Of the kernel matrix of A with itself, shape (n_a,)."""
+        return self.amplitude + (self.linear / A.shape[1]) * np.einsum("nd,nd->n", A, A)
+
+
+def _shape(name: KernelName, squared: FloatArray) -> FloatArray:
+    if name == "rbf":
+        squared *= -0.5
+        return np.exp(squared, out=squared)
+    r = np.sqrt((3.0 if name == "matern32" else 5.0) * squared)
+    bend = 1.0 + r if name == "matern32" else 1.0 + r + r * r / 3.0
+    return bend * np.exp(-r)
+
+
+@dataclass(frozen=True, slots=True)
+class KernelSum:
+    """values = link(K(Z, centres) @ weights + intercept).
+
+    centres : shape (n_centres, n_columns). weights : shape (n_centres, n). intercept : shape (n,).
+    precision : shape (n_centres, n_centres), or (0, 0) where the method has no variance; the variance of the latent
+    value is k(z, z) - k^T precision k.
+    """
+
+    kind: ClassVar[str] = "kernel"
+    kernel: Kernel
+    centres: FloatArray
+    weights: FloatArray
+    intercept: FloatArray
+    link: Link = "identity"
+    precision: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+
+    @property
+    def n_in(self) -> int:
+        return self.centres.shape[1]
+
+    @property
+    def n_values(self) -> int:
+        return 2 if self.link == "sigmoid" else len(self.intercept)
+
+    def values(self, Z: FloatArray) -> FloatArray:
+        """Shape (n_rows, n_values)."""
+        return self._both(Z, variance=False)[0]
+
+    def values_and_spread(self, Z: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The values and the posterior standard deviation (without noise), zeros for methods that have none."""
+        return self._both(Z, variance=bool(self.precision.size))
+
+    def _both(self, Z: FloatArray, *, variance: bool) -> tuple[FloatArray, FloatArray]:
+        values, spread = np.empty((len(Z), self.n_values)), np.zeros(len(Z))
+        step = max(1, _ENTRIES // len(self.centres))
+        for start in range(0, len(Z), step):
+            block = slice(start, start + step)
+            K = self.kernel(Z[block], self.centres)
+            latent = K @ self.weights + self.intercept
+            if variance:
+                known = np.einsum("nc,nc->n", K @ self.precision, K)
+                own = np.maximum(self.kernel.diagonal(Z[block]) - known, 0.0)
+                spread[block] = np.sqrt(own)
+            values[block] = linked(latent, self.link)
+        if variance and self.link == "sigmoid":
+            # first order: dp = p (1 - p) df
+            spread *= values[:, 0] * values[:, 1]
+        return values, spread
+
+    def to_arrays(self) -> Arrays:
+        return {
+            "kernel": np.array(self.kernel.name), "lengths": self.kernel.lengths,
+            "amplitude": np.array(self.kernel.amplitude), "linear": np.array(self.kernel.linear),
+            "centres": self.centres, "weights": self.weights, "intercept": self.intercept,
+            "link": np.array(self.link), "precision": self.precision,
+        }  # fmt: skip
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> KernelSum:
+        name = text(arrays, "kernel")
+        if name not in KERNELS:
+            raise BundleError(f"the bundle names the kernel {name!r}, known are {', '.join(KERNELS)}.")
+        lengths, intercept = (taken(arrays, part).astype(np.float64) for part in ("lengths", "intercept"))
+        centres, weights, precision = (
+            taken(arrays, part, ndim=2).astype(np.float64) for part in ("centres", "weights", "precision")
+        )
+        m, d = centres.shape
+        link, amplitude, linear = read_link(arrays), number(arrays, "amplitude"), number(arrays, "linear")
+        good = (
+            m > 0 and d > 0 and len(lengths) == d and bool((lengths > 0).all())
+            and weights.shape == (m, len(intercept)) and len(intercept) > 0
+            and precision.shape in ((0, 0), (m, m)) and (link != "sigmoid" or len(intercept) == 1)
+            and 0 <= amplitude < np.inf and 0 <= linear < np.inf
+        )  # fmt: skip
+        if not good:
+            raise BundleError("the arrays of a kernel model do not fit together. The bundle is not trusted.")
+        kernel = Kernel(KERNELS[KERNELS.index(name)], lengths, amplitude, linear)
+        return cls(kernel, centres, weights, intercept, link, precision)
+
+
+def usual_distance(Z: FloatArray, name: KernelName, seed: int, most: int = 500) -> float:
+    """Median distance between pairs of (at most 500) rows: the natural length of a kernel on these columns."""
+    from scipy.spatial.distance import pdist
+
+    rows = Z if len(Z) <= most else Z[np.random.default_rng(seed).choice(len(Z), most, replace=False)]
+    gaps = pdist(rows, "cityblock" if name == "laplacian" else "euclidean")
+    gaps = gaps[gaps > 0]
+    return float(np.median(gaps)) if len(gaps) else 1.0

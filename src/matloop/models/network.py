@@ -1,0 +1,116 @@
+"""The predictor of trained networks: dense layers in numpy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matloop.core.arrays import Arrays, FloatArray, nested, number, taken, text, under
+from matloop.core.errors import BundleError
+from matloop.models.link import Link, linked, read_link
+
+Bend = Literal["relu", "silu"]
+BENDS: tuple[Bend, ...] = ("relu", "silu")
+Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""weights, shape (n_in, n_out), and offsets, shape (n_out,)"""
+
+
+def bent(Z: FloatArray, bend: Bend) -> FloatArray:
+    """The activation between layers."""
+    if bend == "relu":
+        return np.maximum(Z, 0.0)
+    return Z / (1.0 + np.exp(-np.clip(Z, -80.0, 80.0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """One or several dense networks, averaged; weights in single precision, sums in double.
+
+    members : per network its layers, first to last.
+    """
+
+    kind: ClassVar[str] = "network"
+    members: tuple[tuple[Layer, ...], ...]
+    bend: Bend
+    link: Link
+    train_loss: FloatArray = field(default_factory=lambda: np.zeros(0))
+    validation_loss: FloatArray = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def n_in(self) -> int:
+        return len(self.members[0][0][0])
+
+    @property
+    def n_values(self) -> int:
+        return len(self.members[0][-1][1])
+
+    @property
+    def loss_curve(self) -> tuple[FloatArray, FloatArray]:
+        """Training and validation loss per epoch, of the first network."""
+        return self.train_loss, self.validation_loss
+
+    def values(self, Z: FloatArray) -> FloatArray:
+        """Shape (n_rows, n_values)."""
+        return self._each(Z).mean(axis=0)
+
+    def values_and_spread(self, Z: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The values, and the standard deviation over the networks; zeros for a single one."""
+        each = self._each(Z)
+        values = each.mean(axis=0)
+        column = values.argmax(axis=1) if self.n_values > 1 else np.zeros(len(Z), np.int64)
+        return values, np.take_along_axis(each, column[None, :, None], axis=2)[:, :, 0].std(axis=0)
+
+    def _each(self, Z: FloatArray) -> FloatArray:
+        found = []
+        for layers in self.members:
+            at = Z
+            for place, (weights, offsets) in enumerate(layers):
+                at = at @ weights.astype(np.float64) + offsets
+                if place + 1 < len(layers):
+                    at = bent(at, self.bend)
+            found.append(linked(at, self.link))
+        return np.stack(found)
+
+    def to_arrays(self) -> Arrays:
+        arrays: Arrays = {
+            "n_members": np.array(len(self.members)), "n_layers": np.array(len(self.members[0])),
+            "bend": np.array(self.bend), "link": np.array(self.link),
+            "train_loss": self.train_loss, "validation_loss": self.validation_loss,
+        }  # fmt: skip
+        for m, layers in enumerate(self.members):
+            for place, (weights, offsets) in enumerate(layers):
+                arrays |= nested(f"{m}/{place}", {"weights": weights, "offsets": offsets})
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Network:
+        n_members, n_layers = int(number(arrays, "n_members")), int(number(arrays, "n_layers"))
+        bend, link = text(arrays, "bend"), read_link(arrays)
+        if not (1 <= n_members <= 1_000 and 1 <= n_layers <= 100) or bend not in BENDS or link == "sigmoid":
+            raise BundleError(f"a network of {n_members} members, {n_layers} layers and {bend!r} cannot be read.")
+        members = tuple(
+            tuple(_layer(under(f"{m}/{place}", arrays)) for place in range(n_layers)) for m in range(n_members)
+        )
+        _check(members)
+        train, held = (taken(arrays, name).astype(np.float64) for name in ("train_loss", "validation_loss"))
+        return cls(members, BENDS[BENDS.index(bend)], link, train, held)
+
+
+def _layer(arrays: Arrays) -> Layer:
+    weights = taken(arrays, "weights", ndim=2).astype(np.float32)
+    offsets = taken(arrays, "offsets").astype(np.float32)
+    if weights.shape[1] != len(offsets) or not weights.size or not np.isfinite(weights).all():
+        raise BundleError("a layer of a network has weights and offsets that do not fit. The bundle is not trusted.")
+    return weights, offsets
+
+
+def _check(members: tuple[tuple[Layer, ...], ...]) -> None:
+    for layers in members:
+        joints = [(len(a[1]), len(b[0])) for a, b in pairwise(layers)]
+        ends = (len(layers[0][0]), len(layers[-1][1]))
+        if any(a != b for a, b in joints) or ends != (len(members[0][0][0]), len(members[0][-1][1])):
+            raise BundleError("the layers of a network do not fit together. The bundle is not trusted.")
