@@ -1,4 +1,4 @@
-"""The command `matloop`: names, options and help. Each command loads the function that does the work when it is called."""
+"""The command `matloop`: names, options, help. Each command loads the function that does the work when it is called."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="From a question about materials to a model that can be trusted.",
-    epilog="A first walk: matloop init steels.csv -o problem.toml, then matloop check problem.toml, matloop run problem.toml",
+    epilog="A first walk: matloop init steels.csv -o problem.toml, then matloop "
+    "check problem.toml, matloop run problem.toml",
 )
 features = typer.Typer(no_args_is_help=True, help="Turn compositions into numbers.")
 data = typer.Typer(no_args_is_help=True, help="Data sets that matloop carries.")
@@ -32,7 +33,8 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 ProblemFile = Annotated[Path, typer.Argument(help="The problem file (TOML).", metavar="PROBLEM")]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder, as printed by matloop run.", metavar="RUN")]
 Table = Annotated[
-    str, typer.Argument(help="CSV, TSV, Excel, JSON lines or Parquet (also .gz), or a carried data set.", metavar="TABLE")
+    str,
+    typer.Argument(help="CSV, TSV, Excel, JSON lines or Parquet (also .gz), or a carried data set.", metavar="TABLE"),
 ]
 
 
@@ -48,21 +50,29 @@ def root(
 def init(
     table: Table,
     out: Annotated[Path, typer.Option("--out", "-o", help="The problem file to write.")] = Path("problem.toml"),
-    target: Annotated[list[str] | None, typer.Option("--target", "-t", help="Column asked for (repeat for more).")] = None,
+    target: Annotated[
+        list[str] | None, typer.Option("--target", "-t", help="Column asked for (repeat for more).")
+    ] = None,
     sheet: Annotated[str, typer.Option("--sheet", help="Sheet of an Excel file (the first by default).")] = "",
+    encoding: Annotated[str, typer.Option("--encoding", help="Encoding of a text file (UTF-8 by default).")] = "",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the problem file.")] = False,
     json: Json = False,
 ) -> None:
     """Draft a problem file by looking at a table: inputs, target, task, groups; says what it guessed."""
-    drafted = load("matloop.pipeline.draft:write_draft")(table, out, targets=tuple(target or ()), sheet=sheet, force=force)
+    write = load("matloop.pipeline.draft:write_draft")
+    drafted = write(table, out, targets=tuple(target or ()), sheet=sheet, encoding=encoding, force=force)
     lines = [*drafted.said, "", f"Written to {out}. Look at it, then: matloop check {out}"]
     show(lines, {"out": str(out), "problem": drafted.problem, "said": drafted.said}, json)
 
 
 @app.command(epilog="Example: matloop check problem.toml")
-def check(problem: ProblemFile, json: Json = False) -> None:
+def check(
+    problem: ProblemFile,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder where runs would be kept.")] = Path("runs"),
+    json: Json = False,
+) -> None:
     """Find every fault of a problem file and its data before anything runs (exit 2: the file, 3: the data)."""
-    checked = load("matloop.pipeline.check:check")(problem)
+    checked = load("matloop.pipeline.check:check")(problem, folder=out)
     show(checked.lines(), checked.as_json(), json)
     raise typer.Exit(checked.exit_code)
 
@@ -70,9 +80,9 @@ def check(problem: ProblemFile, json: Json = False) -> None:
 @app.command(epilog="Example: matloop run problem.toml -o runs")
 def run(
     problem: ProblemFile,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for runs; the same call goes on with a stopped one.")] = Path(
-        "runs"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for runs; the same call goes on with a stopped one.")
+    ] = Path("runs"),
     replay: Annotated[bool, typer.Option("--replay", help="Do a finished run again and compare the results.")] = False,
     quiet: Quiet = False,
     json: Json = False,
@@ -93,11 +103,13 @@ def predict(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="File to write: .csv, .parquet, .jsonl or .xlsx by its ending.")
     ] = None,
+    quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Predict each row of a table with its interval, and say which rows are unlike the training data."""
-    done = load("matloop.deploy.predict:predict_file")(bundle, table, out)
-    show(load("matloop.cli.words:predict_lines")(done, out), load("matloop.cli.words:predict_json")(done, out), json)
+    with load("matloop.cli.bar:listener")(quiet=quiet or out is None) as progress:
+        done = load("matloop.deploy.predict:predict_file")(bundle, table, out, progress=progress)
+    show(load("matloop.cli.words:predict_lines")(done), load("matloop.cli.words:predict_json")(done), json)
 
 
 @app.command(epilog="Example: matloop report runs/steels/1f3a")
@@ -123,10 +135,14 @@ def version(json: Json = False) -> None:
     show(lines, {"version": matloop.__version__, "versions": found}, json)
 
 
-@features.command("make", epilog="Example: matloop features make alloys.csv --column formula --set magpie,fractions -o X.csv")
+@features.command(
+    "make", epilog="Example: matloop features make alloys.csv --column formula --set magpie,fractions -o X.csv"
+)
 def features_make(
     table: Table,
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to write: .csv, .parquet, .jsonl or .xlsx by its ending.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="File to write: .csv, .parquet, .jsonl or .xlsx by its ending.")
+    ],
     column: Annotated[str, typer.Option("--column", "-c", help="The column of compositions.")] = "formula",
     names: Annotated[str, typer.Option("--set", "-s", help="Featurizers, separated by commas.")] = "magpie",
     json: Json = False,
@@ -141,14 +157,14 @@ def features_make(
 def features_list(json: Json = False) -> None:
     """List the featurizers and what they compute."""
     known = load("matloop.pipeline.catalogue:featurizers")()
-    show(load("matloop.cli.words:aligned")([(card.name, card.about) for card in known]), known, json)
+    show(load("matloop.cli.lists:aligned")([(card.name, card.about) for card in known]), known, json)
 
 
 @data.command("list", epilog="Example: matloop data list")
 def data_list(json: Json = False) -> None:
     """List the data sets that matloop carries: write their name where a table is asked for."""
     known = load("matloop.pipeline.catalogue:datasets")()
-    show(load("matloop.cli.words:aligned")([(card.name, card.about) for card in known]), known, json)
+    show(load("matloop.cli.lists:aligned")([(card.name, card.about) for card in known]), known, json)
 
 
 @models.command("list", epilog="Example: matloop models list")
@@ -156,7 +172,7 @@ def models_list(json: Json = False) -> None:
     """List the model families, their tasks, the extra that brings them, and whether it is installed."""
     known = load("matloop.pipeline.catalogue:families")()
     rows = [(card.name, card.about, ", ".join(card.tasks), card.state) for card in known]
-    show(load("matloop.cli.words:aligned")(rows), known, json)
+    show(load("matloop.cli.lists:aligned")(rows), known, json)
 
 
 def main() -> None:

@@ -77,7 +77,11 @@ def tell(error: BaseException, *, as_json: bool, debug: bool) -> int | None:
     if debug:
         traceback.print_exception(error)
     if as_json:
-        print(json.dumps({"error": {"type": type(error).__name__, "message": said, "exit_code": code}}, ensure_ascii=False))
+        print(
+            json.dumps(
+                {"error": {"type": type(error).__name__, "message": said, "exit_code": code}}, ensure_ascii=False
+            )
+        )
     else:
         print(f"matloop: {said}" if "\n" not in said else said, file=sys.stderr)
     return code
@@ -90,7 +94,8 @@ def _is_usage(error: BaseException) -> bool:
 
 def _unforeseen(error: Exception) -> str:
     return (
-        f"This should not have happened ({type(error).__name__}: {error}). It is a fault of matloop, not of your data: please "
+        f"This should not have happened ({type(error).__name__}: {error}). It is a "
+        "fault of matloop, not of your data: please "
         "report it with what the same command prints when --debug is added."
     )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from matloop.core.jsonable import to_jsonable
+from matloop.deploy.predict import Predicted
 from matloop.pipeline.result import RunResult
 
 
@@ -53,18 +54,30 @@ def run_code(result: RunResult) -> int:
     return 5 if result.differences else 0
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:
-    """Rows as columns of equal width."""
-    widths = [max((len(row[i]) for row in rows), default=0) for i in range(len(rows[0]) if rows else 0)]
-    for row in rows:
-        yield "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+def predict_lines(done: Predicted) -> Iterable[str]:
+    """What was predicted and what to look at; without a file the first rows themselves."""
+    if done.out is None:
+        yield done.frame.to_csv(index=False).rstrip("\n")
+        return
+    yield f"{len(done.frame)} rows: {', '.join(done.predictions)}"
+    for name, count in done.outside.items():
+        if count > 0:
+            yield f"  {name}: {count} rows are unlike the training data; see {name}_reason"
+    yield from (f"  row {row} has no prediction: {why}" for row, why in list(done.unreadable.items())[:10])
+    if len(done.unreadable) > 10:
+        yield f"  and {len(done.unreadable) - 10} more rows without one"
+    yield f"written to {done.out}"
 
 
-def predict_lines(done: Any, out: Path | None) -> Iterable[str]:
-    """Where the predictions are and what to look at; without a file the table itself."""
-    yield from done.lines() if hasattr(done, "lines") else [str(out) if out else str(done)]
-
-
-def predict_json(done: Any, out: Path | None) -> Any:
-    """The summary of a prediction."""
-    return {"out": str(out) if out else None, "result": done}
+def predict_json(done: Predicted) -> Any:
+    """The summary of a prediction; with no file to write also the rows."""
+    summary = {
+        "out": str(done.out) if done.out else None,
+        "n_rows": len(done.frame),
+        "targets": list(done.predictions),
+        "outside": dict(done.outside),
+        "unreadable": {str(row): why for row, why in done.unreadable.items()},
+    }
+    if done.out is None:
+        summary["rows"] = json.loads(done.frame.to_json(orient="records"))
+    return summary

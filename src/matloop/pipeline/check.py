@@ -1,0 +1,306 @@
+"""Everything that is wrong with a question and its data, found before anything runs."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from matloop.core import units
+from matloop.core.errors import ConfigError, DataError, MatloopError
+from matloop.core.jsonable import to_jsonable
+from matloop.data.clean import Cleaned, clean
+from matloop.data.collect import collect, from_frame
+from matloop.data.dataset import Dataset
+from matloop.data.table import RawTable, no_column
+from matloop.metrics import METRICS
+from matloop.models import FAMILIES, missing
+from matloop.problem.fault import Fault, Places, quoted
+from matloop.problem.question import REDUCED_FORMULA, Problem, Target
+from matloop.problem.toml import Reading, read_problem
+from matloop.problem.validate import Known, MetricFacts, located
+from matloop.represent import FEATURIZERS
+from matloop.represent.representation import plan_representation, represent
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+FEWEST_ROWS = 20
+"""Fewer labelled rows than this cannot be divided into sealed rows and folds that say anything."""
+FEW_ROWS = 100
+_COPIES = 6.0  # feature tables that are in memory at once: the table, a fold, scaled and imputed copies, a worker's
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What `check` found.
+
+    problem : None where the file could not be understood. faults : of the file, then of the data; a run would stop at
+    them. warnings : the run works, but look. summary : what would be run, a line each.
+    """
+
+    file: str
+    problem: Problem | None
+    file_faults: tuple[str, ...]
+    data_faults: tuple[str, ...]
+    warnings: tuple[str, ...]
+    summary: tuple[str, ...]
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """All faults, those of the file first."""
+        return self.file_faults + self.data_faults
+
+    @property
+    def exit_code(self) -> int:
+        """0 all is well, 2 the file has faults, 3 the data have."""
+        if self.file_faults:
+            return ConfigError.exit_code
+        return DataError.exit_code if self.data_faults else 0
+
+    def lines(self) -> Iterable[str]:
+        """The same for a person."""
+        yield from self.summary
+        if self.warnings:
+            yield "look at:"
+            yield from (f"  - {line}" for line in self.warnings)
+        if self.faults:
+            yield f"{self.file}: {len(self.faults)} to be mended:"
+            yield from (f"  - {line}" for line in self.faults)
+        else:
+            yield f"{self.file}: no fault found."
+
+    def as_json(self) -> Any:
+        """The same for a program."""
+        return {"ok": not self.faults, "exit_code": self.exit_code, **to_jsonable(self)}
+
+
+def check(
+    problem: Problem | Path | str,
+    *,
+    data: DataFrame | None = None,
+    base: Path | None = None,
+    folder: Path | str = "runs",
+) -> Checked:
+    """Look at a question and its data without running anything.
+
+    Parameters
+    ----------
+    problem : a problem file, or a `Problem`.
+    data : the table, where the problem has no file.
+    base : folder that a relative `data.source` starts from; that of the problem file by default.
+    folder : where runs would be kept.
+
+    Raises
+    ------
+    ConfigError : the problem file does not exist or is not TOML; all other faults are in what is returned.
+    """
+    if isinstance(problem, Problem):
+        reading = Reading(problem.name or "problem", problem, (), Places())
+    else:
+        reading = read_problem(Path(problem))
+        base = base or Path(problem).absolute().parent
+    if reading.problem is None:
+        return Checked(reading.file, None, reading.sentences(), (), (), ())
+    question = reading.problem
+    found = list(located(question, known_names()))
+    found += _missing_extras(question)
+    data_faults: tuple[str, ...] = ()
+    warnings: list[str] = list(_optional_extras(question))
+    summary: list[str] = []
+    try:
+        raw = collect(question.data, base=base) if data is None else from_frame(data)
+        found += _columns(question, raw)
+        summary.append(f"data: {raw.provenance.source}, {len(raw)} rows, {len(raw.columns)} columns")
+        if not found:
+            data_faults = _data(question, raw, summary, warnings)
+    except MatloopError as error:
+        data_faults = (str(error),)
+    found += _folder(Path(folder))
+    return Checked(reading.file, question, reading.sentences(found), data_faults, tuple(warnings), tuple(summary))
+
+
+def known_names() -> Known:
+    """What plug-ins are called, for `problem.validate`."""
+    metrics = {name: METRICS.load(name) for name in METRICS}
+    return Known(
+        families={name: tuple(FAMILIES.load(name).tasks) for name in FAMILIES},
+        featurizers=tuple(FEATURIZERS),
+        metrics={
+            name: MetricFacts(tuple(metric.tasks), metric.greater_is_better, metric.greater_is_better)
+            for name, metric in metrics.items()
+        },
+    )
+
+
+def _missing_extras(problem: Problem) -> Iterable[Fault]:
+    for name in problem.training.families:
+        if name in FAMILIES and (why := missing(name)):
+            yield Fault(("training", "families"), f"{why}; or take {quoted(name)} out of the list.")
+
+
+def _optional_extras(problem: Problem) -> Iterable[str]:
+    if not problem.training.families:
+        for name in FAMILIES:
+            if why := missing(name):
+                yield f"{quoted(name)} will not be tried: {why}"
+
+
+def _columns(problem: Problem, raw: RawTable) -> Iterable[Fault]:
+    """Columns that are not in the table, and units that do not fit those in its header."""
+    for path, name in _named_columns(problem):
+        if name not in raw.columns:
+            yield Fault(path, no_column(name, raw.names))
+    wanted = [(("inputs", entry.name), entry.column, entry.unit) for entry in problem.inputs]
+    wanted += [(("targets", target.name, "unit"), target.column, target.unit) for target in problem.targets]
+    for path, name, unit in wanted:
+        card = raw.describe.get(name)
+        if card and card.unit and unit and not units.compatible(card.unit, unit):
+            yield Fault(path, f"the table has {quoted(name)} in {card.unit}, which cannot be converted to {unit}.")
+
+
+def _named_columns(problem: Problem) -> Iterable[tuple[tuple[str, ...], str]]:
+    for entry in problem.inputs:
+        for column in [entry.column] * (not entry.columns) + list(entry.columns.values()):
+            yield ("inputs", entry.name), column
+    for target in problem.targets:
+        yield ("targets", target.name), target.column
+        if target.error_column:
+            yield ("targets", target.name, "error_column"), target.error_column
+    roles = problem.roles
+    for key in ("group", "id", "weight", "time"):
+        column = getattr(roles, key)
+        if column and not (key == "group" and column == REDUCED_FORMULA):
+            yield ("roles", key), column
+    for column in roles.ignore:
+        yield ("roles", "ignore"), column
+
+
+def _folder(folder: Path) -> Iterable[Fault]:
+    place = folder.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        yield Fault((), f"{place} is a file, so runs cannot be kept there. Choose another folder with -o.")
+    elif not os.access(place, os.W_OK):
+        yield Fault((), f"{place} cannot be written, so runs cannot be kept there. Choose another folder with -o.")
+
+
+# --- the data --------------------------------------------------------------------------------------------------------
+
+
+def _data(problem: Problem, raw: RawTable, summary: list[str], warnings: list[str]) -> tuple[str, ...]:
+    cleaned = clean(raw, problem)
+    summary += _cleaning(cleaned)
+    warnings += cleaned.notes
+    dataset = cleaned.dataset
+    lost = len({entry.row for entry in cleaned.removed}) / max(cleaned.n_source_rows, 1)
+    faults = []
+    if lost > problem.limits.lost_share:
+        faults.append(
+            f"cleaning would remove {lost:.0%} of the rows, more than limits.lost_share "
+            f"= {problem.limits.lost_share:g}. Mend "
+            "the rows listed above, or raise the share if they are rightly left out."
+        )
+    for target in problem.targets:
+        faults += _labels(target, dataset, problem, summary, warnings)
+    if not faults:
+        _size(problem, dataset, summary, faults)
+    return tuple(faults)
+
+
+def _cleaning(cleaned: Cleaned) -> Iterable[str]:
+    merged = f", {cleaned.n_merged} merged with rows of the same inputs" if cleaned.n_merged else ""
+    rows = {entry.row for entry in cleaned.removed}
+    yield (
+        f"cleaning: {len(cleaned.dataset)} rows stay, {len(rows)} removed, "
+        f"{len(cleaned.repaired)} values repaired{merged}"
+    )
+    reasons = Counter((entry.column, entry.reason) for entry in cleaned.removed)
+    for (column, reason), count in reasons.most_common(8):
+        first = next(entry for entry in cleaned.removed if (entry.column, entry.reason) == (column, reason))
+        yield f"  removed {count}: {column}: {reason} (row {first.row}: {quoted(first.found)})"
+    repairs = Counter((entry.column, entry.reason) for entry in cleaned.repaired)
+    for (column, reason), count in repairs.most_common(5):
+        yield f"  repaired {count}: {column}: {reason}"
+
+
+def _labels(
+    target: Target, dataset: Dataset, problem: Problem, summary: list[str], warnings: list[str]
+) -> Iterable[str]:
+    """What is wrong with the values of one target."""
+    labels = dataset.targets[target.name]
+    known = ~np.isnan(labels.values)
+    values = labels.values[known]
+    groups = len(np.unique(dataset.groups[known]))
+    called = f"target {quoted(target.name)}"
+    if len(values) < FEWEST_ROWS:
+        yield f"{called}: {len(values)} rows have a value, at least {FEWEST_ROWS} are needed. Add data."
+        return
+    if len(np.unique(values)) < 2:
+        word = labels.classes[int(values[0])] if labels.classes else f"{values[0]:g}"
+        yield (
+            f"{called}: all {len(values)} values are equal ({word}); there is nothing to learn. Choose another target."
+        )
+        return
+    if groups < problem.protocol.folds + 1:
+        yield (
+            f"{called}: there are {groups} groups, fewer than protocol.folds = "
+            f"{problem.protocol.folds} and the sealed rows "
+            "need. Group by something finer, or ask for fewer folds."
+        )
+    if len(values) < FEW_ROWS:
+        warnings.append(
+            f"{called}: {len(values)} rows are few; expect wide intervals and a verdict that cannot be judged."
+        )
+    if labels.classes:
+        yield from _classes(called, labels.classes, values, problem.protocol.folds, warnings)
+        counts = ", ".join(f"{word} {np.sum(values == i)}" for i, word in enumerate(labels.classes[:8]))
+        summary.append(f"{called}: {len(values)} rows in {groups} groups; {counts}")
+    else:
+        unit = f" {labels.unit}" if labels.unit else ""
+        spread = np.mean(np.abs(values - np.median(values)))
+        summary.append(
+            f"{called}: {len(values)} rows in {groups} groups, from {values.min():.4g} "
+            f"to {values.max():.4g}{unit}; predicting "
+            f"the median for each gives a mean absolute error of {spread:.4g}{unit}"
+        )
+    if missing_rows := int(np.sum(~known)):
+        warnings.append(f"{called}: {missing_rows} rows have no value.")
+
+
+def _classes(called: str, classes: Sequence[str], values: Any, folds: int, warnings: list[str]) -> Iterable[str]:
+    counts: Mapping[str, int] = {word: int(np.sum(values == i)) for i, word in enumerate(classes)}
+    for word, count in counts.items():
+        if 0 < count < 2:
+            yield (
+                f"{called}: class {quoted(word)} has {count} row; it cannot be learnt "
+                "and judged. Remove the row, or join "
+                "the class with another."
+            )
+        elif 0 < count <= folds:
+            warnings.append(f"{called}: class {quoted(word)} has only {count} rows; some folds will not see it.")
+
+
+def _size(problem: Problem, dataset: Dataset, summary: list[str], faults: list[str]) -> None:
+    """Columns of the feature table, from a few rows, and what it will take in memory."""
+    some = dataset.take(np.arange(min(len(dataset), 5)))
+    table = represent(some, plan_representation(dataset, problem.inputs))
+    width = table.X.shape[1]
+    gigabytes = len(dataset) * width * 8 * _COPIES / 1e9
+    summary.append(f"features: {width} columns, about {_size_words(gigabytes)} of memory for all steps")
+    limit = problem.limits.memory_gb
+    if limit is not None and gigabytes > limit:
+        faults.append(
+            f"about {gigabytes:.1f} GB of memory would be needed, limits.memory_gb is {limit:g}. List fewer inputs or "
+            "features, use fewer rows, or raise the limit."
+        )
+
+
+def _size_words(gigabytes: float) -> str:
+    return f"{gigabytes:.1f} GB" if gigabytes >= 1 else f"{gigabytes * 1000:.0f} MB"
