@@ -118,6 +118,15 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Reliability:
+    """Predicted against found frequency of a class (classification), or of interval levels (regression)."""
+
+    predicted: FloatArray
+    found: FloatArray
+    n_rows: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """All evidence about the model of one target."""
 
@@ -136,12 +145,5 @@ class Evaluation:
     seed_scores: tuple[float, ...]
     verdict: Verdict
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Reliability:
-    """Predicted against found frequency of a class (classification), or of interval levels (regression)."""
-
-    predicted: FloatArray
-    found: FloatArray
-    n_rows: FloatArray
+    reliability: tuple[Reliability, ...] = ()
+    """on the sealed rows: one per class, or one for the levels of intervals"""

@@ -9,7 +9,7 @@ from matloop.core.arrays import FloatArray
 
 @dataclass(frozen=True, slots=True)
 class Importance:
-    """Rise of the error when the features of one group of correlated columns are shuffled together, on out-of-fold rows.
+    """Rise of the error when a group of correlated feature columns is shuffled together, on out-of-fold rows.
 
     `low`, `high`: spread over folds and repeats. `members` are the columns of the group, the most telling one first.
     """
@@ -23,7 +23,7 @@ class Importance:
 
 @dataclass(frozen=True, slots=True)
 class Dependence:
-    """Mean prediction as one feature is set to each value of a grid (others as they are), and the share of rows there."""
+    """Mean prediction as one feature takes each value of a grid (others as they are), and the share of rows there."""
 
     feature: str
     grid: FloatArray
@@ -32,6 +32,8 @@ class Dependence:
     high: FloatArray
     density: FloatArray
     levels: tuple[str, ...] = ()
+    output: str = ""
+    """what is averaged where it is not the value: `"probability of 'metal'"`"""
 
 
 @dataclass(frozen=True, slots=True)
