@@ -18,25 +18,24 @@ from matloop.core.arrays import BoolArray, FloatArray, IntArray, TextArray
 from matloop.core.errors import DataError, listed
 from matloop.data.dataset import Categories, Dataset, Labels, Numbers, Removal, Repair
 from matloop.data.inputs import (
-    Change,
     InputsRead,
-    Why,
     absent,
-    as_text,
-    input_hashes,
-    input_keys,
     needed,
     number_column,
     read_columns,
+    read_inputs,
     refuse_unknown_columns,
-    shown,
-    texts,
 )
+from matloop.data.keys import input_hashes, input_keys
 from matloop.data.labels import LabelsRead, checked_positive, read_labels
 from matloop.data.merge import merge
+from matloop.data.screen import Suspicion, screen_development
 from matloop.data.table import RawTable
+from matloop.data.words import Change, Why, as_text, shown, texts
 from matloop.matter.compositions import Compositions, reduced_formulas
-from matloop.problem.question import REDUCED_FORMULA, Problem, Target
+from matloop.problem.question import REDUCED_FORMULA, Problem
+
+__all__ = ["Cleaned", "Suspicion", "clean", "read_inputs", "screen_development", "sealed_account"]
 
 FEWEST_ROWS = 10
 """Fewer usable rows than this cannot be split, learnt from and judged."""
@@ -78,7 +77,8 @@ class _Ledger:
 
     def removed(self) -> tuple[Removal, ...]:
         return tuple(
-            Removal(row + 1, str(self.ids[row]), why.column, why.found, why.reason) for row, why in sorted(self.removals.items())
+            Removal(row + 1, str(self.ids[row]), why.column, why.found, why.reason)
+            for row, why in sorted(self.removals.items())
         )
 
     def repaired(self) -> tuple[Repair, ...]:
@@ -122,7 +122,7 @@ def clean(raw: RawTable, problem: Problem) -> Cleaned:
     return Cleaned(dataset, ledger.removed(), tuple(repaired), tuple(ledger.notes), len(raw), merged.n_merged)
 
 
-# ---- reading -------------------------------------------------------------------------------------------------------------
+# ---- reading ----
 
 
 def _refuse_unknown(raw: RawTable, problem: Problem) -> None:
@@ -218,7 +218,9 @@ def _times(raw: RawTable, problem: Problem, ledger: _Ledger) -> FloatArray:
     seconds = (parsed - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy(dtype=float)
     if column.dtype.kind != "M":
         for row in np.flatnonzero(np.isnan(seconds) & (written != "")):
-            ledger.changes.append(Change(int(row), name, str(written[row]), "", "is no date or year; the time is taken as unknown"))
+            ledger.changes.append(
+                Change(int(row), name, str(written[row]), "", "is no date or year; the time is taken as unknown")
+            )
     return seconds
 
 
@@ -230,12 +232,16 @@ def _dates(written: np.ndarray) -> pd.Series:
     numbers = pd.to_numeric(pd.Series(plain, dtype=object), errors="coerce")
     epoch = pd.to_datetime(numbers.where(numbers.abs() < 1e11), unit="s", utc=True, errors="coerce")
     dates = pd.to_datetime(
-        pd.Series(plain, dtype=object).where(numbers.isna(), None), format="mixed", dayfirst=day_first, utc=True, errors="coerce"
+        pd.Series(plain, dtype=object).where(numbers.isna(), None),
+        format="mixed",
+        dayfirst=day_first,
+        utc=True,
+        errors="coerce",
     )
     return pd.Series(dates.fillna(epoch).to_numpy()[codes]).dt.tz_localize("UTC")
 
 
-# ---- refusing ------------------------------------------------------------------------------------------------------------
+# ---- refusing ----
 
 
 def _refuse_losses(ledger: _Ledger, problem: Problem) -> None:
@@ -299,14 +305,17 @@ def _refuse_lone_classes(raw: RawTable, dataset: Dataset, labels: Labels, place:
     lone = np.flatnonzero(counts == 1)
     if len(lone):
         rows = [int(np.flatnonzero(labels.values == code)[0]) for code in lone]
-        found = [f'class "{labels.classes[code]}": {raw.where(dataset.source_rows[row][0])}' for code, row in zip(lone, rows, strict=True)]
+        found = [
+            f'class "{labels.classes[code]}": {raw.where(dataset.source_rows[row][0])}'
+            for code, row in zip(lone, rows, strict=True)
+        ]
         raise DataError(
             f"{place}: {len(lone)} classes have one member, which cannot be in the training rows and in the test rows. Add members, "
             f"rename the class to a larger one, or delete the row:\n{listed(found)}"
         )
 
 
-# ---- putting together ----------------------------------------------------------------------------------------------------
+# ---- putting together ----
 
 
 def _dataset(
@@ -361,7 +370,7 @@ def _with_used_classes(dataset: Dataset, problem: Problem) -> Dataset:
     return replace(dataset, targets=targets)
 
 
-# ---- what is worth knowing -----------------------------------------------------------------------------------------------
+# ---- what is worth knowing ----
 
 
 def _about_inputs(raw: RawTable, dataset: Dataset, problem: Problem) -> list[str]:
@@ -408,3 +417,23 @@ def _about_groups(dataset: Dataset, problem: Problem) -> list[str]:
     if n_groups < 10:
         notes.append(f"only {n_groups} groups: a split by group leaves very few sides to choose from")
     return notes
+
+
+def sealed_account(
+    repaired: Sequence[Repair], dataset: Dataset, sealed: IntArray, problem: Problem
+) -> tuple[Repair, ...]:
+    """The list of repairs with target values of sealed rows blotted out: no file but the vault may tell them.
+
+    Parameters
+    ----------
+    sealed : rows of `dataset` whose labels are in the vault.
+    """
+    hidden = {row for i in sealed.tolist() for row in dataset.source_rows[i]}
+    columns = {column for target in problem.targets for column in (target.column, target.error_column) if column}
+    why = "a value of a sealed row was repaired or merged; it is told after the vault was opened"
+    return tuple(
+        Repair(repair.row, repair.id, repair.column, "sealed", "sealed", why)
+        if repair.row in hidden and repair.column in columns
+        else repair
+        for repair in repaired
+    )

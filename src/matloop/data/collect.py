@@ -80,10 +80,14 @@ def _content(path: Path, source: Source) -> bytes:
         raise DataError(_missing(path, source))
     try:
         if path.stat().st_size > _MOST_BYTES:
-            raise DataError(f"{source.source}: the file is larger than {_MOST_BYTES >> 30} GiB. Split it, or keep the columns needed.")
+            raise DataError(
+                f"{source.source}: the file is larger than {_MOST_BYTES >> 30} GiB. Split it, or keep the columns needed."
+            )
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{source.source}: cannot be read ({error.strerror}). Check the permissions of the file.") from error
+        raise DataError(
+            f"{source.source}: cannot be read ({error.strerror}). Check the permissions of the file."
+        ) from error
     if not content:
         raise DataError(f"{source.source}: the file is empty (0 bytes). Choose a table with a header and rows.")
     return content
@@ -93,7 +97,11 @@ def _missing(path: Path, source: Source) -> str:
     beside = sorted(p.name for p in path.parent.iterdir()) if path.parent.is_dir() else []
     known = [*beside, *SOURCES]
     near = nearest(path.name, known)
-    hint = f"Did you mean {' or '.join(map(quoted, near))}?" if near else f"Sets that matloop carries: {', '.join(SOURCES)}."
+    hint = (
+        f"Did you mean {' or '.join(map(quoted, near))}?"
+        if near
+        else f"Sets that matloop carries: {', '.join(SOURCES)}."
+    )
     where = f" in {path.parent.resolve()}" if path.parent.is_dir() else f": the folder {path.parent} does not exist"
     return f"{source.source}: there is no such file{where}. {hint}"
 
@@ -110,7 +118,9 @@ def _unpacked(content: bytes, path: Path, source: Source) -> tuple[bytes, str]:
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
-            raise DataError(f"{source.source}: the gzip file is damaged ({error}). Copy or download it again.") from error
+            raise DataError(
+                f"{source.source}: the gzip file is damaged ({error}). Copy or download it again."
+            ) from error
     return content, _ending(path)
 
 

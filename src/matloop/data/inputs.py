@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -13,44 +12,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from matloop.core import units
-from matloop.core.arrays import BoolArray, FloatArray, IntArray, TextArray
+from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.core.elements import Z_OF
 from matloop.core.errors import DataError, all_faults
 from matloop.data.dataset import Categories, Column, Dataset, Numbers
 from matloop.data.table import RawTable, no_column
 from matloop.data.values import NumberColumn, read_numbers
+from matloop.data.words import Change, Why, as_text, read_words, shown, texts
 from matloop.matter import compositions as matter
 from matloop.matter.compositions import Compositions
 from matloop.problem.question import Input
 
-MISSING_WORDS = frozenset({"", "-", "--", "?", "n/a", "n.a.", "n.d.", "#n/a", "<na>"})
-"""What counts as "no value" in a category or class; words that may mean something ("none", "NaN", "NA") stay words."""
-
 _BALANCE = frozenset({"bal", "bal.", "balance", "rest", "remainder", "rem.", "rem"})
-
-
-@dataclass(frozen=True, slots=True)
-class Why:
-    """Why a row cannot be used: the column, what was found there, and the reason."""
-
-    column: str
-    found: str
-    reason: str
-
-    def __str__(self) -> str:
-        found = self.found if len(self.found) <= 60 else self.found[:57] + "..."
-        return f'column "{self.column}", {found!r}: {self.reason}' if self.column else self.reason
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A value that was read as something else than it says: 0-based row, column, what it was and became, why."""
-
-    row: int
-    column: str
-    old: str
-    new: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +85,9 @@ def refuse_unknown_columns(raw: RawTable, wanted: Sequence[tuple[str, str]]) -> 
     """DataError that lists every column that is asked for and not there, with the nearest names."""
     wrong = [f"{where}: {no_column(column, raw.names)}" for where, column in wanted if column not in raw.columns]
     if wrong:
-        raise DataError(all_faults(f"{raw.provenance.source}: the table lacks {len(wrong)} of the columns asked for:", wrong))
+        raise DataError(
+            all_faults(f"{raw.provenance.source}: the table lacks {len(wrong)} of the columns asked for:", wrong)
+        )
 
 
 def read_columns(raw: RawTable, inputs: Sequence[Input], words: Mapping[str, Sequence[str]]) -> InputsRead:
@@ -155,32 +130,6 @@ def absent(column: Column) -> BoolArray:
     if isinstance(column, Categories):
         return column.values == ""
     return np.diff(column.offsets) == 0
-
-
-# ---- text --------------------------------------------------------------------------------------------------------------
-
-
-def texts(column: NDArray) -> NDArray:
-    """A column as trimmed strings (dtype object), shape (n_rows,); None and NaN are "", 27.0 is "27"."""
-    return np.array([shown(value) for value in column.tolist()], dtype=object)
-
-
-def shown(value: object) -> str:
-    """One value as text."""
-    if isinstance(value, str):
-        return value.strip()
-    if value is None or value is pd.NA or value is pd.NaT:
-        return ""
-    if isinstance(value, float):
-        if np.isnan(value):
-            return ""
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    return str(value)
-
-
-def as_text(values: Sequence[str] | NDArray) -> TextArray:
-    """Strings as a fixed-width array (also of length 0)."""
-    return np.array(list(values), dtype=np.str_) if len(values) else np.empty(0, dtype="U1")
 
 
 def stated_unit(raw: RawTable, column: str, unit: str) -> tuple[str, str]:
@@ -232,7 +181,7 @@ def number_column(raw: RawTable, column: str, unit: str) -> NumberColumn:
     return NumberColumn(read.values, read.errors, read.censored, read.unit, read.faults, read.repairs, notes)
 
 
-# ---- numbers and categories ----------------------------------------------------------------------------------------------
+# ---- numbers and categories ----
 
 
 def _numbers(raw: RawTable, item: Input) -> InputsRead:
@@ -243,7 +192,15 @@ def _numbers(raw: RawTable, item: Input) -> InputsRead:
     changes = [Change(row, name, shown(column[row]), new, why) for row, (new, why) in read.repairs.items()]
     for row in np.flatnonzero(read.censored):
         what = "an upper limit" if read.censored[row] < 0 else "a lower limit"
-        changes.append(Change(int(row), name, shown(column[row]), f"{read.values[row]:.12g}", f"{what} of an input is taken as its value"))
+        changes.append(
+            Change(
+                int(row),
+                name,
+                shown(column[row]),
+                f"{read.values[row]:.12g}",
+                f"{what} of an input is taken as its value",
+            )
+        )
     return InputsRead({item.name: Numbers(read.values, item.unit or read.unit)}, unreadable, tuple(changes), read.notes)
 
 
@@ -253,39 +210,7 @@ def _categories(raw: RawTable, item: Input, words: Sequence[str] | None) -> Inpu
     return InputsRead({item.name: Categories(as_text(values))}, {}, changes, notes)
 
 
-def read_words(
-    raw: RawTable, name: str, words: Sequence[str] | None = None
-) -> tuple[NDArray, tuple[Change, ...], tuple[str, ...]]:
-    """A column as words: trimmed, and spellings that differ only in case or spaces merged.
-
-    The most frequent spelling wins (at a tie the first in the alphabet), or that of `words` where it is one of them.
-    """
-    written = np.array([value if isinstance(value, str) else shown(value) for value in raw.column(name).tolist()], dtype=object)
-    codes, spellings = pd.factorize(written)
-    trimmed = [" ".join(word.split()) for word in spellings]
-    no_value = MISSING_WORDS | {word.lower() for word in raw.missing}
-    counts = np.bincount(codes, minlength=len(spellings))
-    chosen = _chosen_spellings(trimmed, counts, words)
-    final = ["" if word.lower() in no_value else chosen[word.casefold()] for word in trimmed]
-    changed = np.array([old != new and new != "" for old, new in zip(trimmed, final, strict=True)], dtype=bool)
-    why = "spelling differs only in upper and lower case from a more frequent one"
-    rows = np.flatnonzero(changed[codes]) if len(codes) else np.empty(0, dtype=np.int64)
-    changes = tuple(Change(int(row), name, str(written[row]), final[codes[row]], why) for row in rows)
-    values = np.array(final, dtype=object)[codes] if len(final) else written
-    return values, changes, ()
-
-
-def _chosen_spellings(trimmed: Sequence[str], counts: IntArray, words: Sequence[str] | None) -> dict[str, str]:
-    totals: dict[str, dict[str, int]] = {}
-    for word, count in zip(trimmed, counts.tolist(), strict=True):
-        variants = totals.setdefault(word.casefold(), {})
-        variants[word] = variants.get(word, 0) + count
-    chosen = {key: min(variants, key=lambda word: (-variants[word], word)) for key, variants in totals.items()}
-    chosen.update({word.casefold(): word for word in words or () if word.casefold() in chosen})
-    return chosen
-
-
-# ---- compositions --------------------------------------------------------------------------------------------------------
+# ---- compositions ----
 
 
 def _formulas(raw: RawTable, item: Input) -> InputsRead:
@@ -308,7 +233,9 @@ def _formulas(raw: RawTable, item: Input) -> InputsRead:
     return InputsRead({item.name: batch.take(codes.astype(np.int64))}, unreadable, changes, ())
 
 
-def _read_as(name: str, written: NDArray, codes: IntArray, notes: Mapping[int, str], batch: Compositions) -> tuple[Change, ...]:
+def _read_as(
+    name: str, written: NDArray, codes: IntArray, notes: Mapping[int, str], batch: Compositions
+) -> tuple[Change, ...]:
     if not notes:
         return ()
     marked = np.array(sorted(notes), dtype=np.int64)
@@ -373,51 +300,10 @@ def _fill_balance(
         rest = 100.0 - matrix[row].sum()
         column = names[places[0]]
         if item.amounts == "formula" or len(places) > 1 or rest < 0:
-            reason = "is the balance of more than one element, of amounts above 100, or of amounts that are not in percent"
+            reason = (
+                "is the balance of more than one element, of amounts above 100, or of amounts that are not in percent"
+            )
             unreadable.setdefault(int(row), Why(column, "balance", reason))
             continue
         matrix[row, places[0]] = rest
         changes.append(Change(int(row), column, "balance", f"{rest:.12g}", "the rest to 100 percent"))
-
-
-# ---- what makes two rows the same ----------------------------------------------------------------------------------------
-
-
-def input_keys(columns: Mapping[str, Column]) -> IntArray:
-    """A code per row, equal for rows with the same inputs: reduced formula, numbers to 12 digits, words. Shape (n_rows,)."""
-    keys = np.zeros(0, dtype=np.int64)
-    for column in columns.values():
-        codes = _codes(column)
-        joint = codes if len(keys) == 0 else keys * (int(codes.max(initial=0)) + 1) + codes
-        keys = pd.factorize(joint)[0].astype(np.int64)
-    return keys
-
-
-def _codes(column: Column) -> IntArray:
-    if isinstance(column, Numbers):
-        return pd.factorize(rounded(column.values), use_na_sentinel=False)[0].astype(np.int64)
-    words = column.values if isinstance(column, Categories) else matter.reduced_formulas(column)
-    return pd.factorize(words.astype(object))[0].astype(np.int64)
-
-
-def rounded(values: FloatArray, digits: int = 12) -> FloatArray:
-    """Numbers to significant digits, so that a unit conversion does not make two of one; shape as given."""
-    size = np.where((values == 0) | ~np.isfinite(values), 1.0, np.abs(values))
-    scale = 10.0 ** (digits - 1 - np.floor(np.log10(size)))
-    ok = np.isfinite(scale) & (scale > 0)
-    return np.where(ok, np.round(values * np.where(ok, scale, 1.0)) / np.where(ok, scale, 1.0), values) + 0.0
-
-
-def input_hashes(columns: Mapping[str, Column]) -> TextArray:
-    """16 hex digits per row that depend on the inputs only, not on the order of the table. Shape (n_rows,)."""
-    parts = []
-    for name in sorted(columns):
-        column = columns[name]
-        if isinstance(column, Numbers):
-            parts.append([f"{name}={value:.12g}" for value in column.values.tolist()])
-        elif isinstance(column, Categories):
-            parts.append([f"{name}={value}" for value in column.values.tolist()])
-        else:
-            parts.append([f"{name}={value}" for value in matter.reduced_formulas(column).tolist()])
-    joined = ("\n".join(row) for row in zip(*parts, strict=True))
-    return as_text([hashlib.sha256(text.encode()).hexdigest()[:16] for text in joined])

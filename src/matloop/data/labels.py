@@ -11,8 +11,9 @@ from matloop.core import units
 from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.core.errors import DataError
 from matloop.data.dataset import Labels
-from matloop.data.inputs import Change, Why, number_column, read_words, shown
+from matloop.data.inputs import number_column
 from matloop.data.table import RawTable
+from matloop.data.words import Change, Why, read_words, shown
 from matloop.problem.fault import did_you_mean
 from matloop.problem.question import Target
 
@@ -48,14 +49,22 @@ def _values(raw: RawTable, target: Target) -> LabelsRead:
     column = raw.column(target.column)
     read = number_column(raw, target.column, target.unit)
     values, errors, censored = read.values.copy(), read.errors.copy(), read.censored.copy()
-    why = {row: reason for row, reason in read.faults.items()}
+    why = dict(read.faults)
     why.update(_set_aside(target, censored))
     why.update(_impossible(target, values))
     for row in why:
         values[row], errors[row], censored[row] = np.nan, np.nan, 0
-    changes = [Change(row, target.column, shown(column[row]), new, reason) for row, (new, reason) in read.repairs.items()]
+    changes = [
+        Change(row, target.column, shown(column[row]), new, reason) for row, (new, reason) in read.repairs.items()
+    ]
     changes += [
-        Change(int(row), target.column, shown(column[row]), f"{values[row]:.12g}", "a limit, kept at its bound and marked as censored")
+        Change(
+            int(row),
+            target.column,
+            shown(column[row]),
+            f"{values[row]:.12g}",
+            "a limit, kept at its bound and marked as censored",
+        )
         for row in np.flatnonzero(censored)
     ]
     notes = list(read.notes)
@@ -98,7 +107,9 @@ def _stated_errors(
         errors *= abs(ends[1] - ends[0])
     for row in sorted({*read.faults, *np.flatnonzero(errors <= 0).tolist()}):
         reason = read.faults.get(row, "is no uncertainty: it must be above zero")
-        changes.append(Change(row, target.error_column, shown(column[row]), "", f"{reason}; the error is taken as unknown"))
+        changes.append(
+            Change(row, target.error_column, shown(column[row]), "", f"{reason}; the error is taken as unknown")
+        )
         errors[row] = np.nan
     notes.extend(read.notes)
     return np.where(np.isfinite(errors), errors, written_beside)
@@ -150,12 +161,12 @@ def _refuse_numbers(raw: RawTable, target: Target, classes: tuple[str, ...], n_l
     if len(measured) > 20 or (len(measured) > 5 and len(classes) > n_labelled / 3):
         shown_values = ", ".join(measured[:3])
         raise DataError(
-            f'{place}: {len(classes)} different values such as {shown_values} are measured numbers, not classes. '
+            f"{place}: {len(classes)} different values such as {shown_values} are measured numbers, not classes. "
             'Write task = "regression", or make a column of classes.'
         )
     if len(classes) > MOST_CLASSES:
         raise DataError(
-            f'{place}: {len(classes)} classes are more than {MOST_CLASSES}, the most that can be learnt. '
+            f"{place}: {len(classes)} classes are more than {MOST_CLASSES}, the most that can be learnt. "
             "Merge classes, or choose another column as target."
         )
 
@@ -164,4 +175,6 @@ def checked_positive(target: Target, classes: tuple[str, ...], source: str) -> N
     """DataError if the positive class of a target is none of the classes found."""
     if target.positive and target.positive not in classes:
         hint = did_you_mean(target.positive, list(classes), otherwise="The classes are")
-        raise DataError(f'{source}, column "{target.column}": positive = "{target.positive}" is none of the classes. {hint}')
+        raise DataError(
+            f'{source}, column "{target.column}": positive = "{target.positive}" is none of the classes. {hint}'
+        )

@@ -68,7 +68,9 @@ def merge(dataset: Dataset, keys: IntArray, targets: Sequence[Target], source: s
         labels[target.name], changed = _merged_labels(dataset, target, groups, source)
         repairs.extend(changed)
         if changed:
-            notes.append(f'"{target.name}": {len(changed)} sets of rows with the same inputs have different values ({rule_of(target)} taken)')
+            notes.append(
+                f'"{target.name}": {len(changed)} sets of rows with the same inputs have different values ({rule_of(target)} taken)'
+            )
     split = _straddling(dataset, groups)
     if split:
         notes.append(f"{split} merged rows come from more than one group and stay in that of their first row")
@@ -83,7 +85,12 @@ def merge(dataset: Dataset, keys: IntArray, targets: Sequence[Target], source: s
         source_rows=_source_rows(dataset, groups),
     )
     n_merged = len(dataset) - n_keys
-    return Merged(merged, tuple(repairs), (f"{n_merged} rows repeat the inputs of another row and were merged with it", *notes), n_merged)
+    return Merged(
+        merged,
+        tuple(repairs),
+        (f"{n_merged} rows repeat the inputs of another row and were merged with it", *notes),
+        n_merged,
+    )
 
 
 def rule_of(target: Target) -> Merge:

@@ -47,10 +47,14 @@ def _listed(text: str, source: Source) -> tuple[list[dict[str, Any]], list[int]]
     try:
         data = json.loads(text)
     except ValueError as error:
-        raise DataError(f"{source.source}: not valid JSON ({error}). Correct it there, or save the table as CSV.") from error
+        raise DataError(
+            f"{source.source}: not valid JSON ({error}). Correct it there, or save the table as CSV."
+        ) from error
     wrong = [f"entry {i}: {str(item)[:60]!r}" for i, item in enumerate(data, start=1) if not isinstance(item, dict)]
     if wrong:
-        raise DataError(all_faults(f"{source.source}: these entries are not objects of the form {{name: value}}:", wrong))
+        raise DataError(
+            all_faults(f"{source.source}: these entries are not objects of the form {{name: value}}:", wrong)
+        )
     return data, []
 
 
@@ -70,7 +74,9 @@ def _lined(text: str, source: Source) -> tuple[list[dict[str, Any]], list[int]]:
         else:
             wrong.append(f"line {number}: {line.strip()[:60]!r} is not an object")
     if wrong:
-        headline = f"{source.source}: {len(wrong)} lines are not JSON objects. Each line must read like {{\"formula\": \"NaCl\"}}:"
+        headline = (
+            f'{source.source}: {len(wrong)} lines are not JSON objects. Each line must read like {{"formula": "NaCl"}}:'
+        )
         raise DataError(all_faults(headline, wrong))
     return records, lines
 

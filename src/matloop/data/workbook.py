@@ -58,7 +58,10 @@ def _sheet(content: bytes, source: Source) -> tuple[tuple[str, ...], list[list[A
         ) from error
     names, body, lines, notes = _framed(rows, f"{source.source}, sheet {title!r}")
     if len(titles) > 1 and not source.sheet:
-        notes = (f"of {len(titles)} sheets the first, {title!r}, was read; another one is chosen by sheet = ...", *notes)
+        notes = (
+            f"of {len(titles)} sheets the first, {title!r}, was read; another one is chosen by sheet = ...",
+            *notes,
+        )
     return names, body, lines, notes
 
 
@@ -71,9 +74,7 @@ def _chosen(titles: list[str], source: Source) -> str:
     return source.sheet
 
 
-def _framed(
-    rows: list[list[Any]], place: str
-) -> tuple[tuple[str, ...], list[list[Any]], list[int], tuple[str, ...]]:
+def _framed(rows: list[list[Any]], place: str) -> tuple[tuple[str, ...], list[list[Any]], list[int], tuple[str, ...]]:
     filled = [i for i, row in enumerate(rows) if any(not _blank(value) for value in row)]
     if not filled:
         raise DataError(f"{place}: the sheet is empty. Choose another one with sheet = ... under [data].")
