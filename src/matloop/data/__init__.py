@@ -1,1 +1,1 @@
-"""Sources, datasets, cleaning: from a table somebody wrote to rows with named inputs, targets and a list of what was done."""
+"""From a table somebody wrote to rows with named inputs and targets, and a list of all that was done to them."""

@@ -184,8 +184,8 @@ def _note_labels(ledger: _Ledger, labels: Mapping[str, LabelsRead], problem: Pro
                 ledger.remove(row, why)
     if not problem.training.unlabelled:
         columns = " / ".join(target.column for target in problem.targets)
-        for row in np.flatnonzero(~present):
-            ledger.remove(int(row), Why(columns, "", _NO_LABEL))
+        for row in np.flatnonzero(~present).tolist():
+            ledger.remove(row, Why(columns, "", _NO_LABEL))
 
 
 def _weights(raw: RawTable, problem: Problem, ledger: _Ledger) -> FloatArray:
@@ -196,8 +196,8 @@ def _weights(raw: RawTable, problem: Problem, ledger: _Ledger) -> FloatArray:
     column = raw.column(name)
     for row, reason in read.faults.items():
         ledger.remove(row, Why(name, shown(column[row]), reason))
-    for row in np.flatnonzero(read.values < 0):
-        ledger.remove(int(row), Why(name, shown(column[row]), "is a negative weight"))
+    for row in np.flatnonzero(read.values < 0).tolist():
+        ledger.remove(row, Why(name, shown(column[row]), "is a negative weight"))
     empty = np.isnan(read.values)
     if empty.any():
         ledger.notes.append(f'column "{name}": {int(empty.sum())} rows without a weight count as 1')
@@ -215,11 +215,11 @@ def _times(raw: RawTable, problem: Problem, ledger: _Ledger) -> FloatArray:
         parsed = pd.Series(pd.to_datetime(column, utc=True))
     else:
         parsed = _dates(written)
-    seconds = (parsed - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy(dtype=float)
+    seconds = np.array((parsed - pd.Timestamp(0, tz="UTC")).dt.total_seconds(), dtype=float)
     if column.dtype.kind != "M":
-        for row in np.flatnonzero(np.isnan(seconds) & (written != "")):
+        for row in np.flatnonzero(np.isnan(seconds) & (written != "")).tolist():
             ledger.changes.append(
-                Change(int(row), name, str(written[row]), "", "is no date or year; the time is taken as unknown")
+                Change(row, name, str(written[row]), "", "is no date or year; the time is taken as unknown")
             )
     return seconds
 
@@ -252,8 +252,10 @@ def _refuse_losses(ledger: _Ledger, problem: Problem) -> None:
         return
     allowed = min(1.0, math.ceil(share * 100) / 100)
     raise DataError(
-        f"{ledger.raw.provenance.source}: {len(lost):,} of {n:,} rows ({share:.0%}) cannot be used; limits.lost_share allows "
-        f"{problem.limits.lost_share:.0%}. The reasons, most frequent first:\n{listed(_top_reasons(ledger.raw, lost))}\n"
+        f"{ledger.raw.provenance.source}: {len(lost):,} of {n:,} rows ({share:.0%}) cannot be used; "
+        "limits.lost_share allows "
+        f"{problem.limits.lost_share:.0%}. The reasons, most frequent "
+        f"first:\n{listed(_top_reasons(ledger.raw, lost))}\n"
         f"Correct the table or the problem file; if these rows may go, write lost_share = {allowed:g} under [limits]."
     )
 
@@ -286,13 +288,16 @@ def _refuse_targets(raw: RawTable, dataset: Dataset, problem: Problem) -> None:
         known = np.flatnonzero(np.isfinite(labels.values))
         if len(known) < FEWEST_ROWS:
             raise DataError(
-                f"{place}: {len(known)} usable rows have a value for {target.name} (of {len(raw)} rows in the table, after merging rows "
-                f"with the same inputs). At least {FEWEST_ROWS} are needed to learn and to judge; some hundred are better. Add rows."
+                f"{place}: {len(known)} usable rows have a value for {target.name} (of {len(raw)} rows in the table, "
+                "after merging rows "
+                f"with the same inputs). At least {FEWEST_ROWS} are needed to learn and to judge; some hundred are "
+                "better. Add rows."
             )
         if np.all(labels.values[known] == labels.values[known[0]]):
             found = labels.classes[0] if labels.classes else f"{labels.values[known[0]]:.10g}"
             raise DataError(
-                f"{place}: every usable row has the same value, {found}; there is nothing to learn. Choose another target, or add rows "
+                f"{place}: every usable row has the same value, {found}; there is nothing to learn. Choose another "
+                "target, or add rows "
                 "with other values."
             )
         if labels.classes:
@@ -310,7 +315,8 @@ def _refuse_lone_classes(raw: RawTable, dataset: Dataset, labels: Labels, place:
             for code, row in zip(lone, rows, strict=True)
         ]
         raise DataError(
-            f"{place}: {len(lone)} classes have one member, which cannot be in the training rows and in the test rows. Add members, "
+            f"{place}: {len(lone)} classes have one member, which cannot be in the training rows and in the test "
+            "rows. Add members, "
             f"rename the class to a larger one, or delete the row:\n{listed(found)}"
         )
 
@@ -352,7 +358,8 @@ def _groups(raw: RawTable, problem: Problem, inputs: InputsRead) -> TextArray:
         return keys[0] if len(keys) == 1 else as_text([" | ".join(parts) for parts in zip(*keys, strict=True)])
     if name == REDUCED_FORMULA:
         raise DataError(
-            f'{raw.provenance.source}: [roles] group = "{REDUCED_FORMULA}" needs an input of kind "composition". Add one, or name a column.'
+            f'{raw.provenance.source}: [roles] group = "{REDUCED_FORMULA}" needs an input of kind "composition". Add '
+            "one, or name a column."
         )
     return input_hashes(inputs.columns)
 
@@ -379,7 +386,8 @@ def _about_inputs(raw: RawTable, dataset: Dataset, problem: Problem) -> list[str
         empty = absent(column)
         if empty.all():
             raise DataError(
-                f'{raw.provenance.source}: input "{name}" has no value in any usable row. Take it out of [inputs], or fill the column.'
+                f'{raw.provenance.source}: input "{name}" has no value in any usable row. Take it out of [inputs], '
+                "or fill the column."
             )
         if empty.any():
             notes.append(f'input "{name}" is empty in {int(empty.sum()):,} of {len(dataset):,} rows')
@@ -411,7 +419,8 @@ def _about_groups(dataset: Dataset, problem: Problem) -> list[str]:
         shared = int((pairs.groupby("key").size() > 1).sum())
         if shared:
             notes.append(
-                f'{shared:,} compositions stand in more than one group of "{group}": they may be in training and test rows, '
+                f'{shared:,} compositions stand in more than one group of "{group}": they may be in training and '
+                "test rows, "
                 "with other process conditions"
             )
     if n_groups < 10:

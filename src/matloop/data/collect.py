@@ -81,7 +81,8 @@ def _content(path: Path, source: Source) -> bytes:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise DataError(
-                f"{source.source}: the file is larger than {_MOST_BYTES >> 30} GiB. Split it, or keep the columns needed."
+                f"{source.source}: the file is larger than {_MOST_BYTES >> 30} GiB. Split it, or keep the columns "
+                "needed."
             )
         content = path.read_bytes()
     except OSError as error:

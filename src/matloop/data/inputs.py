@@ -103,8 +103,8 @@ def read_columns(raw: RawTable, inputs: Sequence[Input], words: Mapping[str, Seq
             unreadable.setdefault(row, why)
         changes.extend(read.changes)
         notes.extend(read.notes)
-    for row in np.flatnonzero(_all_missing(columns, len(raw))):
-        unreadable.setdefault(int(row), Why("", "", "no input has a value"))
+    for row in np.flatnonzero(_all_missing(columns, len(raw))).tolist():
+        unreadable.setdefault(row, Why("", "", "no input has a value"))
     return InputsRead(columns, unreadable, tuple(changes), tuple(notes))
 
 
@@ -145,7 +145,8 @@ def stated_unit(raw: RawTable, column: str, unit: str) -> tuple[str, str]:
     if card is not None and card.unit:
         if unit and not units.compatible(card.unit, unit):
             raise DataError(
-                f'{raw.provenance.source}, column "{column}": the values are in {card.unit}, which cannot be converted to {unit}. '
+                f'{raw.provenance.source}, column "{column}": the values are in {card.unit}, which cannot be '
+                f"converted to {unit}. "
                 f'Write unit = "{card.unit}".'
             )
         return card.unit, ""
@@ -190,7 +191,7 @@ def _numbers(raw: RawTable, item: Input) -> InputsRead:
     read = number_column(raw, name, item.unit)
     unreadable = {row: Why(name, shown(column[row]), reason) for row, reason in read.faults.items()}
     changes = [Change(row, name, shown(column[row]), new, why) for row, (new, why) in read.repairs.items()]
-    for row in np.flatnonzero(read.censored):
+    for row in np.flatnonzero(read.censored).tolist():
         what = "an upper limit" if read.censored[row] < 0 else "a lower limit"
         changes.append(
             Change(
@@ -241,7 +242,7 @@ def _read_as(
     marked = np.array(sorted(notes), dtype=np.int64)
     became = dict(zip(marked.tolist(), matter.to_formulas(batch.take(marked)).tolist(), strict=True))
     rows = np.flatnonzero(np.isin(codes, marked))
-    return tuple(Change(int(row), name, written[row], became[int(codes[row])], notes[int(codes[row])]) for row in rows)
+    return tuple(Change(row, name, written[row], became[int(codes[row])], notes[int(codes[row])]) for row in rows)
 
 
 def _from_json(text: str) -> str:
@@ -277,15 +278,15 @@ def _amount_columns(raw: RawTable, item: Input) -> InputsRead:
         matrix[:, j] = np.nan_to_num(read.values)
         for row, reason in read.faults.items():
             unreadable.setdefault(row, Why(name, written[row], reason))
-        for row in np.flatnonzero(matrix[:, j] < 0):
-            unreadable.setdefault(int(row), Why(name, written[row], f"is a negative amount of {element}"))
+        for row in np.flatnonzero(matrix[:, j] < 0).tolist():
+            unreadable.setdefault(row, Why(name, written[row], f"is a negative amount of {element}"))
         changes.extend(Change(row, name, written[row], new, why) for row, (new, why) in read.repairs.items())
         notes.extend(f'column "{name}": {note}' for note in read.notes)
     _fill_balance(item, matrix, balance, unreadable, changes)
     matrix[list(unreadable)] = 0.0
     batch, reasons = matter.from_amounts(matrix, elements, item.amounts)
-    for row in np.flatnonzero(matrix.sum(axis=1) <= 0):
-        unreadable.setdefault(int(row), Why(item.name, "", "no element has an amount"))
+    for row in np.flatnonzero(matrix.sum(axis=1) <= 0).tolist():
+        unreadable.setdefault(row, Why(item.name, "", "no element has an amount"))
     for row, reason in reasons.items():
         unreadable.setdefault(row, Why(item.name, str(batch.formulas[row]), reason))
     return InputsRead({item.name: batch}, unreadable, tuple(changes), tuple(notes))
@@ -295,7 +296,7 @@ def _fill_balance(
     item: Input, matrix: FloatArray, balance: BoolArray, unreadable: dict[int, Why], changes: list[Change]
 ) -> None:
     names = list(item.columns.values())
-    for row in np.flatnonzero(balance.any(axis=1)):
+    for row in np.flatnonzero(balance.any(axis=1)).tolist():
         places = np.flatnonzero(balance[row])
         rest = 100.0 - matrix[row].sum()
         column = names[places[0]]
@@ -303,7 +304,7 @@ def _fill_balance(
             reason = (
                 "is the balance of more than one element, of amounts above 100, or of amounts that are not in percent"
             )
-            unreadable.setdefault(int(row), Why(column, "balance", reason))
+            unreadable.setdefault(row, Why(column, "balance", reason))
             continue
         matrix[row, places[0]] = rest
-        changes.append(Change(int(row), column, "balance", f"{rest:.12g}", "the rest to 100 percent"))
+        changes.append(Change(row, column, "balance", f"{rest:.12g}", "the rest to 100 percent"))

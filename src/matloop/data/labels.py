@@ -1,4 +1,4 @@
-"""What is asked for: the values of a target in every row, with errors and limits, or a reason why one cannot be used."""
+"""What is asked for: the values of a target with errors and limits, or why a value cannot be used."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_CLASSES = 200
 
 @dataclass(frozen=True, slots=True)
 class LabelsRead:
-    """One target of all rows: `labels` (NaN: none, or not usable), the rows whose value is not usable, what was changed."""
+    """One target of all rows: `labels` (NaN: none, or not usable), why values are not usable, what was changed."""
 
     labels: Labels
     unusable: Mapping[int, Why]

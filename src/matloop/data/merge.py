@@ -69,7 +69,8 @@ def merge(dataset: Dataset, keys: IntArray, targets: Sequence[Target], source: s
         repairs.extend(changed)
         if changed:
             notes.append(
-                f'"{target.name}": {len(changed)} sets of rows with the same inputs have different values ({rule_of(target)} taken)'
+                f'"{target.name}": {len(changed)} sets of rows with the same inputs have different values '
+                f"({rule_of(target)} taken)"
             )
     split = _straddling(dataset, groups)
     if split:
@@ -287,8 +288,10 @@ def _refuse_conflicts(
     if wrong:
         raise DataError(
             all_faults(
-                f'{source}, column "{target.column}": {len(wrong)} sets of rows have the same inputs and different values, and '
-                'merge = "error" does not allow that. Correct them, add the input that tells them apart, or write merge = "median":',
+                f'{source}, column "{target.column}": {len(wrong)} sets of rows have the same inputs and different '
+                "values, and "
+                'merge = "error" does not allow that. Correct them, add the input that tells them apart, or write '
+                'merge = "median":',
                 wrong,
             )
         )

@@ -67,7 +67,7 @@ def screen_development(dataset: Dataset, rows: IntArray, problem: Problem) -> tu
 
 
 def _outliers(part: Dataset, target: Target, labels: Labels, rows: IntArray) -> list[Suspicion]:
-    """Values far outside the bulk, each side measured by its own spread, so that a skewed target is not all outliers."""
+    """Values far outside the bulk; each side is measured by its own spread, for skewed targets."""
     values = np.log10(labels.values) if target.scale == "log" else labels.values
     distance = _robust_distance(values)
     far = np.flatnonzero(distance > FAR)
@@ -75,7 +75,8 @@ def _outliers(part: Dataset, target: Target, labels: Labels, rows: IntArray) -> 
         return []
     if len(far) > _HEAVY_SHARE * np.isfinite(values).sum():
         said = (
-            f'"{target.name}": {len(far)} values lie more than {FAR:g} robust standard deviations from the median; that many are '
+            f'"{target.name}": {len(far)} values lie more than {FAR:g} robust standard deviations from the median; '
+            "that many are "
             'a wide distribution rather than errors. Think of scale = "log", or of loss = "mae" or "huber".'
         )
         return [Suspicion("outlier", target.name, "", said)]
@@ -84,7 +85,8 @@ def _outliers(part: Dataset, target: Target, labels: Labels, rows: IntArray) -> 
         f"row {part.source_rows[i][0]} ({part.ids[i]}): {labels.values[i]:.6g} {labels.unit}".rstrip() for i in far[:5]
     )
     said = (
-        f'"{target.name}": {len(far)} values are far from all others (more than {FAR:g} robust standard deviations): {shown}. '
+        f'"{target.name}": {len(far)} values are far from all others (more than {FAR:g} robust standard deviations): '
+        f"{shown}. "
         "They were kept; look whether they are slips of unit or decimal sign."
     )
     return [Suspicion("outlier", target.name, "", said, tuple(int(rows[i]) for i in far[:_MOST_LISTED]))]
@@ -195,7 +197,8 @@ def _identifiers(inputs: Mapping[str, Column]) -> list[Suspicion]:
         n_words = len(np.unique(words))
         if len(words) >= FEWEST and n_words > 0.9 * len(words):
             said = (
-                f'Input "{name}" has another category in nearly every row ({n_words} in {len(words)}): it names the row and says '
+                f'Input "{name}" has another category in nearly every row ({n_words} in {len(words)}): it names the '
+                "row and says "
                 "nothing about new ones. Take it out of [inputs], or give it as [roles] id."
             )
             found.append(Suspicion("identifier", "", name, said))

@@ -251,7 +251,10 @@ GROUPED_POINT = re.compile(r"^[+-]?[1-9]\d{0,2}(?:\.\d{3})+$")
 
 
 def settle_commas(words: Sequence[str], column: NDArray, slow: BoolArray, hint: bool) -> Commas:
-    """The one reading of commas and points for a column; `words` are its texts with a comma, not `slow` plain numbers."""
+    """The one reading of commas and points for a column.
+
+    words : its texts with a comma. slow : which rows of `column` are not plain numbers. hint : decimal if in doubt.
+    """
     if not words:
         return Commas("thousands", "decimal")
     decimal = any(_ONLY_DECIMAL_COMMA.search(word) for word in words)

@@ -85,7 +85,7 @@ def provenance(source: str, sha256: str, columns: Mapping[str, NDArray], **known
 
 
 def named(header: Sequence[str], source: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of columns from a header (trimmed; an unnamed column is called by its place), and notes on what was changed.
+    """Names of columns from a header (trimmed; an unnamed one is called by its place), and notes on what was changed.
 
     Raises
     ------
@@ -110,7 +110,8 @@ def _refuse_twins(names: Sequence[str], source: str) -> None:
         found = "; ".join(f'"{name}" (columns {", ".join(map(str, at[:5]))})' for name, at in twins[:10])
         more = f" and {len(twins) - 10} more names" if len(twins) > 10 else ""
         raise DataError(
-            f"{source}, header: duplicate column names: {found}{more}. A name must mean one column: rename or delete the others."
+            f"{source}, header: duplicate column names: {found}{more}. A name must mean one column: rename or delete "
+            "the others."
         )
 
 

@@ -59,7 +59,8 @@ def decoded(content: bytes, source: Source) -> str:
         codecs.lookup(encoding)
     except LookupError as error:
         raise DataError(
-            f'{source.source}: encoding = "{encoding}" is not known. Common ones: "utf-8", "latin-1", "cp1252", "utf-16".'
+            f'{source.source}: encoding = "{encoding}" is not known. Common ones: "utf-8", "latin-1", "cp1252", '
+            '"utf-16".'
         ) from error
     try:
         text = content.decode(encoding)
@@ -67,7 +68,8 @@ def decoded(content: bytes, source: Source) -> str:
         raise DataError(_undecodable(content, source.source, encoding, error)) from error
     if "\0" in text[:100_000]:
         raise DataError(
-            f"{source.source}: the file holds null bytes, so it is no text table. Save it as CSV, Excel (.xlsx), JSON lines or Parquet."
+            f"{source.source}: the file holds null bytes, so it is no text table. Save it as CSV, Excel (.xlsx), "
+            "JSON lines or Parquet."
         )
     return text.removeprefix("\ufeff")
 
@@ -93,7 +95,7 @@ def _undecodable(content: bytes, name: str, encoding: str, error: UnicodeError) 
 
 
 def sniffed(text: str) -> str:
-    """The delimiter of a table: the one that splits the header and gives most lines as many fields as the header has."""
+    """The delimiter that splits the header and gives most lines as many fields as the header has."""
     sample = _first_lines(text, 50)
     best, best_rank = _NONE, (0.0, 0)
     for delimiter in _DELIMITERS:
@@ -140,7 +142,8 @@ def _cells(
         raise DataError(all_faults(_ragged_headline(name, len(names), len(ragged), len(lines), delimiter), ragged))
     if len(lines) * len(names) > _MOST_CELLS:
         raise DataError(
-            f"{name}: {len(lines):,} rows x {len(names):,} columns are too many cells for a text table ({_MOST_CELLS:,}). "
+            f"{name}: {len(lines):,} rows x {len(names):,} columns are too many cells for a text table "
+            f"({_MOST_CELLS:,}). "
             "Keep the columns that the question needs, or save it as Parquet."
         )
     return header, names, notes, cells, lines
@@ -149,7 +152,8 @@ def _cells(
 def _ragged_headline(name: str, width: int, n_ragged: int, n_rows: int, delimiter: str) -> str:
     shown = {"\t": "tab", _NONE: "none"}.get(delimiter, delimiter)
     return (
-        f"{name}: {n_ragged} of {n_rows} rows do not have the {width} fields of the header (delimiter {shown!r}). Quote fields that "
+        f"{name}: {n_ragged} of {n_rows} rows do not have the {width} fields of the header (delimiter {shown!r}). "
+        "Quote fields that "
         "contain the delimiter, or complete these rows:"
     )
 

@@ -54,7 +54,8 @@ def _sheet(content: bytes, source: Source) -> tuple[tuple[str, ...], list[list[A
         rows = [list(row) for row in book[title].iter_rows(values_only=True)]
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError, SyntaxError, EOFError) as error:
         raise DataError(
-            f"{source.source}: cannot be read as an Excel workbook ({error}). Open it in a spreadsheet program and save it again as .xlsx or CSV."
+            f"{source.source}: cannot be read as an Excel workbook ({error}). Open it in a spreadsheet program and "
+            "save it again as .xlsx or CSV."
         ) from error
     names, body, lines, notes = _framed(rows, f"{source.source}, sheet {title!r}")
     if len(titles) > 1 and not source.sheet:

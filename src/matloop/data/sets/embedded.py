@@ -37,7 +37,8 @@ def read_set(stem: str, name: str, query: str = "") -> RawTable:
     sha256 = hashlib.sha256(content).hexdigest()
     if sha256 != card["sha256"]:
         raise DataError(
-            f"{name}: the carried file {card['file']} has sha256 {sha256[:12]}..., its card says {card['sha256'][:12]}.... "
+            f"{name}: the carried file {card['file']} has sha256 {sha256[:12]}..., its card says "
+            f"{card['sha256'][:12]}.... "
             "The installation is damaged: install matloop again."
         )
     table = read_text(gzip.decompress(content), Source(name), sha256)

@@ -19,7 +19,7 @@ TABLE_SHA256 = "2cf962a60eaf7c7ba792e84046114a8237f5cd0c3ec409fde3c1db3a16ced42e
 
 
 def table_bytes(archive: Path) -> bytes:
-    """The content of transport_database.csv; ValueError if archive or table are not those this recipe was written for."""
+    """The content of transport_database.csv; ValueError if the archive or the table is another one."""
     packed = archive.read_bytes()
     if hashlib.sha256(packed).hexdigest() != ARCHIVE_SHA256:
         raise ValueError(f"{archive} is not the archive of matminer 0.10.1")
