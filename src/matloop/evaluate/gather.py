@@ -52,6 +52,7 @@ def gather(
     seeds: Sequence[int],
     deadline: float,
     target: Target | None = None,
+    like: Gathered | None = None,
     progress: Progress | None = None,
 ) -> Gathered:
     """Collect cross-validation, leave-one-cluster-out, baselines, learning curve and spread over seeds.
