@@ -41,24 +41,40 @@ class Nearness:
         """Rows on the principal axes, shape (n, n_axes), float32."""
         return (self.standard(X) @ self.axes).astype(np.float32)
 
-    def distance(
+    def nearest(
         self, X: FloatArray, *, part: IntArray | None = None, landmark_part: IntArray | None = None
-    ) -> FloatArray:
-        """Mean distance to the nearest landmarks, shape (n,).
+    ) -> tuple[FloatArray, IntArray]:
+        """Distance to the nearest landmarks and which they are, shape (n, k) each; infinite where there are not enough.
 
         With `part` (n,) and `landmark_part` (n_landmarks,) landmarks of a row's own part are not looked at.
         """
         places = self.project(X)
         squares = np.einsum("ij,ij->i", self.landmarks, self.landmarks)
-        found = np.empty(len(X))
-        step = max(1, BLOCK // max(len(self.landmarks), 1))
+        k = min(self.neighbours, len(self.landmarks))
+        distance, index = np.empty((len(X), k)), np.empty((len(X), k), dtype=np.int64)
+        step = max(1, BLOCK // len(self.landmarks))
         for start in range(0, len(X), step):
             rows = places[start : start + step]
-            away = squares - 2.0 * (rows @ self.landmarks.T) + np.einsum("ij,ij->i", rows, rows)[:, None]
+            away = squares - 2.0 * (rows @ self.landmarks.T)
             if part is not None and landmark_part is not None:
                 away[part[start : start + step, None] == landmark_part] = np.inf
-            found[start : start + step] = _mean_of_nearest(away, self.neighbours)
-        return found
+            found = np.argpartition(away, k - 1, axis=1)[:, :k]
+            # in double precision and from differences: products of large numbers would cancel
+            gaps = rows[:, None, :].astype(np.float64) - self.landmarks[found]
+            exact = np.sqrt(np.einsum("ijk,ijk->ij", gaps, gaps))
+            exact[np.isinf(np.take_along_axis(away, found, axis=1))] = np.inf
+            distance[start : start + step], index[start : start + step] = exact, found
+        return distance, index
+
+    def distance(
+        self, X: FloatArray, *, part: IntArray | None = None, landmark_part: IntArray | None = None
+    ) -> FloatArray:
+        """Mean distance to the nearest landmarks, shape (n,); see `nearest`."""
+        found, _ = self.nearest(X, part=part, landmark_part=landmark_part)
+        there = np.isfinite(found)
+        count = there.sum(axis=1)
+        total = np.where(there, found, 0.0).sum(axis=1)
+        return np.divide(total, count, out=np.full(len(found), np.inf), where=count > 0)
 
     def to_arrays(self) -> Arrays:
         return {
@@ -86,15 +102,6 @@ class Nearness:
         ):
             raise BundleError("the arrays of the distance to the training rows do not fit each other.")
         return cls(columns, centre, scale, axes, landmarks, neighbours)
-
-
-def _mean_of_nearest(squares: np.ndarray, k: int) -> FloatArray:
-    k = min(k, squares.shape[1])
-    nearest = np.partition(squares, k - 1, axis=1)[:, :k].astype(np.float64)
-    there = np.isfinite(nearest)
-    total = np.sqrt(np.maximum(np.where(there, nearest, 0.0), 0.0)).sum(axis=1)
-    count = there.sum(axis=1)
-    return np.divide(total, count, out=np.full(len(squares), np.inf), where=count > 0)
 
 
 def fit_nearness(
