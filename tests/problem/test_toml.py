@@ -1,4 +1,6 @@
 import math
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -6,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from matloop.core.errors import ConfigError
+from matloop.problem import toml
 from matloop.problem.question import Input, Limits, Never, Problem, Protocol, Roles, Source, Success, Target, Training
 from matloop.problem.toml import dump_problem, load_problem, parse_problem
 
@@ -64,29 +67,26 @@ def test_problem_file_of_the_design_is_read():
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ('kind = "composition", column', 'kind = "compositon", column', 'line 9, [inputs.formula] kind: .*Did ' 'you mean "composition"'),
+        ('kind = "composition", c', 'kind = "kompos", c', 'line 9, [inputs.formula] kind: .*Did you mean "composition"'),
         ("[limits]", "[limit]", 'line 26, limit: there is no such key. Did you mean "limits"'),
         ("minutes = 3", "minute = 3", 'line 27, [limits] minute: there is no such key. Did you mean "minutes"'),
-        ("minutes = 3", 'minutes = "3"', "line 27, [limits] minutes: found the text .3.; a number " "was expected, without quotes"),
+        ("minutes = 3", 'minutes = "3"', "line 27, [limits] minutes: found the text .3.; .* without quotes"),
         ("minutes = 3", "minutes = true", "line 27, [limits] minutes: found true; a number was expected"),
         ("minutes = 3", "minutes = 0", "line 27, [limits] minutes: found 0; a number above 0"),
         ("seeds = [4, 5]", "seeds = []", "line 30, [protocol] seeds: the list is empty"),
-        ("seeds = [4, 5]", "test_fraction = 0.8", "line 30, [protocol] test_fraction: found 0.8; a " "share above 0 and at most 0.5"),
+        ("seeds = [4, 5]", "test_fraction = 0.8", "line 30, [protocol] test_fraction: found 0.8; a share"),
         ("seeds = [4, 5]", "minutes = 4", "line 30, [protocol] minutes: there is no such key. It belongs in [limits]"),
         ('kind = "composition", column', 'kind = "structure", column', "This release does not support it yet"),
         ("bounds = [-inf, 0]", "bounds = [0, -inf]", "line 15, [targets.S_n] bounds: .*the lower bound comes first"),
-        ("bounds = [-inf, 0]", "bounds = 3", "line 15, [targets.S_n] bounds: found 3; a list " "of numbers of 2 was expected"),
+        ("bounds = [-inf, 0]", "bounds = 3", "line 15, [targets.S_n] bounds: found 3; a list of numbers"),
         ('source = "ricci-transport"', "", "[data] source: is missing"),
         ("share_above = 0.015", "share_abov = 0.015", 'Did you mean "share_above"'),
         ("at_most = 118", "at_most = 118\nat_least = 3", "at_most and at_least are both given"),
     ],
 )  # fmt: skip
 def test_a_fault_names_line_table_key_and_what_to_do(old, new, told):
-    import re
-
-    assert re.search(told.replace("[", r"\[").replace("]", r"\]"), faults_of(GOOD.replace(old, new))), faults_of(
-        GOOD.replace(old, new)
-    )
+    found = faults_of(GOOD.replace(old, new))
+    assert re.search(told.replace("[", r"\[").replace("]", r"\]"), found), found
 
 
 def test_all_faults_are_told_together_in_the_order_of_the_file():
@@ -133,13 +133,13 @@ def test_windows_byte_order_mark_is_accepted(tmp_path: Path):
 words = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
 safe = st.text("abcdefgh_-123", min_size=1, max_size=8).filter(lambda t: t.strip("-"))
 positive = st.floats(1e-6, 1e6)
+per_element = st.dictionaries(st.sampled_from(["Fe", "C"]), words, min_size=1)
+never = st.one_of(st.none(), st.builds(Never, positive, st.floats(0, 0.9)))
 inputs = st.one_of(
     st.builds(Input, words, st.just("composition"), words, amounts=st.sampled_from(["formula", "wt%"])),
     st.builds(Input, words, st.just("number"), words, unit=st.sampled_from(["", "K", "MPa"])),
     st.builds(Input, words, st.just("category"), words),
-    st.builds(
-        Input, words, st.just("composition"), columns=st.dictionaries(st.sampled_from(["Fe", "C"]), words, min_size=1)
-    ),
+    st.builds(Input, words, st.just("composition"), columns=per_element),
 )
 targets = st.builds(
     Target, words, words, unit=st.sampled_from(["", "eV"]), scale=st.sampled_from(["linear", "log"]),
@@ -147,15 +147,16 @@ targets = st.builds(
     top_k=st.integers(1, 99), merge=st.sampled_from([None, "median", "first"]),
     success=st.one_of(
         st.none(),
-        st.builds(Success, words, at_most=positive, never=st.one_of(st.none(), st.builds(Never, positive, st.floats(0, 0.9)))),
+        st.builds(Success, words, at_most=positive, never=never),
     ),
 )  # fmt: skip
 problems = st.builds(
     Problem, safe, st.builds(Source, words, sheet=words, missing=st.lists(words, max_size=2).map(tuple)),
-    st.lists(inputs, min_size=1, max_size=4).map(tuple), st.lists(targets, min_size=1, max_size=3).map(tuple), question=words,
+    st.lists(inputs, min_size=1, max_size=4).map(tuple), st.lists(targets, min_size=1, max_size=3).map(tuple),
+    question=words,
     roles=st.builds(Roles, group=words, ignore=st.lists(words, max_size=2).map(tuple)),
     limits=st.builds(Limits, positive, st.one_of(st.none(), positive), cores=st.one_of(st.none(), st.integers(1, 9))),
-    protocol=st.builds(Protocol, st.floats(0.01, 0.5), st.lists(st.integers(0, 99), min_size=1, unique=True).map(tuple)),
+    protocol=st.builds(Protocol, st.floats(0.01, 0.5), st.lists(st.integers(0, 99), min_size=1).map(tuple)),
     training=st.builds(Training, st.lists(words, max_size=2).map(tuple), unlabelled=st.booleans()),
 )  # fmt: skip
 
@@ -166,10 +167,6 @@ def test_what_is_dumped_loads_back_equal(problem):
     for things in (problem.inputs, problem.targets):
         if len({thing.name for thing in things}) < len(things):
             return
-    import tomllib
-
-    from matloop.problem import toml
-
     found: list = []
     assert toml._problem(tomllib.loads(dump_problem(problem)), found) == problem
     assert not found
@@ -177,8 +174,6 @@ def test_what_is_dumped_loads_back_equal(problem):
 
 def test_notes_are_comments():
     problem = parse_problem(GOOD).problem
-    text = dump_problem(
-        problem, {"": ["first\nsecond"], "inputs": ["id: an identifier"], "targets.S_n": ["median: 267"]}
-    )
+    text = dump_problem(problem, {"": ["first\nsecond"], "inputs": ["id: an identifier"], "targets.S_n": ["267"]})
     assert text.startswith("# first\n# second\n")
     assert parse_problem(text).problem == problem

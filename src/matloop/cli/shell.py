@@ -108,7 +108,7 @@ def _quiet_libraries(debug: bool) -> None:
         warnings.showwarning = _one_line
 
 
-def _one_line(message: Warning | str, category: type[Warning], *where: object) -> None:
-    del where
+def _one_line(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    del where, more
     if category.__module__.startswith("matloop"):
         print(f"note: {message}", file=sys.stderr)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from matloop.core import units
+from matloop.core.arrays import FloatArray
 from matloop.core.errors import ConfigError, DataError, MatloopError
 from matloop.core.jsonable import to_jsonable
 from matloop.data.clean import Cleaned, clean
 from matloop.data.collect import collect, from_frame
-from matloop.data.dataset import Dataset
+from matloop.data.dataset import Dataset, Labels
 from matloop.data.table import RawTable, no_column
 from matloop.metrics import METRICS
 from matloop.models import FAMILIES, missing
@@ -30,8 +32,6 @@ from matloop.represent.representation import plan_representation, represent
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-FEWEST_ROWS = 20
-"""Fewer labelled rows than this cannot be divided into sealed rows and folds that say anything."""
 FEW_ROWS = 100
 _COPIES = 6.0  # feature tables that are in memory at once: the table, a fold, scaled and imputed copies, a worker's
 
@@ -156,6 +156,7 @@ def _columns(problem: Problem, raw: RawTable) -> Iterable[Fault]:
     for path, name in _named_columns(problem):
         if name not in raw.columns:
             yield Fault(path, no_column(name, raw.names))
+    wanted: list[tuple[tuple[str, ...], str, str]]
     wanted = [(("inputs", entry.name), entry.column, entry.unit) for entry in problem.inputs]
     wanted += [(("targets", target.name, "unit"), target.column, target.unit) for target in problem.targets]
     for path, name, unit in wanted:
@@ -199,14 +200,7 @@ def _data(problem: Problem, raw: RawTable, summary: list[str], warnings: list[st
     summary += _cleaning(cleaned)
     warnings += cleaned.notes
     dataset = cleaned.dataset
-    lost = len({entry.row for entry in cleaned.removed}) / max(cleaned.n_source_rows, 1)
-    faults = []
-    if lost > problem.limits.lost_share:
-        faults.append(
-            f"cleaning would remove {lost:.0%} of the rows, more than limits.lost_share "
-            f"= {problem.limits.lost_share:g}. Mend "
-            "the rows listed above, or raise the share if they are rightly left out."
-        )
+    faults: list[str] = []
     for target in problem.targets:
         faults += _labels(target, dataset, problem, summary, warnings)
     if not faults:
@@ -221,70 +215,57 @@ def _cleaning(cleaned: Cleaned) -> Iterable[str]:
         f"cleaning: {len(cleaned.dataset)} rows stay, {len(rows)} removed, "
         f"{len(cleaned.repaired)} values repaired{merged}"
     )
-    reasons = Counter((entry.column, entry.reason) for entry in cleaned.removed)
-    for (column, reason), count in reasons.most_common(8):
-        first = next(entry for entry in cleaned.removed if (entry.column, entry.reason) == (column, reason))
-        yield f"  removed {count}: {column}: {reason} (row {first.row}: {quoted(first.found)})"
-    repairs = Counter((entry.column, entry.reason) for entry in cleaned.repaired)
-    for (column, reason), count in repairs.most_common(5):
-        yield f"  repaired {count}: {column}: {reason}"
+    reasons = Counter((entry.column, _alike(entry.reason)) for entry in cleaned.removed)
+    for (column, alike), count in reasons.most_common(8):
+        first = next(e for e in cleaned.removed if (e.column, _alike(e.reason)) == (column, alike))
+        yield f"  removed {count}: {column}: {first.reason} (row {first.row}: {quoted(first.found)})"
+    repairs = Counter((entry.column, _alike(entry.reason)) for entry in cleaned.repaired)
+    for (column, alike), count in repairs.most_common(5):
+        reason = next(e.reason for e in cleaned.repaired if (e.column, _alike(e.reason)) == (column, alike))
+        yield f"  repaired {count}: {column}: {reason}" + (" (and the like)" if count > 1 else "")
+
+
+def _alike(reason: str) -> str:
+    """A reason without its numbers."""
+    return re.sub(r"(and [\d,]+ more)|[\d.,\s]+", "", reason)
 
 
 def _labels(
     target: Target, dataset: Dataset, problem: Problem, summary: list[str], warnings: list[str]
 ) -> Iterable[str]:
-    """What is wrong with the values of one target."""
+    """What is wrong with the values of one target, beyond what cleaning refuses."""
     labels = dataset.targets[target.name]
     known = ~np.isnan(labels.values)
     values = labels.values[known]
     groups = len(np.unique(dataset.groups[known]))
     called = f"target {quoted(target.name)}"
-    if len(values) < FEWEST_ROWS:
-        yield f"{called}: {len(values)} rows have a value, at least {FEWEST_ROWS} are needed. Add data."
-        return
-    if len(np.unique(values)) < 2:
-        word = labels.classes[int(values[0])] if labels.classes else f"{values[0]:g}"
-        yield (
-            f"{called}: all {len(values)} values are equal ({word}); there is nothing to learn. Choose another target."
-        )
-        return
     if groups < problem.protocol.folds + 1:
         yield (
-            f"{called}: there are {groups} groups, fewer than protocol.folds = "
-            f"{problem.protocol.folds} and the sealed rows "
-            "need. Group by something finer, or ask for fewer folds."
+            f"{called}: there are {groups} groups, fewer than protocol.folds = {problem.protocol.folds} and the sealed "
+            "rows need. Group by something finer, or ask for fewer folds."
         )
     if len(values) < FEW_ROWS:
-        warnings.append(
-            f"{called}: {len(values)} rows are few; expect wide intervals and a verdict that cannot be judged."
-        )
-    if labels.classes:
-        yield from _classes(called, labels.classes, values, problem.protocol.folds, warnings)
-        counts = ", ".join(f"{word} {np.sum(values == i)}" for i, word in enumerate(labels.classes[:8]))
-        summary.append(f"{called}: {len(values)} rows in {groups} groups; {counts}")
-    else:
-        unit = f" {labels.unit}" if labels.unit else ""
-        spread = np.mean(np.abs(values - np.median(values)))
-        summary.append(
-            f"{called}: {len(values)} rows in {groups} groups, from {values.min():.4g} "
-            f"to {values.max():.4g}{unit}; predicting "
-            f"the median for each gives a mean absolute error of {spread:.4g}{unit}"
-        )
-    if missing_rows := int(np.sum(~known)):
-        warnings.append(f"{called}: {missing_rows} rows have no value.")
-
-
-def _classes(called: str, classes: Sequence[str], values: Any, folds: int, warnings: list[str]) -> Iterable[str]:
-    counts: Mapping[str, int] = {word: int(np.sum(values == i)) for i, word in enumerate(classes)}
-    for word, count in counts.items():
-        if 0 < count < 2:
-            yield (
-                f"{called}: class {quoted(word)} has {count} row; it cannot be learnt "
-                "and judged. Remove the row, or join "
-                "the class with another."
-            )
-        elif 0 < count <= folds:
+        warnings.append(f"{called}: {len(values)} rows are few; expect wide intervals, perhaps no verdict.")
+    counts = [int(np.sum(values == i)) for i in range(len(labels.classes))]
+    for word, count in zip(labels.classes, counts, strict=True):
+        if count <= problem.protocol.folds:
             warnings.append(f"{called}: class {quoted(word)} has only {count} rows; some folds will not see it.")
+    summary.append(f"{called}: {len(values)} rows in {groups} groups, {_scale_of(labels, values, counts)}")
+    if unlabelled := int(np.sum(~known)):
+        warnings.append(f"{called}: {unlabelled} rows have no value.")
+
+
+def _scale_of(labels: Labels, values: FloatArray, counts: list[int]) -> str:
+    """The classes, or the range of the values beside the error of a guess without any skill."""
+    if labels.classes:
+        shown = ", ".join(f"{word} {count}" for word, count in zip(labels.classes[:8], counts[:8], strict=True))
+        return shown + (f" and {len(counts) - 8} more classes" if len(counts) > 8 else "")
+    unit = f" {labels.unit}" if labels.unit else ""
+    spread = float(np.mean(np.abs(values - np.median(values))))
+    return (
+        f"from {values.min():.4g} to {values.max():.4g}{unit}; predicting the median for each gives a mean absolute "
+        f"error of {spread:.4g}{unit}"
+    )
 
 
 def _size(problem: Problem, dataset: Dataset, summary: list[str], faults: list[str]) -> None:
@@ -303,4 +284,4 @@ def _size(problem: Problem, dataset: Dataset, summary: list[str], faults: list[s
 
 
 def _size_words(gigabytes: float) -> str:
-    return f"{gigabytes:.1f} GB" if gigabytes >= 1 else f"{gigabytes * 1000:.0f} MB"
+    return f"{gigabytes:.1f} GB" if gigabytes >= 1 else f"{max(gigabytes * 1000, 1):.0f} MB"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -14,8 +15,9 @@ from matloop.core import units
 from matloop.core.arrays import FloatArray, TextArray
 from matloop.core.elements import Z_OF
 from matloop.core.errors import DataError
+from matloop.data.spelling import MISSING_NUMBERS
 from matloop.data.table import RawTable
-from matloop.data.values import MISSING_NUMBERS, read_numbers
+from matloop.data.values import read_numbers
 from matloop.matter.compositions import from_formulas
 
 Kind = Literal["composition", "number", "truth", "category", "id", "date", "molecule", "text", "constant", "empty"]
@@ -29,8 +31,8 @@ _DATE = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}([T ]\d.*)?$|^\d{1,2}[./]\d{1,2}[./]\
 _SMILES = re.compile(r"^(?:\[[A-Za-z0-9@+-]+\]|Br|Cl|[BCNOPSFIbcnops]|[=#$:/\\().%~-]|\d)+$")
 _BONDS = re.compile(r"[=#]|[A-Za-z]\([A-Z=#\[]|[cnos]\d")
 _ID_NAME = re.compile(
-    r"(^|[\s_.:-])(id|ids|identifier|index|idx|key|uid|uuid|mbid|cif|entry|sample|specimen|no|nr|number|name|row)$|^(id|name|mp_?id|index|entry|unnamed.*|column "
-    r"\d+)\b",
+    r"(^|[\s_.:-])(id|ids|identifier|index|idx|key|uid|uuid|mbid|cif|entry|sample|specimen|no|nr|number|name|row)$"
+    r"|^(id|name|mp_?id|index|entry|unnamed.*|column \d+)\b",
     re.I,
 )
 _SMILES_NAME = re.compile(r"smiles|inchi|selfies", re.I)
@@ -64,7 +66,17 @@ def look(raw: RawTable) -> tuple[Facts, ...]:
     """Facts about every column, from at most 5,000 rows spread evenly over the table."""
     rows = np.unique(np.linspace(0, len(raw) - 1, min(len(raw), MOST_ROWS_SEEN)).astype(int))
     missing = MISSING_NUMBERS | {word.strip().lower() for word in raw.missing}
-    return tuple(_facts(name, column[rows], raw, missing) for name, column in raw.columns.items())
+    found = [_facts(name, column[rows], raw, missing) for name, column in raw.columns.items()]
+    return tuple(replace(fact, short=short) for fact, short in zip(found, _without_heads(found), strict=True))
+
+
+def _without_heads(facts: Sequence[Facts]) -> list[str]:
+    """Short names without what stands before a colon in three or more of them; "PROPERTY: YS" becomes "YS"."""
+    parts = [fact.short.partition(":") for fact in facts]
+    heads = Counter(head for head, colon, rest in parts if colon and rest.strip())
+    short = [rest.strip() if heads[head] >= 3 and rest.strip() else fact.short
+             for fact, (head, _, rest) in zip(facts, parts, strict=True)]  # fmt: skip
+    return [name if short.count(name) == 1 else fact.short for name, fact in zip(short, facts, strict=True)]
 
 
 def numbers_of(column: NDArray, raw: RawTable, name: str) -> tuple[FloatArray, str]:

@@ -122,9 +122,8 @@ def _problem(found: Guess, raw: RawTable, source: Source) -> Problem:
     targets = tuple(_target(fact, found, raw) for fact in found.targets)
     has_formula = any(entry.kind == "composition" for entry in inputs)
     group = found.group or (REDUCED_FORMULA if has_formula else "")
-    stem = Path(source.source).name.split(".")[0] if source.source != IN_MEMORY else "table"
     return Problem(
-        name=folder_name(f"{stem}-{targets[0].name}"),
+        name=folder_name(f"{_stem(source.source)}-{targets[0].name}"),
         question=f"What is {_and([target.name for target in targets])}, given "
         f"{_and([entry.name for entry in inputs])}?",
         data=source,
@@ -132,6 +131,15 @@ def _problem(found: Guess, raw: RawTable, source: Source) -> Problem:
         targets=targets,
         roles=Roles(group=group),
     )
+
+
+def _stem(source: str) -> str:
+    """What the table is called; the folder's name where the file is only called "data"."""
+    if source == IN_MEMORY:
+        return "table"
+    stem = Path(source).name.split(".")[0]
+    folder = Path(source).absolute().parent.name
+    return folder if stem.lower() in ("data", "table", "dataset", "train") and folder else stem
 
 
 def _and(names: Sequence[str], most: int = 4) -> str:
@@ -225,7 +233,7 @@ def _notes(found: Guess, raw: RawTable, problem: Problem) -> Mapping[str, Sequen
                 for fact in found.inputs
                 if fact.kind == "molecule"
             ),
-            *(f"not a feature: {name} ({why})" for name, why in found.left_out.items()),
+            *(f"not a feature: {name}, because {_because(why)}" for name, why in found.left_out.items()),
         ],
         "roles": _group_lines(found, problem),
     }
@@ -261,15 +269,22 @@ def _goal(fact: Facts, target: Target, raw: RawTable) -> list[str]:
         names, counts = _class_counts(fact)
         share = f'always saying "{names[0]}" is right for {counts[0] / counts.sum():.0%} of the rows'
         skill = f"{share}, a balanced accuracy of {1 / len(names):.2f}"
-        return [f"[targets.{place}.success]", 'metric = "balanced_accuracy"', f"at_least = 0.9   # {skill}"]
+        return [
+            "",
+            "A goal, for example:",
+            f"[targets.{place}.success]",
+            'metric = "balanced_accuracy"',
+            f"at_least = 0.9   # {skill}",
+        ]
     values = _finite(numbers_of(raw.columns[fact.name], raw, fact.name)[0])
     baseline = float(np.mean(np.abs(values - np.median(values)))) if len(values) else 0.0
     unit = f" {target.unit}" if target.unit else ""
     return [
+        "",
+        "A goal, for example:",
         f"[targets.{place}.success]",
         'metric = "mae"',
-        f"at_most = {_rounded(baseline / 2)}   # an example; predicting the median "
-        f"for every row gives {_rounded(baseline)}{unit}",
+        f"at_most = {_rounded(baseline / 2)}   # predicting the median for every row gives {_rounded(baseline)}{unit}",
     ]
 
 

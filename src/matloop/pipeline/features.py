@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from matloop.core.errors import ConfigError, DataError
-from matloop.data.clean import read_inputs
 from matloop.data.collect import collect
+from matloop.data.inputs import read_inputs
 from matloop.data.table import no_column
 from matloop.deploy.predict import ending_of, write_frame
 from matloop.problem.fault import did_you_mean, quoted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,35 +17,34 @@ _RESULT = re.compile(
     r"\b(target|label|output|response|y|property|prop|measured|exp|result|outcome|objective|loss|score|yield|gap|eg|strength|"
     r"modulus|hardness|hv|toughness|energy|formation|hull|tc|critical|conductivity|resistivity|mobility|seebeck|kappa|zt|"
     r"efficiency|pce|selectivity|conversion|activity|overpotential|degradation|stability|solubility|viscosity|melting|"
-    r"glass|gfa|metal|metallic|is|impurity|product|difference|area|thermopower|elongation|ys|uts|magnetization|moment|"
-    r"dielectric|refractive|delta e|delta|density|young|absorbance|roughness|permeability|sigma|s|n|p)\b",
+    r"glass|gfa|metal|metallic|impurity|product|difference|area|thermopower|elongation|ys|uts|magnetization|moment|"
+    r"dielectric|refractive|delta e|delta|density|young|absorbance|roughness|permeability|sigma|pf)\b",
     re.I,
 )
-_STRONG = re.compile(
-    r"^(target|label|y|output|response|property|prop|objective|outcome)$|\bmeasured\b|^target[_ " r"]", re.I
-)
+_STRONG = re.compile(r"^(target|label|y|output|response|property|prop|objective|outcome)$|\bmeasured\b|^target ", re.I)
 _GIVEN = re.compile(
     r"\b(temp|temperature|time|conc|concentration|pressure|amount|content|ratio|flow|rate|speed|volume|equiv|equivalents|"
     r"thickness|loading|load|radius|year|number|count|degree|weight|mass|size|spacegroup|spg|dose|angle|position|ph|"
-    r"solvent|base|ligand|catalyst|precursor|n|r|t|x|theta|width|length|height|descriptor|feature|mean|var|min|max|minimum|"
+    r"solvent|base|ligand|catalyst|precursor|theta|width|length|height|descriptor|feature|mean|var|min|max|minimum|"
     r"maximum|avg|std|range|sum|cell|lattice|bond|fraction|test)\b",
     re.I,
 )
 _FORETOLD = re.compile(r"predict|calculat|\bcalc\b|estimat|simulated|model|\bfit(ted)?\b", re.I)
 _SPLIT = re.compile(
-    r"^(cv[_ ]?)?(fold|folds|split|splits|subset|partition|set|train|test|is_?train|is_?test|train_?test.*)([_ "
-    r"]?\d+)?$",
+    r"^(cv[_ ]?)?(folds?|splits?|subset|partition|set|train|test|is_?train|is_?test|train_?test.*)([_ ]?\d+)?$",
     re.I,
 )
 _ERROR = re.compile(r"(^|[\s_.(-])(err|error|std|stdev|sd|sigma|uncert\w*|unc|stderr)([\s_.)-]|$)|±", re.I)
 _SOURCE = re.compile(
-    r"\b(doi|ref|refs|reference|references|source|paper|article|citation|author|batch|lab|laboratory|publication|study|title)\b",
+    r"\b(doi|refs?|references?|source|paper|article|citation|author|batch|lab|laboratory|publication|study|title)\b",
     re.I,
 )
 _GROUP = re.compile(r"^(group|groups|cluster|family|series)([_ ]?id)?$", re.I)
 _TIME = re.compile(r"\b(date|year|timestamp|datetime)\b", re.I)
 _WEIGHT = re.compile(r"^(sample_?)?weights?$", re.I)
 _CLASS_NAME = re.compile(r"class|label|type|categor|phase|is[_ ]", re.I)
+
+_GROUP_KINDS = ("id", "category", "number", "text")
 
 MOST_CLASSES = 20
 MOST_MOLECULES = 50
@@ -83,7 +83,7 @@ def guess(facts: Sequence[Facts], wanted: Sequence[str]) -> Guess:
     )
     targets = tuple(by_name[name] for name in wanted) or tuple(ranked[:1])
     named = {fact.name for fact in targets}
-    others = tuple(f for f in ranked if f.name not in named and f.kind != "category" and name_score(f, facts) >= 2.0)
+    others = _other_results(ranked, named)
     left_out: dict[str, str] = {}
     inputs: list[Facts] = []
     for fact in facts:
@@ -96,10 +96,29 @@ def guess(facts: Sequence[Facts], wanted: Sequence[str]) -> Guess:
     _drop_repetitions(inputs, left_out)
     return Guess(
         targets, others, tuple(inputs), elements, left_out,
-        group=next((f.name for f in facts if _GROUP.search(f.name) and f.kind in ("id", "category", "number", "text")), ""),
-        sources=tuple(f.name for f in facts if _SOURCE.search(_spaced(f.name)) and 1 < len(f.words) < 0.9 * len(f.texts)),
+        group=next((f.name for f in facts if _GROUP.search(f.name) and f.kind in _GROUP_KINDS), ""),
+        sources=tuple(f.name for f in facts if _may_group(f)),
         errors={target.name: found for target in targets if (found := _error_column(target, facts))},
     )  # fmt: skip
+
+
+def _other_results(ranked: Sequence[Facts], named: set[str]) -> tuple[Facts, ...]:
+    """Number columns that are called like results, or end like several of them: "m_n" beside "S_n" and "kappa_n"."""
+    called = {f.name for f in ranked if f.kind != "category" and (name_score(f) >= 2.0 or f.name in named)}
+    endings = Counter(_ending(name) for name in called)
+    alike = {f.name for f in ranked if f.kind == "number" and endings[_ending(f.name)] >= 2 and _ending(f.name)}
+    return tuple(fact for fact in ranked if fact.name in called | alike and fact.name not in named)
+
+
+def _may_group(fact: Facts) -> bool:
+    """Whether a column says where rows come from, and several come from one place."""
+    return _SOURCE.search(_spaced(fact.name)) is not None and 1 < len(fact.words) < 0.9 * len(fact.texts)
+
+
+def _ending(name: str) -> str:
+    """What stands behind the last underscore, if it is one or two letters."""
+    head, _, tail = name.rpartition("_")
+    return tail if head and len(tail) <= 2 and tail.isalpha() else ""
 
 
 def task_of(fact: Facts) -> Task:
@@ -118,7 +137,7 @@ def task_of(fact: Facts) -> Task:
 
 def result_score(fact: Facts, facts: Sequence[Facts]) -> float:
     """How much a column looks like what is asked for: by its name, its place, its values."""
-    score = name_score(fact, facts)
+    score = name_score(fact)
     candidates = [f.name for f in facts if _may_be_asked(f) and not _SPLIT.search(f.name.strip())]
     place = candidates.index(fact.name) if fact.name in candidates else -1
     score += 1.5 if place == len(candidates) - 1 else place / max(len(candidates), 1)
@@ -132,13 +151,9 @@ def result_score(fact: Facts, facts: Sequence[Facts]) -> float:
     return score
 
 
-def name_score(fact: Facts, facts: Sequence[Facts]) -> float:
-    """How much a column is called like a result; what stands before a colon in many names says nothing."""
-    name = fact.short or fact.name
-    head, colon, rest = name.partition(":")
-    if colon and rest.strip() and sum(other.name.startswith(head + ":") for other in facts) >= 3:
-        name = rest
-    name = _spaced(name)
+def name_score(fact: Facts) -> float:
+    """How much a column is called like a result."""
+    name = _spaced(fact.short or fact.name)
     score = 5.0 * bool(_STRONG.search(name)) + 2.5 * bool(_RESULT.search(name))
     score -= 2.0 * bool(_GIVEN.search(name)) + 3.0 * bool(_FORETOLD.search(name))
     if _TIME.search(name) or _ERROR.search(name) or _SPLIT.search(fact.name.strip()) or _WEIGHT.search(name):
@@ -238,7 +253,7 @@ def _error_column(target: Facts, facts: Sequence[Facts]) -> str:
 
 
 def _drop_repetitions(inputs: list[Facts], left_out: dict[str, str]) -> None:
-    """Take out word columns that say the same as others: joined from two of them, or the same words under other names."""
+    """Take out word columns that say the same as others: joined from two, or the same words under other names."""
     words = [fact for fact in inputs if fact.kind in ("category", "composition", "truth")]
     words += [fact for fact in inputs if fact.kind == "molecule"]
     for fact in words:
