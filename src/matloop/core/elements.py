@@ -67,6 +67,10 @@ class ElementTable:
         return ElementTable(self.columns, frozen(np.where(np.isnan(self.values), means, self.values)))
 
 
+_SINGLE_PRECISION = ("matscholar",)
+"""Tables of 32-bit numbers, written with the fewest digits that give the same 32 bits."""
+
+
 def _lines(name: str) -> list[list[str]]:
     place = files("matloop.core").joinpath("tables", f"{name}.csv")
     if not place.is_file():
@@ -96,6 +100,8 @@ def table(name: str) -> ElementTable:
     values = np.full((MAX_Z + 1, len(header) - 2), np.nan)
     for line in lines:
         values[int(line[0])] = [float(cell) if cell else np.nan for cell in line[2:]]
+    if name in _SINGLE_PRECISION:
+        values = values.astype(np.float32).astype(np.float64)
     return ElementTable(tuple(header[2:]), frozen(values))
 
 

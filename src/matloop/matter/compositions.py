@@ -265,14 +265,21 @@ def _from_mixed(rows: list[Any]) -> tuple[Compositions, dict[int, str]]:
             texts.append("")
             reasons[i] = str(fault)
             continue
-        charge = getattr(composition, "charge", None)
-        charges[i] = charge if isinstance(charge, int | float) else 0.0
+        charges[i] = _charge_of(composition)
     found, unread = from_formulas(texts)
     charges = np.where(charges != 0, charges, found.charges)
     names = np.array(
         [t if isinstance(t, str) else str(getattr(r, "formula", t)) for t, r in zip(texts, rows, strict=True)]
     )
     return Compositions(found.offsets, found.elements, found.amounts, charges, names), {**unread, **reasons}
+
+
+def _charge_of(composition: Any) -> float:
+    """Net charge from the oxidation states of pymatgen's species; 0 where not every one has one."""
+    if not hasattr(composition, "get_el_amt_dict") or not hasattr(composition, "items"):
+        return 0.0
+    states = [(getattr(species, "oxi_state", None), amount) for species, amount in composition.items()]
+    return float(sum(s * n for s, n in states if s is not None)) if all(s is not None for s, _ in states) else 0.0
 
 
 def _mapping_text(composition: Any) -> str:
@@ -384,7 +391,7 @@ def _settle(
 
 
 def to_pymatgen(c: Compositions) -> list[Any]:
-    """pymatgen Composition objects; None for unreadable rows.
+    """pymatgen Composition objects; None for unreadable rows. pymatgen has no place for a net charge: it is left out.
 
     Raises
     ------
@@ -397,5 +404,5 @@ def to_pymatgen(c: Compositions) -> list[Any]:
         amounts = {
             SYMBOLS[z]: n for z, n in zip(c.elements[entries].tolist(), c.amounts[entries].tolist(), strict=True)
         }
-        composed.append(core.Composition(amounts, charge=c.charges[row] or None) if amounts else None)
+        composed.append(core.Composition(amounts) if amounts else None)
     return composed

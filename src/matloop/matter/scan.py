@@ -57,6 +57,9 @@ class Scan:
 
 def scan(texts: Sequence[str]) -> Scan:
     """Read every plain formula of `texts` (no text may hold a line feed)."""
+    if not texts:
+        none = np.zeros(0, dtype=np.int64)
+        return Scan(none, none, np.zeros(0), np.zeros(0, dtype=bool))
     buffer = np.frombuffer(("\n".join(texts) + "\n").encode("utf-8", "replace"), dtype=np.uint8)
     kinds = _CLASSES[buffer]
     ends = np.flatnonzero(kinds == _END)

@@ -146,7 +146,7 @@ def _blocks(column: Column, given: InputFeatures) -> Iterator[tuple[FloatArray, 
 
 def _composition_blocks(column: Compositions, given: InputFeatures) -> Iterator[tuple[FloatArray, dict[int, str]]]:
     empty = np.flatnonzero(np.diff(column.offsets) == 0).tolist()
-    reasons = {row: f"{column.formulas[row]!r} could not be read as a composition" for row in empty}
+    reasons = {row: f"{str(column.formulas[row])!r} could not be read as a composition" for row in empty}
     for name in given.featurizers:
         featurizer = _featurizer(name)
         yield featurizer.transform(column), {**featurizer.limits(column), **reasons}
