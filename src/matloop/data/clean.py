@@ -26,7 +26,7 @@ from matloop.data.inputs import (
     read_inputs,
     refuse_unknown_columns,
 )
-from matloop.data.keys import input_hashes, input_keys
+from matloop.data.keys import by_appearance, input_hashes, input_keys, reduced
 from matloop.data.labels import LabelsRead, checked_positive, read_labels
 from matloop.data.merge import merge
 from matloop.data.screen import Suspicion, screen_development
@@ -109,13 +109,15 @@ def clean(raw: RawTable, problem: Problem) -> Cleaned:
     weights = _weights(raw, problem, ledger)
     times = _times(raw, problem, ledger)
     _refuse_losses(ledger, problem)
-    whole = _dataset(raw, problem, ids, inputs, labels, weights, times)
-    dataset = whole.take(np.flatnonzero(~ledger.out))
-    keys = input_keys(dataset.inputs)
-    merged = merge(dataset, keys, problem.targets, raw.provenance.source)
+    formulas = reduced(inputs.columns)
+    whole = _dataset(raw, ids, inputs, labels, weights, times, _groups(raw, problem, inputs, formulas))
+    kept = np.flatnonzero(~ledger.out)
+    keys = input_keys(inputs.columns, formulas)[kept]
+    merged = merge(whole.take(kept), by_appearance(keys), problem.targets, raw.provenance.source)
     dataset = _with_used_classes(merged.dataset, problem)
     _refuse_targets(raw, dataset, problem)
     ledger.notes.extend(merged.notes)
+    ledger.notes.extend(_about_targets(dataset))
     ledger.notes.extend(_about_inputs(raw, dataset, problem))
     ledger.notes.extend(_about_groups(dataset, problem))
     repaired = sorted((*ledger.repaired(), *merged.repairs), key=lambda repair: repair.row)
@@ -238,7 +240,7 @@ def _dates(written: np.ndarray) -> pd.Series:
         utc=True,
         errors="coerce",
     )
-    return pd.Series(dates.fillna(epoch).to_numpy()[codes]).dt.tz_localize("UTC")
+    return dates.fillna(epoch).take(codes).reset_index(drop=True)
 
 
 # ---- refusing ----
@@ -326,42 +328,41 @@ def _refuse_lone_classes(raw: RawTable, dataset: Dataset, labels: Labels, place:
 
 def _dataset(
     raw: RawTable,
-    problem: Problem,
     ids: TextArray,
     inputs: InputsRead,
     labels: Mapping[str, LabelsRead],
     weights: FloatArray,
     times: FloatArray,
+    groups: TextArray,
 ) -> Dataset:
     return Dataset(
         ids=ids,
         inputs=inputs.columns,
         targets={name: read.labels for name, read in labels.items()},
-        groups=_groups(raw, problem, inputs),
+        groups=groups,
         weights=weights,
         times=times,
         source_rows=tuple((i + 1,) for i in range(len(raw))),
     )
 
 
-def _groups(raw: RawTable, problem: Problem, inputs: InputsRead) -> TextArray:
+def _groups(raw: RawTable, problem: Problem, inputs: InputsRead, formulas: Mapping[str, TextArray]) -> TextArray:
     """What never straddles a split: a column, the reduced formula, or each set of equal inputs by itself."""
     name = problem.roles.group
-    compositions = [column for column in inputs.columns.values() if isinstance(column, Compositions)]
     if name and name != REDUCED_FORMULA:
         words = texts(raw.column(name))
         empty = words == ""
         words[empty] = [f"row-{i + 1}" for i in np.flatnonzero(empty)]
         return as_text(words)
-    if compositions:
-        keys = [reduced_formulas(column) for column in compositions]
+    if formulas:
+        keys = list(formulas.values())
         return keys[0] if len(keys) == 1 else as_text([" | ".join(parts) for parts in zip(*keys, strict=True)])
     if name == REDUCED_FORMULA:
         raise DataError(
             f'{raw.provenance.source}: [roles] group = "{REDUCED_FORMULA}" needs an input of kind "composition". Add '
             "one, or name a column."
         )
-    return input_hashes(inputs.columns)
+    return input_hashes(inputs.columns, formulas)
 
 
 def _with_used_classes(dataset: Dataset, problem: Problem) -> Dataset:
@@ -396,6 +397,18 @@ def _about_inputs(raw: RawTable, dataset: Dataset, problem: Problem) -> list[str
             notes.append(f'input "{name}" is {value} in every row and tells nothing')
         elif share > 0.99:
             notes.append(f'input "{name}" is nearly constant: {value} in {share:.1%} of the rows')
+    return notes
+
+
+def _about_targets(dataset: Dataset) -> list[str]:
+    """How many rows have no value of a target."""
+    notes = []
+    for name, labels in dataset.targets.items():
+        n_empty = int(np.isnan(labels.values).sum())
+        if n_empty:
+            notes.append(f'"{name}": {n_empty:,} of {len(dataset):,} rows have no value and are unlabelled')
+        if n_limits := int(np.count_nonzero(labels.censored)):
+            notes.append(f'"{name}": {n_limits:,} values are limits, kept at their bound')
     return notes
 
 

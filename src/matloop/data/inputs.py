@@ -241,7 +241,7 @@ def _read_as(
         return ()
     marked = np.array(sorted(notes), dtype=np.int64)
     became = dict(zip(marked.tolist(), matter.to_formulas(batch.take(marked)).tolist(), strict=True))
-    rows = np.flatnonzero(np.isin(codes, marked))
+    rows = np.flatnonzero(np.isin(codes, marked)).tolist()
     return tuple(Change(row, name, written[row], became[int(codes[row])], notes[int(codes[row])]) for row in rows)
 
 

@@ -7,31 +7,42 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from matloop.core.arrays import FloatArray, IntArray, TextArray
 from matloop.data.dataset import Categories, Column, Numbers
 from matloop.data.words import as_text
-from matloop.matter.compositions import reduced_formulas
+from matloop.matter.compositions import Compositions, reduced_formulas
 
 
-def input_keys(columns: Mapping[str, Column]) -> IntArray:
+def reduced(columns: Mapping[str, Column]) -> dict[str, TextArray]:
+    """{composition input: reduced formula of each row}."""
+    return {name: reduced_formulas(column) for name, column in columns.items() if isinstance(column, Compositions)}
+
+
+def input_keys(columns: Mapping[str, Column], formulas: Mapping[str, TextArray]) -> IntArray:
     """A code per row, shape (n_rows,), numbered by first appearance, equal for rows with the same inputs.
 
-    Compositions are compared by reduced formula, numbers to 12 digits.
+    Compositions are compared by `formulas` (see `reduced`), numbers to 12 digits, NaN equal to NaN.
     """
     keys = np.zeros(0, dtype=np.int64)
-    for column in columns.values():
-        codes = _codes(column)
+    for name, column in columns.items():
+        codes = by_appearance(formulas[name] if name in formulas else _plain(column))
         joint = codes if len(keys) == 0 else keys * (int(codes.max(initial=0)) + 1) + codes
-        keys = pd.factorize(joint)[0].astype(np.int64)
+        keys = by_appearance(joint)
     return keys
 
 
-def _codes(column: Column) -> IntArray:
+def by_appearance(values: NDArray) -> IntArray:
+    """Equal values as equal codes 0, 1, 2, ... in the order of their first appearance."""
+    plain = values.astype(object) if values.dtype.kind == "U" else values
+    return np.asarray(pd.factorize(plain, use_na_sentinel=False)[0], dtype=np.int64)
+
+
+def _plain(column: Column) -> NDArray:
     if isinstance(column, Numbers):
-        return pd.factorize(rounded(column.values), use_na_sentinel=False)[0].astype(np.int64)
-    words = column.values if isinstance(column, Categories) else reduced_formulas(column)
-    return pd.factorize(words.astype(object))[0].astype(np.int64)
+        return rounded(column.values)
+    return column.values if isinstance(column, Categories) else reduced_formulas(column)
 
 
 def rounded(values: FloatArray, digits: int = 12) -> FloatArray:
@@ -42,16 +53,11 @@ def rounded(values: FloatArray, digits: int = 12) -> FloatArray:
     return np.where(ok, np.round(values * np.where(ok, scale, 1.0)) / np.where(ok, scale, 1.0), values) + 0.0
 
 
-def input_hashes(columns: Mapping[str, Column]) -> TextArray:
+def input_hashes(columns: Mapping[str, Column], formulas: Mapping[str, TextArray]) -> TextArray:
     """16 hex digits per row that depend on the inputs only, not on the order of the table. Shape (n_rows,)."""
     parts = []
     for name in sorted(columns):
-        column = columns[name]
-        if isinstance(column, Numbers):
-            parts.append([f"{name}={value:.12g}" for value in column.values.tolist()])
-        elif isinstance(column, Categories):
-            parts.append([f"{name}={value}" for value in column.values.tolist()])
-        else:
-            parts.append([f"{name}={value}" for value in reduced_formulas(column).tolist()])
+        values = formulas[name] if name in formulas else _plain(columns[name])
+        parts.append([f"{name}={value}" for value in values.tolist()])
     joined = ("\n".join(row) for row in zip(*parts, strict=True))
     return as_text([hashlib.sha256(text.encode()).hexdigest()[:16] for text in joined])

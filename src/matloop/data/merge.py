@@ -241,13 +241,14 @@ def _conflicts(
         members = groups.members(key)
         members = members[use[members]]
         rows = sorted(row for i in members.tolist() for row in dataset.source_rows[i])
-        old = _values_shown(labels, members)
-        new = _value_shown(labels, float(merged.values[key]))
+        unit = f" {labels.unit}" if labels.unit else ""
+        old = _values_shown(labels, members) + unit
+        new = _value_shown(labels, float(merged.values[key])) + unit
         reason = f"{rule_of(target)} of rows {_rows_shown(rows)}, which have the same inputs"
         if labels.classes:
             reason += _tie(labels.values[members], float(merged.values[key]))
         else:
-            reason += f"; they spread by {spread[key]:.4g} (standard deviation)"
+            reason += f"; they spread by {spread[key]:.4g}{unit} (standard deviation)"
         repairs.append(Repair(rows[0], str(dataset.ids[groups.first[key]]), target.column, old, new, reason))
     return repairs
 
