@@ -32,4 +32,5 @@ FAMILY = TableFamily(
     losses=frozenset({"mse", "cross_entropy"}),
     preparation=Preparation(scaling="none"),
     own_spread=True,
+    cheap={"n_trees": 25},
 )

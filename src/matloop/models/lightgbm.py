@@ -192,4 +192,5 @@ FAMILY = TableFamily(
     space=_space,
     losses=frozenset({"mse", "mae", "huber", "cross_entropy"}),
     preparation=Preparation(scaling="none", keep_missing=True, indicator_share=2.0),
+    cheap={"rounds": 40},
 )

@@ -192,4 +192,5 @@ FAMILY = TableFamily(
     extra="deep",
     needs=("torch",),
     own_spread=True,
+    cheap={"epochs": 12, "members": 2},
 )

@@ -149,4 +149,5 @@ FAMILY = TableFamily(
     extra="bo",
     needs=("torch", "gpytorch"),
     own_spread=True,
+    cheap={"steps": 8, "inducing": 30},
 )

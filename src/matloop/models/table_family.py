@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ class TableFamily:
     space : the settings to try. preparation : how this family wants its columns; a setting of the same name overrides
     it. losses : what it can be fitted by ("auto" always works).
     needs : modules that must be installed beside the core. weighted : whether row weights change the fit.
-    own_spread : whether `spread` is more than zeros.
+    own_spread : whether `spread` is more than zeros. cheap : settings for which a fit is quick and poor, for checks.
     """
 
     name: str
@@ -55,12 +55,12 @@ class TableFamily:
     needs: tuple[str, ...] = ()
     weighted: bool = True
     own_spread: bool = False
-    tunable: bool = True
+    cheap: Mapping[str, Any] = field(default_factory=dict)
 
     def settings(self, n: int, columns: Columns, task: FitTask, rng: np.random.Generator) -> list[Settings]:
         """Up to `n` different settings, the accepted default first, the rest drawn with `rng`."""
         found: list[Settings] = []
-        for attempt in range(n if self.tunable else min(n, 1)):
+        for attempt in range(n):
             settings = self.space(columns, task, rng, attempt)
             if settings not in found:
                 found.append(settings)
