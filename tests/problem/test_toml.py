@@ -67,7 +67,7 @@ def test_problem_file_of_the_design_is_read():
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ('kind = "composition", c', 'kind = "kompos", c', 'line 9, [inputs.formula] kind: .*Did you mean "composition"'),
+        ('kind = "composition", c', 'kind = "kompos", c', 'line 9, [inputs.formula] kind: .*mean "composition"'),
         ("[limits]", "[limit]", 'line 26, limit: there is no such key. Did you mean "limits"'),
         ("minutes = 3", "minute = 3", 'line 27, [limits] minute: there is no such key. Did you mean "minutes"'),
         ("minutes = 3", 'minutes = "3"', "line 27, [limits] minutes: found the text .3.; .* without quotes"),

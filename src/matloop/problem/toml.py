@@ -392,8 +392,8 @@ def dump_problem(problem: Problem, notes: Mapping[str, Sequence[str]] | None = N
     Parameters
     ----------
     problem : what to write.
-    notes : further comment lines by table ("inputs", "targets", "targets.S_n", "roles", ...), put at its end; the key ""
-        is put at the top of the file.
+    notes : further comment lines by table ("inputs", "targets.S_n", "roles", ...), put at its end; those of "" stand at
+        the top of the file.
     """
     notes = notes or {}
     lines = [*_comments(notes.get("", ())), f"name = {_scalar(problem.name)}"]
