@@ -122,8 +122,8 @@ def load_bundle(folder: Path) -> Bundle:
     BundleError : not a bundle, damaged, changed, hostile, or made by a later release; the message names the file.
     """
     manifest = read_manifest(folder)
-    for name, entry in manifest.files.items():
-        _verify(folder, name, entry)
+    for name, file in manifest.files.items():
+        _verify(folder, name, file)
     models = []
     for entry in manifest.models:
         if entry.file not in manifest.files:
@@ -133,7 +133,9 @@ def load_bundle(folder: Path) -> Bundle:
         except BundleError as error:
             raise BundleError(f"{folder / entry.file}: {error}") from error
         if models[-1].target != entry.target:
-            raise BundleError(f"{folder / entry.file} predicts {models[-1].target!r}, the manifest says {entry.target!r}.")
+            raise BundleError(
+                f"{folder / entry.file} predicts {models[-1].target!r}, the manifest says {entry.target!r}."
+            )
     return Bundle(manifest, tuple(models))
 
 
@@ -160,7 +162,16 @@ def read_manifest(folder: Path) -> Manifest:
                 f"{FORMAT}. Install a later matloop."
             )
         manifest = from_jsonable(Manifest, content)
-    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError, RecursionError, DataError) as error:
+    except (
+        OSError,
+        UnicodeDecodeError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        DataError,
+    ) as error:
         raise BundleError(f"{path} is damaged or not a manifest ({error}). Copy or make the bundle again.") from error
     return manifest
 
@@ -177,4 +188,3 @@ def _verify(folder: Path, name: str, entry: FileEntry) -> None:
 
 def _entry(path: Path) -> FileEntry:
     return FileEntry(path.stat().st_size, sha256(path))
-

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import difflib
-import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import BinaryIO
 
+import duckdb
 import numpy as np
 import pandas as pd
 
-from matloop.core.errors import ConfigError, RunError
-from matloop.core.files import said
+from matloop.core.errors import ConfigError
+from matloop.core.files import write_atomic
 from matloop.core.progress import SILENT, Progress
 from matloop.data.clean import read_inputs
 from matloop.data.collect import collect, from_frame
@@ -88,9 +90,11 @@ def predict_raw(bundle: Bundle, raw: RawTable, *, progress: Progress = SILENT) -
     for start in range(0, max(len(dataset), 1), CHUNK):
         rows = np.arange(start, min(start + CHUNK, len(dataset)))
         parts.append(bundle.predict(dataset.take(rows)))
-        progress.tell(f"{rows[-1] + 1 if len(rows) else 0:,} of {len(dataset):,} rows", (start + len(rows)) / max(len(dataset), 1))
+        progress.tell(
+            f"{rows[-1] + 1 if len(rows) else 0:,} of {len(dataset):,} rows", (start + len(rows)) / max(len(dataset), 1)
+        )
     predictions = {name: joined([part[name] for part in parts], unreadable) for name in parts[0]}
-    columns: dict[str, object] = {name: values for name, values in raw.columns.items()}
+    columns: dict[str, object] = dict(raw.columns.items())
     for name, prediction in predictions.items():
         columns |= prediction_columns(name, prediction, columns)
     return Predicted(pd.DataFrame(columns), predictions, {row + 1: why for row, why in sorted(unreadable.items())})
@@ -162,19 +166,14 @@ def write_frame(path: Path, frame: pd.DataFrame) -> None:
     ConfigError : unknown ending. RunError : disk full or folder not writable.
     """
     ending = ending_of(path)
-    temporary: str | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=ending)
-        os.close(handle)
-        _write(Path(temporary), frame, ending)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise RunError(said(path, error)) from error
-    finally:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
+
+    def fill(stream: BinaryIO) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            _write(Path(folder) / f"frame{ending}", frame, ending)
+            with (Path(folder) / f"frame{ending}").open("rb") as written:
+                shutil.copyfileobj(written, stream)
+
+    write_atomic(path, fill)
 
 
 def _write(path: Path, frame: pd.DataFrame, ending: str) -> None:
@@ -187,8 +186,6 @@ def _write(path: Path, frame: pd.DataFrame, ending: str) -> None:
     elif ending == ".xlsx":
         frame.to_excel(path, index=False)
     else:
-        import duckdb
-
         with duckdb.connect() as connection:
             connection.register("frame", frame)
             connection.sql("SELECT * FROM frame").write_parquet(str(path))

@@ -49,7 +49,14 @@ def model_card(manifest: Manifest, targets: Sequence[TargetRecord]) -> str:
     lines = [f"# {manifest.name}", "", manifest.question, ""]
     for target in targets:
         verdict = target.evaluation.verdict
-        lines += [f"## {target.name}", "", *(f"**{warning}**" for warning in verdict.warnings), "", verdict.sentence, ""]
+        lines += [
+            f"## {target.name}",
+            "",
+            *(f"**{warning}**" for warning in verdict.warnings),
+            "",
+            verdict.sentence,
+            "",
+        ]
         lines += [f"- {reason}" for reason in verdict.reasons]
         lines += ["", "| metric on sealed rows | value [95 % interval] |", "|---|---|"]
         lines += [f"| {name} | {text} |" for name, text in manifest.evidence[target.name].items() if "[" in text]

@@ -7,6 +7,7 @@ import numpy as np
 from matloop.core.arrays import FloatArray, IntArray, frozen
 from matloop.core.errors import DataError
 from matloop.data.dataset import Dataset, Labels
+from matloop.models.family import FitTask
 from matloop.problem.question import Problem, Target
 from matloop.represent.table import FeatureTable
 from matloop.split.folds import make_folds
@@ -31,7 +32,7 @@ def develop(dataset: Dataset, table: FeatureTable, rows: IntArray, target: Targe
     DataError : too few labelled rows remain outside the vault; the message counts them.
     """
     labels = dataset.targets[target.name]
-    known = rows[~np.isnan(labels.values[rows])]
+    known = labelled_rows(dataset, rows, target)
     unknown = rows[np.isnan(labels.values[rows])]
     if len(known) < FEWEST_ROWS:
         raise DataError(
@@ -40,9 +41,11 @@ def develop(dataset: Dataset, table: FeatureTable, rows: IntArray, target: Targe
         )
     y = labels.values[known]
     groups = np.unique(dataset.groups[known], return_inverse=True)[1].astype(np.int64)
-    task = "classification" if target.task == "classification" else "regression"
+    task: FitTask = "classification" if target.task == "classification" else "regression"
     if len(np.unique(y)) < 2:
-        raise DataError(f"target {target.name!r}: all {len(y)} values outside the sealed rows are equal; nothing to learn.")
+        raise DataError(
+            f"target {target.name!r}: all {len(y)} values outside the sealed rows are equal; nothing to learn."
+        )
     fold = make_folds(y, groups, n_folds=problem.protocol.folds, seed=problem.protocol.seeds[0], task=task)
     use_unlabelled = problem.training.unlabelled and len(unknown) > 0
     return Development(
@@ -51,6 +54,11 @@ def develop(dataset: Dataset, table: FeatureTable, rows: IntArray, target: Targe
         classes=labels.classes, unit=labels.unit, scale=target.scale, bounds=target.bounds, loss=problem.training.loss,
         metric=metric_of(target), unlabelled=table.take(unknown) if use_unlabelled else None,
     )  # fmt: skip
+
+
+def labelled_rows(dataset: Dataset, rows: IntArray, target: Target) -> IntArray:
+    """Those of `rows` that have a value of the target: the rows of its `Development`, in order."""
+    return rows[~np.isnan(dataset.targets[target.name].values[rows])]
 
 
 def row_weights(given: FloatArray, labels: Labels) -> FloatArray:

@@ -1,9 +1,9 @@
 """The folder of one run: a file per value, so that every number on the page can be traced and a killed run goes on.
 
-    runs/<name>/vault/...                      sealed labels, shared by all runs on the same rows
-    runs/<name>/<id>/  run.json  problem.toml  data.parquet  provenance.json  removed.csv  repaired.csv  split.json
-                       candidates-<target>.jsonl  fits/  bundle/  evaluation.json  explanation.json
-                       record.json  report.html  report.json  log.jsonl
+runs/<name>/vault/...                      sealed labels, shared by all runs on the same rows
+runs/<name>/<id>/  run.json  problem.toml  data.parquet  provenance.json  removed.csv  repaired.csv  split.json
+                   candidates-<target>.jsonl  fits/  bundle/  evaluation.json  explanation.json
+                   record.json  report.html  report.json  log.jsonl
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from matloop.core.errors import RunError
+from matloop.core.errors import DataError, RunError
 from matloop.core.files import said, write_text
-from matloop.core.jsonable import dumps, from_jsonable
 from matloop.core.journal import Journal
+from matloop.core.jsonable import dumps, from_jsonable
 from matloop.core.locks import locked
 from matloop.problem.question import Problem
 
@@ -87,12 +87,24 @@ class RunFolder:
 
     def kept(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
         """The value in file `name`, or what `make` gives, then kept there: how a stopped run does not do it twice."""
-        path = self.path / name
-        if path.exists():
-            return from_jsonable(kind, json.loads(path.read_text("utf-8")))
+        if (self.path / name).exists():
+            return self.recall(name, kind)
         value = make()
         self.write(name, dumps(value, indent=None))
         return value
+
+    def recall(self, name: str, kind: type[T]) -> T:
+        """The value that was kept in file `name`.
+
+        Raises
+        ------
+        RunError : it is not there or damaged.
+        """
+        path = self.path / name
+        try:
+            return from_jsonable(kind, json.loads(path.read_text("utf-8")))
+        except (OSError, ValueError, DataError) as error:
+            raise RunError(f"{path} cannot be read ({error}). Move the run's folder away and run again.") from error
 
     def finish(self) -> None:
         """Mark the run as finished and drop its scratch."""
@@ -130,7 +142,7 @@ class RunFolder:
 
 
 def find_run(path: Path) -> Path:
-    """The run folder that `path` means: itself, the folder of its bundle or report, or the newest finished run below it.
+    """The run folder that `path` means: itself, the folder of its bundle or report, or the newest run below.
 
     Raises
     ------

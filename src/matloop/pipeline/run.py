@@ -61,7 +61,7 @@ def run(
     clock = Clock(progress)
     begun = time.monotonic()
     with clock.step("collect"):
-        raw = collect(problem.data, base=base) if data is None else from_frame(data, name=problem.data.source)
+        raw = collect(problem.data, base=base) if data is None else from_frame(data)
     home = Path(folder) / slug(problem.name)
     where = RunFolder(home / run_id(problem, raw.provenance.sha256), versions()["matloop"])
     if replay:
@@ -105,8 +105,11 @@ def _walk(
         versions=versions(),
         timing={**clock.seconds, "total": time.monotonic() - begun},
         citations=citations(raw.provenance, prepared.table, [target.recipe for target in targets]),
-        reproduce=("matloop run problem.toml -o runs --replay", f"matloop predict {where.path}/bundle TABLE -o OUT.csv"),
-        notes=(*raw.notes, *prepared.notes),
+        reproduce=(
+            "matloop run problem.toml -o runs --replay",
+            f"matloop predict {where.path}/bundle TABLE -o OUT.csv",
+        ),
+        notes=prepared.cleaned.notes,
     )
     with clock.step("report", where):
         write_record(where, record)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
+import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,22 +14,23 @@ from pathlib import Path
 import numpy as np
 
 from matloop.core.arrays import IntArray
-from matloop.core.errors import RunError
 from matloop.core.jsonable import dumps
-from matloop.data.clean import Cleaned, clean, screen_development
+from matloop.data.clean import Cleaned, clean
 from matloop.data.dataset import Labels, Provenance, Removal, Repair
+from matloop.data.screen import Suspicion, screen_development
 from matloop.data.table import RawTable
 from matloop.deploy.bundle import save_bundle
 from matloop.doubt.conformal import fit_doubt
 from matloop.doubt.domain import fit_domain
 from matloop.doubt.prediction import Prediction
 from matloop.evaluate.evaluate import evaluate
-from matloop.evaluate.gather import Gathered, gather
+from matloop.evaluate.gather import fold_models, gather
+from matloop.evaluate.gathered import Gathered
 from matloop.explain.explain import explain
 from matloop.pipeline.account import citations, shown_rows
 from matloop.pipeline.card import manifest_of, model_card
 from matloop.pipeline.clock import Clock
-from matloop.pipeline.develop import develop
+from matloop.pipeline.develop import develop, labelled_rows
 from matloop.pipeline.folder import RunFolder, slug
 from matloop.pipeline.tables import dataset_frame, write_account, write_parquet
 from matloop.pipeline.versions import versions
@@ -36,12 +40,15 @@ from matloop.report.record import TargetRecord
 from matloop.represent.representation import Representation, plan_representation, represent
 from matloop.represent.table import FeatureTable
 from matloop.split.vault import Sealed, seal
-from matloop.train.fits import Fits, FitTask
+from matloop.train.fits import Fits
 from matloop.train.model import Model
 from matloop.train.plan import evidence_plan
 from matloop.train.recipe_model import RecipeModel
-from matloop.train.search import search
+from matloop.train.search import final_fit, search
 from matloop.train.values import Development, Trained
+
+LEAST_EXPLAIN_S = 5.0
+"""Seconds that the explanation gets even when the minutes are used up; within what the limit allows to be over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ class Prepared:
     sealed: Sealed
     representation: Representation
     table: FeatureTable
-    notes: tuple[str, ...]
+    suspicions: tuple[Suspicion, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,8 @@ class Answered:
     trained: Trained
     gathered: Gathered
     model: Model
+    fold_models: tuple[tuple[RecipeModel, IntArray], ...]
+    rows: IntArray
 
 
 def prepare(problem: Problem, raw: RawTable, vaults: Path, where: RunFolder, clock: Clock) -> Prepared:
@@ -83,43 +92,52 @@ def prepare(problem: Problem, raw: RawTable, vaults: Path, where: RunFolder, clo
         sealed = seal(cleaned.dataset, problem, vaults)
         write_parquet(where.path / "data.parquet", dataset_frame(sealed.dataset))
         where.write("split.json", dumps({"how": sealed.how, "sealed": sealed.dataset.ids[sealed.sealed]}))
-        notes = screen_development(sealed.dataset, sealed.development, problem)
-    return Prepared(problem, raw.provenance, cleaned, sealed, representation, table, tuple(map(str, notes)))
+        suspicions = screen_development(sealed.dataset, sealed.development, problem)
+    return Prepared(problem, raw.provenance, cleaned, sealed, representation, table, suspicions)
 
 
 def answer(
-    prepared: Prepared, target: Target, where: RunFolder, clock: Clock, *, deadline: float | None, like: Answered | None
-) -> Answered:
+    prepared: Prepared, target: Target, where: RunFolder, clock: Clock,
+    *, deadline: float | None, like: RunFolder | None,
+) -> Answered:  # fmt: skip
     """Search, final fit, doubt, and all evidence that needs no sealed label, for one target.
 
-    deadline : of search and evidence (monotonic clock); None in a replay, which goes as far as `like` did.
+    deadline : of search and evidence (monotonic clock); None in a replay, which goes exactly as far as `like` did.
     """
     problem, name = prepared.problem, slug(target.name)
-    protocol = problem.protocol
+    protocol, seed = problem.protocol, problem.protocol.seeds[0]
     development = develop(prepared.sealed.dataset, prepared.table, prepared.sealed.development, target, problem)
     plan = evidence_plan(protocol.depth, len(protocol.seeds), protocol.folds)
     workers = problem.limits.cores or usable_cores()
+    first = like.recall(f"trained-{name}.json", Trained) if like else None
+    told = like.recall(f"gathered-{name}.json", Gathered) if like else None
+    if like is not None:
+        shutil.copyfile(like.candidates(target.name), where.candidates(target.name))
     with Fits(development, folder=where.scratch / name, workers=workers, memory_gb=problem.limits.memory_gb) as fits:
         with clock.step(f"search {target.name}", where):
             trained = where.kept(
                 f"trained-{name}.json",
                 Trained,
                 lambda: search(
-                    development, fits, training=problem.training, limits=problem.limits, seed=protocol.seeds[0],
-                    plan=plan, deadline=deadline, journal=where.candidates(target.name), progress=clock.progress,
+                    development, fits, training=problem.training, limits=problem.limits, seed=seed, plan=plan,
+                    deadline=deadline, journal=where.candidates(target.name), progress=clock.progress,
+                    replay=int(first.facts["n_candidates"]) if first else None,
                 ),
             )  # fmt: skip
         with clock.step(f"fit {target.name}", where):
-            model = final_model(development, trained, fits, target, protocol.seeds[0])
+            model = final_model(development, trained, fits, target, seed)
         with clock.step(f"evidence {target.name}", where):
             gathered = where.kept(
                 f"gathered-{name}.json",
                 Gathered,
                 lambda: gather(
-                    development, trained, fits, plan=plan, seeds=protocol.seeds, deadline=deadline, progress=clock.progress
+                    development, trained, fits, plan=plan, seeds=protocol.seeds, target=target, like=told,
+                    deadline=math.inf if deadline is None else deadline, progress=clock.progress,
                 ),
-            )
-    return Answered(target, development, trained, gathered, model)
+            )  # fmt: skip
+            kept = fold_models(development, trained, fits, gathered)
+    rows = labelled_rows(prepared.sealed.dataset, prepared.sealed.development, target)
+    return Answered(target, development, trained, gathered, model, tuple(kept), rows)
 
 
 def final_model(development: Development, trained: Trained, fits: Fits, target: Target, seed: int) -> Model:
@@ -129,12 +147,7 @@ def final_model(development: Development, trained: Trained, fits: Fits, target: 
     ------
     RunError : the fit failed; the message says why.
     """
-    everything = np.arange(len(development))
-    task = FitTask(recipe=trained.recipe, train=everything, predict=everything[:0], seed=seed, keep=True)
-    (result,) = fits.run([task], deadline=None)
-    if result is None or result.model is None:
-        why = "the worker was stopped" if result is None else result.failed
-        raise RunError(f"the final fit of {trained.recipe.label} failed: {why}. Run the same command again.")
+    estimator, _ = final_fit(fits, trained.recipe, seed)
     table = development.table
     doubt = fit_doubt(
         trained.out_of_fold, table.X, development.y, groups=development.groups, task=development.task,
@@ -142,9 +155,8 @@ def final_model(development: Development, trained: Trained, fits: Fits, target: 
     )  # fmt: skip
     domain = fit_domain(table, development.y, development.groups, seed=seed)
     return Model(
-        target.name, development.task, development.unit, development.classes, table.columns(),
-        RecipeModel.from_arrays(result.model), doubt, domain,
-    )  # fmt: skip
+        target.name, development.task, development.unit, development.classes, table.columns(), estimator, doubt, domain
+    )
 
 
 def look(
@@ -168,28 +180,35 @@ def judge(
     where: RunFolder, clock: Clock, *, deadline: float | None,
 ) -> TargetRecord:  # fmt: skip
     """Evaluation and explanation of one target, after the look."""
-    dataset, sealed = prepared.sealed.dataset, prepared.sealed.sealed
+    dataset, sealed, seed = prepared.sealed.dataset, prepared.sealed.sealed, prepared.problem.protocol.seeds[0]
     known = np.flatnonzero(~np.isnan(labels.values))
     rows = sealed[known]
+    own = each.rows
     with clock.step(f"evaluate {each.target.name}", where):
         evaluation = evaluate(
             model_prediction=prediction.take(known), labels=labels.take(known), sealed_table=prepared.table.take(rows),
             sealed_ids=dataset.ids[rows], sealed_groups=dataset.groups[rows], development=each.development,
-            gathered=each.gathered, trained=each.trained, target=each.target, shown=shown_rows(dataset, rows),
-            looks=looks, seed=prepared.problem.protocol.seeds[0],
+            gathered=each.gathered, trained=each.trained, target=each.target, shown=shown_rows(dataset, rows).tolist(),
+            looks=looks, seed=seed, development_ids=dataset.ids[own],
+            development_shown=shown_rows(dataset, own).tolist(),
         )  # fmt: skip
     with clock.step(f"explain {each.target.name}", where):
+        classes = each.development.classes
         explanation = explain(
-            each.development, fold_models(each), metric=each.trained.metric, seed=prepared.problem.protocol.seeds[0],
-            deadline=deadline,
+            each.development, each.fold_models, metric=evaluation.metric, seed=seed, target=each.target.name,
+            deadline=math.inf if deadline is None else max(deadline, time.monotonic() + LEAST_EXPLAIN_S),
+            positive=classes.index(each.target.positive) if each.target.positive in classes else 1,
         )  # fmt: skip
+    warned = [found.said for found in prepared.suspicions if found.target in ("", each.target.name)]
     return TargetRecord(
         each.target.name, each.trained.recipe, each.trained.candidates, evaluation, explanation,
-        each.trained.loss_curves, (*each.trained.notes, *prepared.notes),
+        each.trained.loss_curves, (*each.trained.notes, *warned),
     )  # fmt: skip
 
 
-def bundle(prepared: Prepared, answered: list[Answered], targets: list[TargetRecord], where: RunFolder, clock: Clock) -> None:
+def bundle(
+    prepared: Prepared, answered: list[Answered], targets: list[TargetRecord], where: RunFolder, clock: Clock
+) -> None:
     """Write the bundle: models as data, manifest, problem, model card."""
     with clock.step("bundle", where):
         cited = citations(prepared.provenance, prepared.table, [target.recipe for target in targets])
@@ -207,8 +226,3 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def fold_models(each: Answered) -> list[tuple[RecipeModel, IntArray]]:
-    """The models of `gathered` that did not see some rows, with those rows."""
-    return []

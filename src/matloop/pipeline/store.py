@@ -30,7 +30,9 @@ def write_record(where: RunFolder, record: RunRecord) -> None:
 def write_pages(where: RunFolder, record: RunRecord) -> None:
     """Write report.html and report.json."""
     where.write("report.html", write_page(record))
-    where.write("report.json", json.dumps(to_jsonable(report_json(record)), indent=2, allow_nan=False, ensure_ascii=False))
+    where.write(
+        "report.json", json.dumps(to_jsonable(report_json(record)), indent=2, allow_nan=False, ensure_ascii=False)
+    )
 
 
 def read_record(folder: Path) -> RunRecord:
@@ -56,7 +58,9 @@ def read_record(folder: Path) -> RunRecord:
                 target[part] = evidence[target["name"]]
         return from_jsonable(RunRecord, content)
     except (KeyError, TypeError, DataError) as error:
-        raise RunError(f"{folder}: the record is damaged ({error}). Run the problem again in another folder.") from error
+        raise RunError(
+            f"{folder}: the record is damaged ({error}). Run the problem again in another folder."
+        ) from error
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
+from typing import BinaryIO
 
 import duckdb
 import numpy as np
 import pandas as pd
 
 from matloop.core.errors import RunError
-from matloop.core.files import said, write_text
+from matloop.core.files import write_atomic, write_text
 from matloop.data.dataset import Dataset, Removal, Repair
 from matloop.matter.compositions import Compositions
 
@@ -43,22 +43,17 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> None:
     ------
     RunError : the disk is full or the folder not writable.
     """
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".parquet")
-        os.close(handle)
-        with duckdb.connect() as connection:
+
+    def fill(stream: BinaryIO) -> None:
+        with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
             connection.register("frame", frame)
-            connection.sql("SELECT * FROM frame").write_parquet(temporary)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise RunError(said(path, error)) from error
+            connection.sql("SELECT * FROM frame").write_parquet(f"{folder}/frame.parquet")
+            stream.write(Path(folder, "frame.parquet").read_bytes())
+
+    try:
+        write_atomic(path, fill)
     except duckdb.IOException as error:
-        raise RunError(f"{path} cannot be written ({error}). Free some space, then run the same command again.") from error
-    finally:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
+        raise RunError(f"{path} cannot be written ({error}). Mend that, then run the same command again.") from error
 
 
 def write_account(path: Path, kind: type, entries: Sequence[Removal] | Sequence[Repair]) -> None:

@@ -6,12 +6,15 @@ import platform
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
-LIBRARIES = ("matloop", "numpy", "scipy", "pandas", "scikit-learn", "lightgbm", "crepes", "torch", "gpytorch")
+from matloop import __version__
+
+LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "lightgbm", "crepes", "torch", "gpytorch")
 
 
 def versions() -> Mapping[str, str]:
     """Releases of matloop, Python and the libraries that numbers depend on; those not installed are left out."""
-    found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
+    system = f"{platform.system()} {platform.machine()}"
+    found = {"matloop": __version__, "python": platform.python_version(), "system": system}
     for name in LIBRARIES:
         try:
             found[name] = version(name)

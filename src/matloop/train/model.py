@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from matloop.core.arrays import Arrays, BoolArray, FloatArray, nested, taken, text, under
+from matloop.core.arrays import Arrays, BoolArray, nested, taken, text, under
 from matloop.core.errors import BundleError
 from matloop.doubt.conformal import Doubt
 from matloop.doubt.domain import Domain
@@ -87,10 +87,11 @@ class Model:
         if task not in ("regression", "classification"):
             raise BundleError(f"unknown task {task!r}. The bundle is of a later release, or not trusted.")
         classes = tuple(str(name) for name in taken(arrays, "classes", kind="U"))
+        if bool(classes) != (task == "classification"):
+            raise BundleError(f"{len(classes)} classes do not fit the task {task!r}. The bundle is not trusted.")
         estimator = RecipeModel.from_arrays(under("estimator", arrays))
         return cls(
-            target=text(arrays, "target"), task=task, unit=text(arrays, "unit"), classes=classes, columns=columns,
+            target=text(arrays, "target"), task="classification" if classes else "regression", unit=text(arrays, "unit"), classes=classes, columns=columns,
             estimator=estimator, doubt=Doubt.from_arrays(under("doubt", arrays)),
             domain=Domain.from_arrays(under("domain", arrays)), level=float(taken(arrays, "level", ndim=0)),
-        )  # type: ignore[arg-type]  # fmt: skip
-
+        )  # fmt: skip
