@@ -33,7 +33,7 @@ def test_columns_that_are_no_features_are_listed_with_the_reason():
         id=np.arange(60),
         fold=np.arange(60) % 5,
         copy_of_it=gap * 2 + 1,
-        lab="A",
+        furnace="A",
         gap_std=RNG.random(60),
         empty=[None] * 60,
         gap=gap,

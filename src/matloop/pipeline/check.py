@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 FEW_ROWS = 100
+FEW_GROUPS = 30
 _COPIES = 6.0  # feature tables that are in memory at once: the table, a fold, scaled and imputed copies, a worker's
 
 
@@ -67,7 +68,7 @@ class Checked:
         """The same for a person."""
         yield from self.summary
         if self.warnings:
-            yield "look at:"
+            yield "notes:"
             yield from (f"  - {line}" for line in self.warnings)
         if self.faults:
             yield f"{self.file}: {len(self.faults)} to be mended:"
@@ -221,8 +222,10 @@ def _cleaning(cleaned: Cleaned) -> Iterable[str]:
         yield f"  removed {count}: {column}: {first.reason} (row {first.row}: {quoted(first.found)})"
     repairs = Counter((entry.column, _alike(entry.reason)) for entry in cleaned.repaired)
     for (column, alike), count in repairs.most_common(5):
-        reason = next(e.reason for e in cleaned.repaired if (e.column, _alike(e.reason)) == (column, alike))
-        yield f"  repaired {count}: {column}: {reason}" + (" (and the like)" if count > 1 else "")
+        reasons_of = {e.reason: None for e in cleaned.repaired if (e.column, _alike(e.reason)) == (column, alike)}
+        yield f"  repaired {count}: {column}: {next(iter(reasons_of))}" + (
+            " (and the like)" if len(reasons_of) > 1 else ""
+        )
 
 
 def _alike(reason: str) -> str:
@@ -243,6 +246,12 @@ def _labels(
         yield (
             f"{called}: there are {groups} groups, fewer than protocol.folds = {problem.protocol.folds} and the sealed "
             "rows need. Group by something finer, or ask for fewer folds."
+        )
+    elif groups < FEW_GROUPS and groups < 0.2 * len(values):
+        warnings.append(
+            f"{called}: {len(values)} rows in only {groups} groups; the sealed rows "
+            "are a few whole groups, so the verdict "
+            "will be vague. Is there a finer group?"
         )
     if len(values) < FEW_ROWS:
         warnings.append(f"{called}: {len(values)} rows are few; expect wide intervals, perhaps no verdict.")
