@@ -124,6 +124,17 @@ def alloys(folder: Path) -> None:
         csv.writer(stream, lineterminator="\n").writerows([["Z_a", "Z_b", "kJ_per_mol"], *pairs])
 
 
+def orbitals(folder: Path) -> None:
+    """Energies of the atomic orbitals (Hartree), a line per orbital; Z above 92 has none."""
+    with warnings.catch_warnings(), (folder / "orbitals.csv").open("w", newline="", encoding="utf-8") as stream:
+        warnings.simplefilter("ignore")
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["Z_of", "orbital", "hartree"])
+        for z in range(1, 119):
+            listed = Element.from_Z(z).atomic_orbitals or {}
+            writer.writerows([z, name, text(energy)] for name, energy in sorted(listed.items(), key=lambda o: o[1]))
+
+
 def _pairs() -> list[tuple[str, str, str]]:
     lines = (DATA / "MiedemaLiquidDeltaHf.tsv").read_text().splitlines()[1:]
     read = {tuple(sorted(line.split()[:2])): line.split()[2] for line in lines if line.strip()}
@@ -142,7 +153,7 @@ def sources(folder: Path) -> None:
 
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for make in (magpie, deml_table, periodic, vectors, alloys, sources):
+    for make in (magpie, deml_table, periodic, vectors, alloys, orbitals, sources):
         make(folder)
 
 

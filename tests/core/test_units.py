@@ -66,8 +66,9 @@ def test_no_text_breaks_the_unit_reader(text):
 
 
 def test_pint_is_not_loaded_before_it_is_needed():
-    code = "import sys, numpy; from matloop.core import units; units.convert(numpy.ones(1), 'uV/K', 'µV/K'); print('pint' in sys.modules)"
-    assert (
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-        == "False"
+    code = (
+        "import sys, numpy; from matloop.core import units; "
+        "units.convert(numpy.ones(1), 'uV/K', 'µV/K'); print('pint' in sys.modules)"
     )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -29,6 +29,7 @@ Z_OF: dict[str, int] = {symbol: z for z, symbol in enumerate(SYMBOLS) if z}
 """Atomic number by symbol, 1..118."""
 
 MAX_Z = 118
+HARTREE = 27.211386245988  # eV, CODATA 2018
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,8 @@ def table(name: str) -> ElementTable:
     3.44
     """
     header, *lines = _lines(name)
+    if header[:2] != ["Z", "symbol"]:
+        raise ConfigError(f"{name!r} does not list a value per element; it has a function of its own in core.elements.")
     values = np.full((MAX_Z + 1, len(header) - 2), np.nan)
     for line in lines:
         values[int(line[0])] = [float(cell) if cell else np.nan for cell in line[2:]]
@@ -132,6 +135,18 @@ def mixing_enthalpies() -> FloatArray:
     for a, b, value in _lines("mixing_enthalpy")[1:]:
         matrix[int(a), int(b)] = matrix[int(b), int(a)] = float(value)
     return frozen(matrix)
+
+
+@cache
+def orbital_energies() -> tuple[tuple[tuple[str, float], ...], ...]:
+    """Energies of the orbitals of neutral atoms by atomic number, ascending: (("1s", eV), ...); empty above uranium.
+
+    Local-density calculations of Kotochigova et al., Phys. Rev. A 55 (1997) 191, doi:10.1103/PhysRevA.55.191.
+    """
+    found: list[list[tuple[str, float]]] = [[] for _ in range(MAX_Z + 1)]
+    for z, name, energy in _lines("orbitals")[1:]:
+        found[int(z)].append((name, float(energy) * HARTREE))
+    return tuple(tuple(orbitals) for orbitals in found)
 
 
 def _masses() -> FloatArray:

@@ -14,6 +14,7 @@ FEATURIZERS = Registry(
     deml="matloop.represent.deml:DemlFeaturizer",
     transition_metal="matloop.represent.deml:TransitionMetalFeaturizer",
     band_center="matloop.represent.deml:BandCenterFeaturizer",
+    orbitals="matloop.represent.orbitals:OrbitalsFeaturizer",
     alloy="matloop.represent.alloy:AlloyFeaturizer",
     matscholar="matloop.represent.vectors:MatscholarFeaturizer",
     megnet="matloop.represent.vectors:MegnetFeaturizer",

@@ -38,7 +38,8 @@ class AlloyFeaturizer(CompositionFeaturizer):
     def columns(self) -> tuple[str, ...]:
         return (
             "Yang delta", "Yang omega", "Radii local mismatch", "Radii gamma", "Configuration entropy",
-            "Lambda entropy", "Electronegativity delta", "Electronegativity local mismatch", "VEC mean", "Mixing enthalpy",
+            "Lambda entropy", "Electronegativity delta", "Electronegativity local mismatch", "VEC mean",
+            "Mixing enthalpy",
             "Mixing enthalpy signed", "Mean cohesive energy", "Interant electrons", "Interant s electrons",
             "Interant p electrons", "Interant d electrons", "Interant f electrons", "Shear modulus mean",
             "Shear modulus delta", "Shear modulus local mismatch", "Shear modulus strength model",

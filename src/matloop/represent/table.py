@@ -1,4 +1,4 @@
-"""A feature table: named columns of numbers, categories as codes, and a reason for every row that could not be described."""
+"""A feature table: named columns of numbers, categories as codes, and a reason for every row not described."""
 
 from __future__ import annotations
 

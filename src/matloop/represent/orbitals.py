@@ -1,0 +1,75 @@
+"""The highest occupied and the lowest empty level, if atoms only pooled their electrons."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from matloop.core.arrays import FloatArray, IntArray, frozen
+from matloop.core.elements import MAX_Z, orbital_energies
+from matloop.represent import pooling
+from matloop.represent.featurizer import CompositionFeaturizer
+
+CAPACITY = {"s": 2.0, "p": 6.0, "d": 10.0, "f": 14.0}
+CORE = -80.0
+"""eV; deeper orbitals are full in every neutral atom, so they neither hold nor border the highest electrons."""
+FULL = 1e-6  # electrons per atom: below the smallest dopant that a formula can name, above rounding
+
+
+class OrbitalsFeaturizer(CompositionFeaturizer):
+    """Band edges from the orbital energies of neutral atoms: all electrons of the formula fill all orbitals from below.
+
+    Columns "HOMO energy", "LUMO energy", "gap of atomic orbitals" (eV; 0 where the highest orbital is partly filled), and
+    "HOMO orbital", "LUMO orbital" (0, 1, 2, 3 for s, p, d, f). As matminer's `AtomicOrbitals`, also for fractional
+    formulas. NaN with an element above uranium. Kotochigova et al. (1997), doi:10.1103/PhysRevA.55.191
+    """
+
+    def columns(self) -> tuple[str, ...]:
+        return ("HOMO energy", "LUMO energy", "gap of atomic orbitals", "HOMO orbital", "LUMO orbital")
+
+    def describe(self, elements: IntArray, amounts: FloatArray) -> FloatArray:
+        energies, places, shells, electrons = _valence()
+        share = pooling.fractions(amounts)
+        m = len(elements)
+        energy = energies[elements].reshape(m, -1)
+        place = (places[elements] * share[:, :, None]).reshape(m, -1)
+        shell = shells[elements].reshape(m, -1)
+        order = np.argsort(energy, axis=1, kind="stable")
+        energy, place, shell = (np.take_along_axis(a, order, axis=1) for a in (energy, place, shell))
+        filled = np.cumsum(place, axis=1) - pooling.total(share * electrons[elements])[:, None]
+        homo = np.argmax(filled >= -FULL, axis=1)[:, None]
+        level = np.take_along_axis(energy, homo, axis=1)
+        # the next orbital, past those of the same energy, where the highest one is exactly full
+        above = np.argmax(filled > FULL, axis=1)[:, None]
+        edges = np.hstack([homo, np.where((filled > FULL).any(axis=1)[:, None], above, homo)])
+        found = np.take_along_axis(energy, edges, axis=1)
+        features = np.hstack([found, found[:, 1:] - level, np.take_along_axis(shell, edges, axis=1)])
+        features[np.ix_(~(filled > FULL).any(axis=1), [1, 2, 4])] = (
+            np.nan
+        )  # all shells closed: no empty orbital is listed
+        features[np.isnan(electrons[elements]).any(axis=1)] = np.nan
+        return features
+
+    def citations(self) -> tuple[str, ...]:
+        return (
+            "S. Kotochigova, Z. H. Levine, E. L. Shirley, M. D. Stiles, C. W. Clark, Local-density-functional "
+            "calculations of the energy of atoms, Phys. Rev. A 55 (1997) 191, doi:10.1103/PhysRevA.55.191",
+        )
+
+
+@cache
+def _valence() -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Energies, places and shells of the orbitals above CORE, (119, k) each, and the electrons in them (NaN: no data)."""
+    listed = orbital_energies()
+    k = max(sum(energy > CORE for _, energy in orbitals) for orbitals in listed)
+    energies, places, shells = np.full((MAX_Z + 1, k), np.inf), np.zeros((MAX_Z + 1, k)), np.zeros((MAX_Z + 1, k))
+    electrons = np.full(MAX_Z + 1, np.nan)
+    for z, orbitals in enumerate(listed):
+        if not orbitals:
+            continue
+        core = sum(CAPACITY[name[-1]] for name, energy in orbitals if energy <= CORE)
+        electrons[z] = z - core
+        for j, (name, energy) in enumerate((n, e) for n, e in orbitals if e > CORE):
+            energies[z, j], places[z, j], shells[z, j] = energy, CAPACITY[name[-1]], "spdf".index(name[-1])
+    return frozen(energies), frozen(places), frozen(shells), frozen(electrons)
