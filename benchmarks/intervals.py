@@ -32,6 +32,7 @@ from matloop.split.folds import make_folds
 
 LEVEL = 0.9
 QUICK_ROWS = 4_000
+LEAST_ROWS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +162,16 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help=f"one part per set, at most {QUICK_ROWS} rows")
     parser.add_argument("--only", nargs="*", default=[])
     options = parser.parse_args()
-    results: dict[str, dict[str, float]] = {}
+    place = Path(__file__).parent / "results" / ("intervals_quick.json" if options.quick else "intervals.json")
+    results = json.loads(place.read_text())["sets"] if options.only and place.exists() else {}
     print(f"{'set':38}{'rows':>7}{'cover':>8}{'narrow':>8}{'middle':>8}{'wide':>8}{'gain':>8}{'fit s':>7}  marks")
     for entry in SETS:
         if options.only and entry.folder not in options.only:
             continue
         rows = load(options.data, entry, QUICK_ROWS if options.quick else 40_000)
+        if len(rows.y) < LEAST_ROWS:
+            print(f"{entry.folder:38}{len(rows.y):7d}  left out: fewer than {LEAST_ROWS} rows with a value")
+            continue
         found = [judged(rows, train, test) for train, test in rounds(rows, options.quick)]
         mean = {name: float(np.mean([one[name] for one in found])) for name in found[0]}
         results[entry.folder] = mean
@@ -180,7 +185,6 @@ def main() -> None:
             f"{entry.folder:38}{mean['rows']:7.0f}{shares}{mean['seconds']:7.1f}  {'met' if met else 'NOT MET'}",
             flush=True,
         )
-    place = Path(__file__).parent / "results" / "intervals.json"
     place.parent.mkdir(exist_ok=True)
     place.write_text(json.dumps({"level": LEVEL, "quick": options.quick, "sets": results}, indent=1) + "\n")
 

@@ -20,17 +20,17 @@ from matloop.doubt.nearness import Nearness, fit_nearness
 from matloop.represent.table import FeatureTable
 from matloop.split.folds import make_folds
 
-FLAGGED = 0.06
+FLAGGED = 0.07
 """Share of held-out rows like the training rows that are flagged by all checks together."""
 LEAST = 0.02
 """Share that the distance flags where the other checks already flag as many."""
 MARGIN = 0.05
 """A number may lie outside the trained range by this share of it."""
-LANDMARKS, AXES, NEIGHBOURS, FOLDS = 2000, 20, 5, 5
+LANDMARKS, AXES, NEIGHBOURS, FOLDS = 2000, 20, 5, 10
 SOFTENING = 0.1
 """Share of the median distance between neighbours that is added to each, for rows that lie upon each other."""
 MOST_WORDS = 50
-CHUNK = 8192
+CHUNK = 2048
 
 
 @dataclass(frozen=True, slots=True)

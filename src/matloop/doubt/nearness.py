@@ -34,8 +34,12 @@ class Nearness:
 
     def standard(self, X: FloatArray) -> FloatArray:
         """Standardised features, shape (n, n_used); a missing value is taken at the median."""
-        z = (X[:, self.columns] - self.centre) / self.scale
-        return np.clip(np.nan_to_num(z, nan=0.0, posinf=CLIP, neginf=-CLIP), -CLIP, CLIP)
+        z = X[:, self.columns]
+        z -= self.centre
+        z /= self.scale
+        np.clip(z, -CLIP, CLIP, out=z)
+        z[np.isnan(z)] = 0.0
+        return z
 
     def project(self, X: FloatArray) -> np.ndarray:
         """Rows on the principal axes, shape (n, n_axes), float32."""
