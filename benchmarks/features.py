@@ -2,9 +2,9 @@
 
     python benchmarks/features.py [--data TABLE.csv[.gz] --column composition] [--save]
 
-Needs matminer (extra `bench`). Ours goes from formula strings to a table, matminer from pymatgen compositions made from
-the same strings beforehand (so its parsing is not counted). matminer gets fewer formulas because it is slow; the ratio is
-that of formulas per second, round by round, so that a busy machine slows both.
+Needs matminer (extra `bench`). Ours goes from formula strings to a table, matminer from pymatgen compositions made
+from the same strings beforehand (so its parsing is not counted). matminer gets fewer formulas because it is slow; the
+ratio is that of formulas per second, round by round, so that a busy machine slows both.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ from functools import cache
 import numpy as np
 
 from matloop.core.arrays import FloatArray, IntArray, frozen
-from matloop.core.elements import MAX_Z, orbital_energies
+from matloop.core.elements import MAX_Z, SYMBOLS, orbital_energies
+from matloop.matter.compositions import Compositions
 from matloop.represent import pooling
 from matloop.represent.featurizer import CompositionFeaturizer
 
@@ -20,8 +21,8 @@ FULL = 1e-6  # electrons per atom: below the smallest dopant that a formula can 
 class OrbitalsFeaturizer(CompositionFeaturizer):
     """Band edges from the orbital energies of neutral atoms: all electrons of the formula fill all orbitals from below.
 
-    Columns "HOMO energy", "LUMO energy", "gap of atomic orbitals" (eV; 0 where the highest orbital is partly filled), and
-    "HOMO orbital", "LUMO orbital" (0, 1, 2, 3 for s, p, d, f). As matminer's `AtomicOrbitals`, also for fractional
+    Columns "HOMO energy", "LUMO energy", "gap of atomic orbitals" (eV; 0 where the highest orbital is partly filled),
+    and "HOMO orbital", "LUMO orbital" (0, 1, 2, 3 for s, p, d, f). As matminer's `AtomicOrbitals`, also for fractional
     formulas. NaN with an element above uranium. Kotochigova et al. (1997), doi:10.1103/PhysRevA.55.191
     """
 
@@ -45,11 +46,16 @@ class OrbitalsFeaturizer(CompositionFeaturizer):
         edges = np.hstack([homo, np.where((filled > FULL).any(axis=1)[:, None], above, homo)])
         found = np.take_along_axis(energy, edges, axis=1)
         features = np.hstack([found, found[:, 1:] - level, np.take_along_axis(shell, edges, axis=1)])
-        features[np.ix_(~(filled > FULL).any(axis=1), [1, 2, 4])] = (
-            np.nan
-        )  # all shells closed: no empty orbital is listed
+        closed = ~(filled > FULL).any(axis=1)  # as in neon: no empty orbital is listed
+        features[np.ix_(closed, np.array([1, 2, 4]))] = np.nan
         features[np.isnan(electrons[elements]).any(axis=1)] = np.nan
         return features
+
+    def limits(self, compositions: Compositions) -> dict[int, str]:
+        heavy = np.isnan(_valence()[3])[compositions.elements]
+        rows, elements = compositions.rows[heavy].tolist(), compositions.elements[heavy].tolist()
+        symbols = {row: SYMBOLS[z] for row, z in zip(rows, elements, strict=True)}
+        return {row: f"orbitals: no orbital energies of {symbol} are known" for row, symbol in symbols.items()}
 
     def citations(self) -> tuple[str, ...]:
         return (
@@ -60,7 +66,7 @@ class OrbitalsFeaturizer(CompositionFeaturizer):
 
 @cache
 def _valence() -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Energies, places and shells of the orbitals above CORE, (119, k) each, and the electrons in them (NaN: no data)."""
+    """Energies, places and shells of the orbitals above CORE, (119, k) each; the electrons in them (NaN: no data)."""
     listed = orbital_energies()
     k = max(sum(energy > CORE for _, energy in orbitals) for orbitals in listed)
     energies, places, shells = np.full((MAX_Z + 1, k), np.inf), np.zeros((MAX_Z + 1, k)), np.zeros((MAX_Z + 1, k))

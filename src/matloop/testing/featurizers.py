@@ -59,7 +59,10 @@ def _checked_table(featurizer: Any, compositions: Compositions) -> FloatArray:
     _require(all(isinstance(name, str) and name.strip() for name in names), "every column has a name")
     _require(len(set(names)) == len(names), "names are unique")
     _require(not np.isinf(features).any(), "no value is infinite")
-    _require(not np.isnan(features).all(axis=1).any(), "every readable composition gets some value")
+    missing = np.flatnonzero(np.isnan(features).all(axis=1)).tolist()
+    reasons = featurizer.reasons(compositions)
+    _require(all(reasons.get(row) for row in missing), "a row without any value has a reason")
+    _require(len(missing) < len(features) / 2, "most readable compositions get a value")
     return features
 
 
