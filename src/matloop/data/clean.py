@@ -233,14 +233,15 @@ def _dates(written: np.ndarray) -> pd.Series:
     plain = [word.replace(".0-01-01", "-01-01") for word in plain]
     numbers = pd.to_numeric(pd.Series(plain, dtype=object), errors="coerce")
     epoch = pd.to_datetime(numbers.where(numbers.abs() < 1e11), unit="s", utc=True, errors="coerce")
-    dates = pd.to_datetime(
-        pd.Series(plain, dtype=object).where(numbers.isna(), None),
-        format="mixed",
-        dayfirst=day_first,
-        utc=True,
-        errors="coerce",
-    )
+    dated = pd.Series(plain, dtype=object)
+    iso = dated.str.match(r"^\d{4}")  # read apart: with dayfirst pandas takes 1970-01-02 for the first of February
+    dates = _parsed(dated.where(iso & numbers.isna(), None), day_first=False)
+    dates = dates.fillna(_parsed(dated.where(~iso & numbers.isna(), None), day_first=day_first))
     return dates.fillna(epoch).take(codes).reset_index(drop=True)
+
+
+def _parsed(written: pd.Series, *, day_first: bool) -> pd.Series:
+    return pd.to_datetime(written, format="mixed", dayfirst=day_first, utc=True, errors="coerce")
 
 
 # ---- refusing ----

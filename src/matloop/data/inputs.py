@@ -285,8 +285,6 @@ def _amount_columns(raw: RawTable, item: Input) -> InputsRead:
     _fill_balance(item, matrix, balance, unreadable, changes)
     matrix[list(unreadable)] = 0.0
     batch, reasons = matter.from_amounts(matrix, elements, item.amounts)
-    for row in np.flatnonzero(matrix.sum(axis=1) <= 0).tolist():
-        unreadable.setdefault(row, Why(item.name, "", "no element has an amount"))
     for row, reason in reasons.items():
         unreadable.setdefault(row, Why(item.name, str(batch.formulas[row]), reason))
     return InputsRead({item.name: batch}, unreadable, tuple(changes), tuple(notes))

@@ -100,9 +100,10 @@ def _stated_errors(
 ) -> FloatArray:
     """Errors from the error column, else those written beside the value."""
     column = raw.column(target.error_column)
-    read = number_column(raw, target.error_column, "")
+    shifted = bool(target.unit) and units.compatible(target.unit, "K")
+    read = number_column(raw, target.error_column, "" if shifted else target.unit)
     errors = read.values.copy()
-    if read.unit and target.unit and units.tidy(read.unit) != units.tidy(target.unit):
+    if shifted and read.unit and units.tidy(read.unit) != units.tidy(target.unit):
         ends = units.convert(np.array([0.0, 1.0]), read.unit, target.unit)  # a width: the zero point does not count
         errors *= abs(ends[1] - ends[0])
     for row in sorted({*read.faults, *np.flatnonzero(errors <= 0).tolist()}):

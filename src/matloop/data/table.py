@@ -66,8 +66,8 @@ class RawTable:
         return self.columns[name]
 
     def where(self, row: int) -> str:
-        """`row 17`, or `row 17 (line 19)` where rows and lines of the file differ by more than the header."""
-        if 0 < row <= len(self.lines) and self.lines[row - 1] != row + 1:
+        """`row 17 (line 18)`: the 1-based data row, and its line where the file has lines."""
+        if 0 < row <= len(self.lines):
             return f"row {row} (line {self.lines[row - 1]})"
         return f"row {row}"
 

@@ -161,7 +161,7 @@ def _ragged_headline(name: str, width: int, n_ragged: int, n_rows: int, delimite
 def _rows(reader: Iterator[list[str]], width: int) -> tuple[NDArray, IntArray, list[str]]:
     """Cells (n_rows, width), the line where each row begins, and the rows that have another number of fields.
 
-    Blank lines are skipped; empty fields beyond the header (a spreadsheet's trailing commas) are cut.
+    Blank lines are skipped (unless there is one column only); empty fields beyond the header (a spreadsheet's trailing commas) are cut.
     """
     chunks: list[NDArray] = []
     lines: list[int] = []
@@ -170,6 +170,8 @@ def _rows(reader: Iterator[list[str]], width: int) -> tuple[NDArray, IntArray, l
     size = max(1, min(_CHUNK, 20_000_000 // width))
     begin = reader.line_num + 1  # type: ignore[attr-defined]
     for fields in reader:
+        if not fields and width == 1:
+            fields = [""]  # in a table of one column an empty line is an empty value
         if fields:
             lines.append(begin)
             if len(fields) != width:
