@@ -17,6 +17,10 @@ def _column(values: FloatArray) -> FloatArray:
     return np.column_stack([np.ones(len(values)), values])
 
 
+def _squares(scored: Scored) -> FloatArray:
+    return _column((scored.y - scored.value) ** 2)
+
+
 def _mean(sums: FloatArray, scored: Scored) -> FloatArray:
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(sums[..., 1] / sums[..., 0])
@@ -60,14 +64,14 @@ MAE = Metric(
     sums=lambda s: _column(np.abs(s.y - s.value)),
     of_sums=_mean,
 )
-MSE = Metric("mse", "Mean squared error", TASKS, False, 2, sums=lambda s: _column((s.y - s.value) ** 2), of_sums=_mean)
+MSE = Metric("mse", "Mean squared error", TASKS, False, 2, sums=_squares, of_sums=_mean)
 RMSE = Metric(
     "rmse",
     "Root mean squared error",
     TASKS,
     False,
     1,
-    sums=lambda s: _column((s.y - s.value) ** 2),
+    sums=_squares,
     of_sums=_root,
 )
 MAPE = Metric("mape", "Mean absolute relative error", TASKS, False, sums=_relative, of_sums=_mean)

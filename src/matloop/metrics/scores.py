@@ -182,14 +182,15 @@ def _resampled(
     if n_groups < 2:
         return {m.name: np.empty(0) for m in chosen}
     ordered_boot = min(n_boot, max(200, ORDERED_BUDGET // n))
-    totals = {m.name: _group_sums(m.sums(scored), index, n_groups) for m in chosen if m.sums is not None}
+    totals = {m.sums: _group_sums(m.sums(scored), index, n_groups) for m in chosen if m.sums is not None}
     found: dict[str, list[FloatArray]] = {m.name: [] for m in chosen}
     done = 0
     for weights in _draws(n_groups, n_boot, max(1, CHUNK // n), seed):
         rows = weights[: max(ordered_boot - done, 0)][:, index]
+        drawn = {sums: weights @ total for sums, total in totals.items()}
         for m in chosen:
-            if m.of_sums is not None:
-                found[m.name].append(m.of_sums(weights @ totals[m.name], scored))
+            if m.sums is not None and m.of_sums is not None:
+                found[m.name].append(m.of_sums(drawn[m.sums], scored))
             elif len(rows) and m.of_weights is not None:
                 found[m.name].append(m.of_weights(scored, rows))
         done += len(weights)

@@ -58,9 +58,8 @@ def check_split(dataset: Dataset, one: IntArray, other: IntArray, *, limit: int 
         shared = np.intersect1d(prints[one][known[one]], prints[other][known[other]])
         for mark in shared[:limit]:
             a, b = one[prints[one] == mark][0], other[prints[other] == mark][0]
-            faults.append(
-                f"rows {str(dataset.ids[a])!r} and {str(dataset.ids[b])!r} have the same inputs but are on different sides"
-            )
+            names = f"rows {str(dataset.ids[a])!r} and {str(dataset.ids[b])!r}"
+            faults.append(f"{names} have the same inputs but are on different sides")
     if faults:
         raise DataError(
             all_faults(
