@@ -13,10 +13,9 @@ from matloop.core.arrays import BoolArray, FloatArray, IntArray, TextArray, froz
 from matloop.core.elements import ATOMIC_MASS, SYMBOLS, Z_OF, table
 from matloop.core.errors import DataError, all_faults
 from matloop.core.optional import require
-from matloop.matter.formula import Amounts, Formula, FormulaError, parse_formula, shown
+from matloop.matter.formula import LARGEST, LONGEST, Amounts, Formula, FormulaError, parse_formula, shown
 from matloop.matter.scan import scan
 
-LARGEST = 1e9
 LARGEST_MULTIPLE = 12
 
 
@@ -94,7 +93,7 @@ def read_formulas(
 ) -> tuple[Compositions, dict[int, str], dict[int, str]]:
     """As `from_formulas`, with {row: what was changed or assumed on the way} as a third value ("D read as H")."""
     rows_of_text: list[object] = list(texts)
-    found = scan([t if isinstance(t, str) and len(t) <= 400 and "\n" not in t else "?" for t in rows_of_text])
+    found = scan([t if isinstance(t, str) and len(t) <= LONGEST and "\n" not in t else "?" for t in rows_of_text])
     rows, elements, values = [found.rows], [found.elements], [found.amounts]
     if amounts == "wt%":
         values = [found.amounts / ATOMIC_MASS[found.elements]]
@@ -113,7 +112,7 @@ def read_formulas(
         rows.append(np.full(len(formula.amounts), row))
         elements.append(np.array(list(formula.amounts), dtype=np.int64))
         values.append(np.array(list(formula.amounts.values())))
-    shorter = [t if isinstance(t, str) and len(t) <= 300 else shown(str(t)) for t in rows_of_text]
+    shorter = [t if isinstance(t, str) and len(t) <= LONGEST else shown(str(t)) for t in rows_of_text]
     entries = np.concatenate(rows), np.concatenate(elements), np.concatenate(values)
     return _assembled(*entries, charges, shorter), reasons, notes
 
@@ -254,24 +253,27 @@ def _as_list(X: Any) -> list[Any]:
 
 def _from_mixed(rows: list[Any]) -> tuple[Compositions, dict[int, str]]:
     """Rows of texts, mappings and pymatgen objects."""
-    texts: list[str] = []
-    reasons: dict[int, str] = {}
-    charges = np.zeros(len(rows))
+    texts, reasons = from_formulas([row if isinstance(row, str) else "" for row in rows])
+    names = texts.formulas.astype(object)
+    charges = texts.charges.copy()
+    entries: list[tuple[int, int, float]] = []
     for i, row in enumerate(rows):
+        if isinstance(row, str):
+            continue
         composition = getattr(row, "composition", row)
         try:
-            texts.append(composition if isinstance(composition, str) else _mapping_text(composition))
+            amounts = _amounts_of(composition)
         except FormulaError as fault:
-            texts.append("")
             reasons[i] = str(fault)
             continue
+        del reasons[i]
+        entries += [(i, z, n) for z, n in amounts.items()]
         charges[i] = _charge_of(composition)
-    found, unread = from_formulas(texts)
-    charges = np.where(charges != 0, charges, found.charges)
-    names = np.array(
-        [t if isinstance(t, str) else str(getattr(r, "formula", t)) for t, r in zip(texts, rows, strict=True)]
-    )
-    return Compositions(found.offsets, found.elements, found.amounts, charges, names), {**unread, **reasons}
+        names[i] = "".join(SYMBOLS[z] + _digits(n) for z, n in amounts.items())[:LONGEST]
+    more = np.array(entries, dtype=float).reshape(-1, 3)
+    places = np.concatenate([texts.rows, more[:, 0].astype(np.int64)])
+    elements = np.concatenate([texts.elements, more[:, 1].astype(np.int64)])
+    return _assembled(places, elements, np.concatenate([texts.amounts, more[:, 2]]), charges, names.tolist()), reasons
 
 
 def _charge_of(composition: Any) -> float:
@@ -282,15 +284,16 @@ def _charge_of(composition: Any) -> float:
     return float(sum(s * n for s, n in states if s is not None)) if all(s is not None for s, _ in states) else 0.0
 
 
-def _mapping_text(composition: Any) -> str:
-    """The formula of a mapping element -> amount; keys are symbols, or objects with one such as pymatgen's Species."""
-    amounts = composition.get_el_amt_dict() if hasattr(composition, "get_el_amt_dict") else composition
-    if not isinstance(amounts, Mapping):
+def _amounts_of(composition: Any) -> dict[int, float]:
+    """Amounts of a mapping element -> amount; keys are symbols, or objects with one such as pymatgen's Species."""
+    given = composition.get_el_amt_dict() if hasattr(composition, "get_el_amt_dict") else composition
+    if not isinstance(given, Mapping):
         raise FormulaError(f"{shown(repr(composition))} is no formula, mapping or pymatgen composition")
-    words = []
-    for element, amount in amounts.items():
+    amounts: dict[int, float] = {}
+    for element, amount in given.items():
         symbol = str(getattr(element, "symbol", element))
-        if symbol not in Z_OF and symbol != "D":
+        z = 1 if symbol == "D" else Z_OF.get(symbol, 0)
+        if not z:
             raise FormulaError(f"there is no element {shown(symbol)}")
         try:
             number = float(amount)
@@ -298,8 +301,11 @@ def _mapping_text(composition: Any) -> str:
             raise FormulaError(f"the amount of {symbol} is {shown(repr(amount))}, a number is needed") from error
         if not 0 <= number <= LARGEST:
             raise FormulaError(f"the amount of {symbol} is {number:g}; it must be 0 to {LARGEST:g}")
-        words.append(symbol + _digits(number))
-    return "".join(words)
+        if number > 0:
+            amounts[z] = amounts.get(z, 0.0) + number
+    if not amounts:
+        raise FormulaError("all amounts are zero or missing")
+    return amounts
 
 
 def _digits(amount: float) -> str:

@@ -22,7 +22,7 @@ from matloop.core.elements import ATOMIC_MASS, SYMBOLS, Z_OF
 from matloop.core.errors import DataError
 
 Amounts = Literal["formula", "wt%", "at%", "mol%"]
-LONGEST = 300
+LONGEST = 500
 DEEPEST = 8
 LARGEST = 1e9
 
@@ -90,7 +90,7 @@ def parse_formula(text: str, amounts: Amounts = "formula") -> Formula:
 
     Parameters
     ----------
-    text : at most 300 characters.
+    text : at most LONGEST characters.
     amounts : what numbers mean where the text itself does not say it ("(wt%)"). With wt%, at% or mol% the first part
         may have no number: it is the balance to 100.
 
@@ -275,6 +275,8 @@ def _percent(text: str, kind: Amounts, letters: Mapping[str, float], notes: list
     for given, unit in zip(shares, units, strict=True):
         mass = sum(n * ATOMIC_MASS[z] for z, n in unit.items()) if kind == "wt%" else 1.0
         atoms = sum(unit.values()) if kind == "at%" else 1.0
+        if not mass * atoms > 0:
+            raise FormulaError(f"a part of {shown(text)} counts nothing: its amounts are zero")
         _add(total, unit, (given or 0.0) / (mass * atoms))
     return total
 

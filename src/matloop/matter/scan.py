@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.core.elements import Z_OF
 
-LONGEST_PLAIN = 300
+LONGEST = 500
 _OTHER, _UPPER, _LOWER, _DIGIT, _DOT, _OPEN, _CLOSE, _END = range(8)
 _MOST_DIGITS = 15  # more do not fit a float exactly; such rows are read one by one
 
@@ -64,7 +64,7 @@ def scan(texts: Sequence[str]) -> Scan:
     kinds = _CLASSES[buffer]
     ends = np.flatnonzero(kinds == _END)
     lengths = np.diff(ends, prepend=-1) - 1
-    plain = (lengths > 0) & (lengths <= LONGEST_PLAIN)
+    plain = (lengths > 0) & (lengths <= LONGEST)
     before = np.concatenate([[np.uint8(_END)], kinds[:-1]])
 
     wrong = (kinds == _OTHER) | ((kinds == _LOWER) & (before != _UPPER)) | ((kinds == _CLOSE) & (before == _OPEN))

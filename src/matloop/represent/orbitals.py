@@ -43,10 +43,10 @@ class OrbitalsFeaturizer(CompositionFeaturizer):
         level = np.take_along_axis(energy, homo, axis=1)
         # the next orbital, past those of the same energy, where the highest one is exactly full
         above = np.argmax(filled > FULL, axis=1)[:, None]
-        edges = np.hstack([homo, np.where((filled > FULL).any(axis=1)[:, None], above, homo)])
+        edges = np.hstack([homo, np.where(filled[:, -1:] > FULL, above, homo)])
         found = np.take_along_axis(energy, edges, axis=1)
         features = np.hstack([found, found[:, 1:] - level, np.take_along_axis(shell, edges, axis=1)])
-        closed = ~(filled > FULL).any(axis=1)  # as in neon: no empty orbital is listed
+        closed = filled[:, -1] <= FULL  # as in neon: no empty orbital is listed
         features[np.ix_(closed, np.array([1, 2, 4]))] = np.nan
         features[np.isnan(electrons[elements]).any(axis=1)] = np.nan
         return features
