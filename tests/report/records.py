@@ -13,6 +13,7 @@ from matloop.evaluate.values import (
     Failure,
     Intervals,
     Points,
+    Reliability,
     SliceError,
     Verdict,
 )
@@ -28,8 +29,8 @@ HOSTILE = "<script>alert('x')</script>\"'&<img src=x onerror=alert(1)> 🧪" + "
 METRICS = ("mae", "rmse", "mse", "mape", "r2", "max_error")
 
 
-def near(value, share, rng):
-    return Estimate(value, value * (1 - share * (1 + 0.2 * rng.random())), value * (1 + share * (1 + 0.2 * rng.random())))
+def near(value, share, rng, top=np.inf):
+    return Estimate(value, value * (1 - share * (1 + 0.2 * rng.random())), min(value * (1 + share * (1 + 0.2 * rng.random())), top))
 
 
 def formulas(n, rng):
@@ -75,7 +76,7 @@ def class_evidence(name, n, classes, skill, rng):
     np.add.at(confusion, (y, value), 1)
     accuracy = float((y == value).mean())
     names = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "specificity", "mcc", "roc_auc", "pr_auc", "log_loss")
-    scores = {metric: near(accuracy * (1 - 0.02 * i), 1.2 / np.sqrt(n), rng) for i, metric in enumerate(names)}
+    scores = {metric: near(accuracy * (1 - 0.02 * i), 0.4 / np.sqrt(n), rng, 1.0) for i, metric in enumerate(names)}
     gone = np.full(n, np.nan)
     points = Points(formulas(n, rng), y.astype(float), value.astype(float), gone, gone, rng.random(n) > 0.05, proba)
     return Evidence(name, n, scores, None, points, tuple(tuple(int(c) for c in row) for row in confusion), 0.95, "")
@@ -85,16 +86,23 @@ def slices(n, scale, rng, *, few=False):
     chosen = ELEMENTS[:: 4 if few else 1]
     found = [SliceError("element", e, int(max(n * rng.random() ** 4 * 0.3, 2)), near(scale * (0.5 + rng.random()), 0.15, rng)) for e in chosen]
     found += [SliceError("group", g, int(n * share), near(scale * f, 0.1, rng)) for g, share, f in (("oxides", 0.4, 0.8), ("chalcogenides", 0.25, 1.1), ("halides", 0.2, 0.7), ("intermetallics", 0.1, 1.6))]
+    found += [SliceError("range", f"{100 * k - 300} to {100 * k - 200}", n // 5, near(scale * (1.6 - 0.5 * k + 0.12 * k * k), 0.1, rng)) for k in range(5)]
+    found += [SliceError("domain", "outside", n // 20, near(1.9 * scale, 0.2, rng)), SliceError("domain", "inside", n - n // 20, near(0.95 * scale, 0.04, rng))]
     return tuple(found)
 
 
-def explanation(target, metric, rng, scale):
+def explanation(target, metric, rng, scale, output=""):
     names = ("MagpieData mean Electronegativity", "MagpieData range MeltingT", "MagpieData avg_dev NdUnfilled", "fraction O", "avg ionic char", "MagpieData mode GSbandgap", "temperature", "MagpieData maximum Number", "2-norm")
     found = tuple(Importance(n, (n, *names[: i % 4]), scale * 0.6**i, scale * 0.6**i * 0.85, scale * 0.6**i * 1.15) for i, n in enumerate(names))
     x = np.linspace(0, 4, 20)
-    curves = tuple(Dependence(n, x, scale * (np.sin(x) + i), scale * (np.sin(x) + i - 0.4), scale * (np.sin(x) + i + 0.4), np.exp(-((x - 2) ** 2)) / 9) for i, n in enumerate(names[:3]))
+    curves = tuple(Dependence(n, x, scale * (np.sin(x) + i), scale * (np.sin(x) + i - 0.4), scale * (np.sin(x) + i + 0.4), np.exp(-((x - 2) ** 2)) / 9, (), output) for i, n in enumerate(names[:3]))
     levels = Dependence("route", np.arange(3.0), scale * np.array([1.0, 1.4, 0.9]), scale * np.array([0.8, 1.2, 0.8]), scale * np.array([1.2, 1.6, 1.0]), np.array([0.5, 0.3, 0.2]), ("sol-gel", "spray", "solid state"))
     return Explanation(target, metric, found, (*curves, levels), ("Correlated columns (|r| > 0.9) were shuffled together.",))
+
+
+def levels(rng, n):
+    promised = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95])
+    return Reliability(promised, np.clip(promised + 0.02 * rng.standard_normal(10), 0, 1), np.full(10, float(n)))
 
 
 def candidates(best, metric, rng, *, n=14):
@@ -124,7 +132,7 @@ def failures(n, scale, unit, rng, *, classes=False):
     return tuple(made)
 
 
-def regression_target(name="S_n", unit="uV/K", *, n=6931, scale=220.0, noise=90.0, offset=-150.0, answer="met", warnings=(), learns=0.9, looks=1, seed=0, few=False):
+def regression_target(name="S_n", unit="uV/K", *, n=6931, scale=220.0, noise=90.0, offset=-150.0, answer="met", warnings=(), learns=0.9, looks=1, seed=0, few=False, grave=False):
     rng = np.random.default_rng(seed)
     vault = regression_evidence("vault", n, noise, scale, rng, offset=offset, learns=learns)
     cv = regression_evidence("cv", 4 * n, noise * 1.03, scale, rng, offset=offset, learns=learns)
@@ -146,11 +154,12 @@ def regression_target(name="S_n", unit="uV/K", *, n=6931, scale=220.0, noise=90.
         "cannot be judged": ("63 sealed rows are too few to tell: about 240 would be needed.",),
         "no goal": (),
     }[answer]
-    verdict = Verdict(answer, sentence, reasons, tuple(warnings), looks > 1, looks)
+    lead = f"{warnings[0]} " if grave and warnings else ""
+    verdict = Verdict(answer, lead + sentence, reasons, tuple(warnings), looks > 1, looks)
     curve = tuple(CurvePoint(int(4 * n * s), float(mae.value * (1 + 0.25 / np.sqrt(s * 10))), float(mae.value * 0.6 * s**0.1)) for s in (0.1, 0.25, 0.5, 1.0))
     evaluation = Evaluation(
         name, "regression", unit, (), "mae", vault, cv, loco, tuple(base), slices(n, mae.value, rng, few=few), failures(14, 3 * noise, unit, rng), curve,
-        tuple(float(mae.value * (1 + 0.004 * k)) for k in (0, 1, -0.6)), verdict, ("Errors by element are those of the cross-validated rows.",),
+        tuple(float(mae.value * (1 + 0.004 * k)) for k in (0, 1, -0.6)), verdict, ("Errors by element are those of the cross-validated rows.",), (levels(rng, n),),
     )  # fmt: skip
     tried = candidates(cv.scores["mae"].value, "mae", rng)
     recipe = Recipe((tried[0].recipe.members[0], tried[1].recipe.members[0]), (0.62, 0.38))
@@ -169,8 +178,8 @@ def class_target(name="is_metal", classes=("non-metal", "metal"), *, n=984, skil
     errors += tuple(SliceError("class", c, n // len(classes), near(0.08, 0.1, rng)) for c in classes)
     curve = tuple(CurvePoint(int(4 * n * s), 0.91 - 0.06 / np.sqrt(s * 10), 0.99) for s in (0.1, 0.25, 0.5, 1.0))
     evaluation = Evaluation(name, "classification", "", classes, "balanced_accuracy", vault, cv, loco, base, errors, failures(8, 1, "", rng, classes=True), curve, (0.912, 0.909, 0.915), verdict)
-    tried = candidates(0.09, "balanced_accuracy", rng)
-    return TargetRecord(name, Recipe(tried[0].recipe.members, threshold=0.42), tried, evaluation, explanation(name, "balanced_accuracy", rng, 0.05))
+    tried = candidates(0.14, "brier", rng)
+    return TargetRecord(name, Recipe(tried[0].recipe.members, threshold=0.42), tried, evaluation, explanation(name, "balanced_accuracy", rng, 0.05, f"probability of {classes[-1]!r}"), search_metric="brier")
 
 
 def cleaning(n, *, hostile=False):
@@ -220,8 +229,13 @@ def no_goal():
 
 
 def untrusted():
-    warnings = ("On sealed rows it is no better than predicting the median for every row.", "Its intervals hold only 71 % of the measured values instead of 90 %.")
-    return record([regression_target(answer="not met", warnings=warnings, learns=0.0, n=300, looks=4)], (target_of("S_n", "uV/K"),), 1500)
+    warnings = (
+        "Do not rely on this model: on the sealed rows it is not shown to beat always giving the same answer: 226 µV/K against 228 µV/K.",
+        "This is look number 4 at the same sealed rows: choices made after earlier looks make the score optimistic. New sealed rows would give an honest one.",
+        "The 90 % intervals are too narrow: they hold 45 % of the sealed rows.",
+        "Model families that were not tried: sparse Gaussian process (extra 'bo').",
+    )
+    return record([regression_target(answer="not met", warnings=warnings, learns=0.0, n=300, looks=4, grave=True)], (target_of("S_n", "uV/K"),), 1500)
 
 
 def two_classes():
@@ -238,7 +252,7 @@ def several():
 
 
 def hostile():
-    return record([regression_target(HOSTILE, "<b>uV</b>/K", n=80, answer="no goal", warnings=(HOSTILE,)), class_target(HOSTILE + "2", (HOSTILE, "<script>b</script>"), n=90)], (target_of(HOSTILE, "<b>uV</b>/K"), target_of(HOSTILE + "2", task="classification")), 400, hostile=True)
+    return record([regression_target(HOSTILE, "<b>uV</b>/K", n=80, answer="no goal", warnings=(HOSTILE,), grave=True), class_target(HOSTILE + "2", (HOSTILE, "<script>b</script>"), n=90)], (target_of(HOSTILE, "<b>uV</b>/K"), target_of(HOSTILE + "2", task="classification")), 400, hostile=True)
 
 
 def bare():
@@ -248,7 +262,8 @@ def bare():
     none = Points(np.array([], dtype=str), empty, empty, empty, empty, np.array([], dtype=bool), np.empty((0, 0)))
     vault = regression_evidence("vault", 3, 1.0, 1.0, rng)
     gone = Evidence("cv", 0, {}, None, none), Evidence("loco", 0, {}, None, none)
-    verdict = Verdict("no goal", "Only three sealed rows: nothing can be said.", (), ("Three sealed rows are too few to judge anything.",), False, 1)
+    few = "Too little to judge by: the sealed rows are 3 from 3 independent groups. Add data, or raise protocol.test_fraction."
+    verdict = Verdict("no goal", f"{few} No goal was set.", (), (few,), False, 1)
     evaluation = Evaluation("y", "regression", "", (), "mae", vault, *gone, (), (), (), (), (), verdict)
     recipe = Recipe((Spec("dummy"),))
     target = TargetRecord("y", recipe, (Candidate(0, recipe, "ranked", rank=1),), evaluation, Explanation("y", "mae", (), ()))

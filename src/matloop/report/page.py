@@ -27,7 +27,7 @@ _DOI = re.compile(r"(?:doi:\s*|https?://(?:dx\.)?doi\.org/)?(10\.\d{4,9}/[A-Za-z
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """A warning that comes before everything else; `target` is empty where there is only one."""
+    """Why a model cannot be trusted: comes before everything else; `target` is empty where there is only one."""
 
     target: str
     text: str
@@ -61,9 +61,9 @@ def write_page(record: RunRecord) -> str:
 
 def _cautions(views: tuple[TargetView, ...]) -> tuple[Caution, ...]:
     return tuple(
-        Caution(view.evaluation.target if len(views) > 1 else "", warning)
+        Caution(view.evaluation.target if len(views) > 1 else "", view.verdict.grave)
         for view in views
-        for warning in view.evaluation.verdict.warnings
+        if view.verdict.grave
     )
 
 
@@ -105,6 +105,6 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    filters = (words.count, words.counted, words.percent, words.seconds, words.number, words.short, words.unit_text, formula_html, cited)
+    filters = (words.count, words.counted, words.percent, words.seconds, words.number, words.short, words.plain, words.sentence, words.unit_text, formula_html, cited)
     environment.filters |= {function.__name__: function for function in filters}
     return environment

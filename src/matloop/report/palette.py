@@ -27,6 +27,7 @@ LIGHT: Mapping[str, str] = {
     "unsure": "#7d5200",
     "unsure-ground": "#fbf1da",
     "on-heat": "#ffffff",
+    "on-mid": "#1c2330",
 }
 
 DARK: Mapping[str, str] = {
@@ -52,6 +53,7 @@ DARK: Mapping[str, str] = {
     "unsure": "#f2c260",
     "unsure-ground": "#352a15",
     "on-heat": "#0d1117",
+    "on-mid": "#0d1117",
 }
 
 

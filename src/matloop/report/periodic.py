@@ -43,6 +43,11 @@ class Cell:
     words: str
     few: bool = False
 
+    @property
+    def tone(self) -> str:
+        """Which ink is readable on it: `blank`, `pale`, `mid` or `strong`."""
+        return "blank" if self.shade is None else "strong" if self.shade > 0.72 else "mid" if self.shade > 0.5 else "pale"
+
 
 @dataclass(frozen=True, slots=True)
 class PeriodicMap:

@@ -55,6 +55,8 @@ class TargetRecord:
     explanation: Explanation
     loss_curves: tuple[LossCurve, ...] = ()
     notes: tuple[str, ...] = ()
+    search_metric: str = ""
+    """what the candidates' fold scores are; empty: the metric of the evaluation"""
 
 
 @dataclass(frozen=True, slots=True)

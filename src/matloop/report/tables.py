@@ -120,7 +120,7 @@ def _settings(recipe: Recipe) -> tuple[tuple[str, str], ...]:
     if len(recipe.members) > 1:
         return tuple((words.family(m.family), f"{w:.2f}") for m, w in zip(recipe.members, recipe.weights, strict=True))
     member = recipe.members[0]
-    pairs = [(name.replace("_", " "), words.setting(value)) for name, value in member.settings.items()]
+    pairs = [(name, words.setting(value)) for name, value in member.settings.items()]
     if member.columns:
         pairs.append(("features", ", ".join(member.columns)))
     return tuple(pairs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,18 +17,34 @@ from matloop.report.figures.dependence import dependence_figures
 from matloop.report.figures.distribution import distribution_figure
 from matloop.report.figures.figure import Figure
 from matloop.report.figures.importance import importance_figure
+from matloop.report.figures.levels import level_figure
 from matloop.report.figures.learning import learning_figure
 from matloop.report.figures.losses import loss_figure
 from matloop.report.figures.parity import parity_figure
 from matloop.report.figures.reliability import reliability_figure
 from matloop.report.figures.residuals import residual_histogram, residual_scatter
 from matloop.report.figures.shortlist import shortlist_figure
-from matloop.report.figures.slices import slice_figure
+from matloop.report.figures.slices import slice_figure, title_of
 from matloop.report.periodic import PeriodicMap, coverage_map, error_map
 from matloop.report.record import TargetRecord
 from matloop.report.strip import Strip
 
 MAX_CURVES = 6
+
+
+FIRST_WARNINGS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictText:
+    """The verdict in the order it is read: `grave` says why not to trust the model, `before` and `after` are warnings
+    that stand before and after the answer, `reasons` are those that the sentence does not give already."""
+
+    grave: str
+    before: tuple[str, ...]
+    sentence: str
+    reasons: tuple[str, ...]
+    after: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +92,10 @@ class SliceTable:
     rows: tuple[tuple[str, str, str, str], ...]
     n_all: int
 
+    @property
+    def title(self) -> str:
+        return title_of(self.kind)
+
 
 @dataclass(frozen=True, slots=True)
 class TargetView:
@@ -90,6 +110,8 @@ class TargetView:
     metric: str
     tone: str
     headline: str
+    search: str
+    verdict: VerdictText
     key_numbers: tuple[KeyNumber, ...]
     scores: tuple[tables.ScoreRow, ...]
     baselines: tuple[tables.ScoreRow, ...]
@@ -101,6 +123,7 @@ class TargetView:
     error_words: str
     seeds: tuple[Strip | None, str]
     distribution: Figure | None
+    class_counts: dict[str, int]
     fit: tuple[Figure, ...]
     calibration: tuple[Figure, ...]
     comparison: Figure | None
@@ -121,22 +144,36 @@ ANSWERS = {
 }
 
 
+def verdict_text(evaluation: Evaluation) -> VerdictText:
+    """Put the verdict in order. A model that cannot be trusted has its first warning at the head of the sentence."""
+    verdict = evaluation.verdict
+    first = verdict.warnings[0] if verdict.warnings else ""
+    grave = first if first and verdict.sentence.startswith(first) else ""
+    sentence = verdict.sentence.removeprefix(grave).strip()
+    others = verdict.warnings[1:] if grave else verdict.warnings
+    reasons = tuple(words.sentence(one) for one in verdict.reasons if one.lower() not in sentence.lower())
+    return VerdictText(grave, others[:FIRST_WARNINGS], words.sentence(sentence), reasons, others[FIRST_WARNINGS:])
+
+
 def target_view(record: TargetRecord, target: Target, place: int) -> TargetView:
     """The section of `record`; `place` makes its anchors unique."""
-    evaluation, key = record.evaluation, f"t{place}"
+    evaluation, key = _pretty_units(record.evaluation), f"t{place}"
     sets = (evaluation.vault, evaluation.cv, evaluation.loco)
     classification = evaluation.task == "classification"
+    search = record.search_metric or evaluation.metric
     unit, log = words.unit_text(evaluation.unit), target.scale == "log"
     error_words, error_unit, scale = _error(classification, unit)
     groups = [one for one in evaluation.slices if one.kind != "element"]
     return TargetView(
         key=key, record=record, target=target, evaluation=evaluation, unit=unit, classification=classification,
         metric=words.metric_words(evaluation.metric).label, tone=ANSWERS[evaluation.verdict.answer][0], headline=ANSWERS[evaluation.verdict.answer][2],
+        search=words.metric_words(search).label, verdict=verdict_text(evaluation),
         key_numbers=key_numbers(evaluation), scores=tables.score_rows(evaluation), baselines=tables.baseline_rows(evaluation),
-        candidates=tables.candidate_rows(record.candidates, record.recipe, evaluation.metric, evaluation.unit), recipe=tables.recipe_lines(record.recipe),
+        candidates=tables.candidate_rows(record.candidates, record.recipe, search, evaluation.unit), recipe=tables.recipe_lines(record.recipe),
         confusions=tables.confusions(evaluation), intervals=tuple(_interval_row(found, unit) for found in sets if found.intervals),
         failures=tuple(_failure_row(one, evaluation, unit) for one in evaluation.failures), error_words=error_words, seeds=tables.seeds_strip(evaluation),
         distribution=None if classification else distribution_figure(f"{key}-distribution", evaluation, log),
+        class_counts=_class_counts(evaluation),
         fit=_classes(key, sets, evaluation, target) if classification else _values(key, sets, evaluation, target, log),
         calibration=_calibration(key, sets, evaluation, target), comparison=comparison_figure(f"{key}-comparison", evaluation),
         learning=_there(learning_figure(f"{key}-learning", evaluation.learning_curve, evaluation.metric, evaluation.unit), loss_figure(f"{key}-loss", record.loss_curves)),
@@ -145,6 +182,21 @@ def target_view(record: TargetRecord, target: Target, place: int) -> TargetView:
         by_group=_by_group(key, groups, error_words, error_unit, scale), maps=_maps(evaluation, error_words, error_unit, scale),
         element_rows=_slice_rows([one for one in evaluation.slices if one.kind == "element"], error_unit, scale), slice_tables=_slice_tables(groups, error_unit, scale),
     )  # fmt: skip
+
+
+def _pretty_units(evaluation: Evaluation) -> Evaluation:
+    """The verdict's sentences with the unit as it is written elsewhere on the page."""
+    unit = evaluation.unit
+    if len(unit) < 2 or words.unit_text(unit) == unit:
+        return evaluation
+    verdict = evaluation.verdict
+    mended = replace(
+        verdict,
+        sentence=verdict.sentence.replace(unit, words.unit_text(unit)),
+        reasons=tuple(reason.replace(unit, words.unit_text(unit)) for reason in verdict.reasons),
+        warnings=tuple(warning.replace(unit, words.unit_text(unit)) for warning in verdict.warnings),
+    )
+    return replace(evaluation, verdict=mended)
 
 
 def _there(*figures: Figure | None) -> tuple[Figure, ...]:
@@ -182,7 +234,11 @@ def _calibration(key: str, sets: tuple[Evidence, ...], evaluation: Evaluation, t
     if evaluation.task == "classification":
         which = curve_classes(evaluation.classes, target.positive)
         return _there(reliability_figure(f"{key}-reliability", sets, evaluation.classes, which))
-    return _there(coverage_figure(f"{key}-coverage", sets), width_figure(f"{key}-width", sets, evaluation.unit))
+    return _there(
+        coverage_figure(f"{key}-coverage", sets),
+        level_figure(f"{key}-levels", evaluation.reliability),
+        width_figure(f"{key}-width", sets, evaluation.unit),
+    )
 
 
 def _by_group(key: str, groups: list[SliceError], error: str, unit: str, scale: float) -> tuple[Figure, ...]:
@@ -269,6 +325,15 @@ def _failure_row(one: Failure, evaluation: Evaluation, unit: str) -> FailureRow:
     nearest = tuple((row, shown, said(value), words.number(distance, 2)) for row, shown, value, distance in one.nearest)
     error = words.number(one.error) if evaluation.classes else words.with_unit(words.number(one.error), unit)
     return FailureRow(one.id, one.shown, said(one.y), said(one.value), interval, error, one.in_domain, nearest)
+
+
+def _class_counts(evaluation: Evaluation) -> dict[str, int]:
+    """Rows of each class, development and sealed together; empty without classes."""
+    if not evaluation.classes:
+        return {}
+    y = np.concatenate([evaluation.cv.points.y, evaluation.vault.points.y])
+    found = np.bincount(y[np.isfinite(y)].astype(np.int64), minlength=len(evaluation.classes)).tolist()
+    return dict(zip(evaluation.classes, found, strict=False)) if sum(found) else {}
 
 
 def _class_name(value: float, classes: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ from matloop.report.words import count, counted
 
 ALL_UP_TO = 2000
 WORST = 100
-RANDOM = 400
+RANDOM = 300
 BARS = 150
 
 

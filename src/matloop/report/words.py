@@ -47,6 +47,12 @@ METRICS: Mapping[str, MetricWords] = {
     "recall_at_k": MetricWords("Recall in the top k", "share of the true top k that is in the predicted top k", 0, True, True),
 }
 
+SEARCH_METRICS: Mapping[str, MetricWords] = {
+    "brier": MetricWords("Brier score", "mean square error of the probabilities: 0 is perfect"),
+    "mae of log10": MetricWords("MAE of log₁₀", "mean absolute error of the logarithm"),
+}
+"""What a search may compare candidates by where the metric asked for is too coarse on a fold."""
+
 EVIDENCE: Mapping[str, tuple[str, str, str]] = {
     "vault": ("Sealed rows", "sealed", "locked away before anything was chosen"),
     "cv": ("Random cross-validation", "random CV", "each row predicted by a model that saw neither it nor its group"),
@@ -95,7 +101,7 @@ def unit_text(unit: str) -> str:
 
 def metric_words(name: str) -> MetricWords:
     """Words for a metric; one that this release does not know keeps its name."""
-    return METRICS.get(name, MetricWords(name.replace("_", " "), ""))
+    return METRICS.get(name) or SEARCH_METRICS.get(name, MetricWords(name.replace("_", " "), ""))
 
 
 def metric_unit(name: str, unit: str) -> str:
@@ -116,10 +122,12 @@ def metric_axis(name: str, unit: str) -> str:
 
 
 def decimals(step: float) -> int:
-    """Decimals that show two digits of `step`, a difference that matters."""
+    """Decimals for a number known to `step`: two digits of it up to 354, else one (Particle Data Group 2024, 5.3)."""
     if not math.isfinite(step) or step <= 0:
         return 2
-    return min(max(1 - math.floor(math.log10(step)), 0), 8)
+    power = math.floor(math.log10(step))
+    digits = 1 if 3.545 <= step / 10**power < 9.5 else 2
+    return min(max(digits - 1 - power, 0), 8)
 
 
 def fixed(value: float, places: int) -> str:
@@ -140,6 +148,16 @@ def number(value: float, digits: int = 3) -> str:
     if not math.isfinite(value) or value == 0:
         return fixed(value, 0)
     return fixed(value, min(max(digits - 1 - math.floor(math.log10(abs(value))), 0), 8))
+
+
+def sentence(text: str) -> str:
+    """`text` with a capital first letter."""
+    return text[:1].upper() + text[1:]
+
+
+def plain(value: float) -> str:
+    """A setting that a person chose, as it was chosen: no zeros added."""
+    return f"{value:g}"
 
 
 def count(value: int) -> str:

@@ -43,7 +43,7 @@ def _variant(metric: str, scores: Scores, unit: str) -> Variant:
         for method, sets in scores.items() for name, found in sets.items() if metric in found
     ]  # fmt: skip
     words = metric_words(metric)
-    caption = f"{words.label}: {words.meaning}. Lines are 95 % intervals." if words.meaning else "Lines are 95 % intervals."
+    caption = f"{words.label}, {words.meaning}. Lines are 95 % intervals." if words.meaning else "Lines are 95 % intervals."
     return Variant(words.label, traces, layout, f"Dot plot of {words.label}. " + "; ".join(said), caption)
 
 

@@ -19,15 +19,19 @@ def dependence_figures(key: str, dependences: tuple[Dependence, ...], target: st
 def _figure(key: str, one: Dependence, target: str, unit: str) -> Figure:
     levels = bool(one.levels)
     layout = {
-        "xaxis": axis(safe(one.feature, 48), **({"tickvals": list(range(len(one.levels))), "ticktext": [safe(level, 18) for level in one.levels]} if levels else {})),
-        "yaxis": axis(f"mean predicted {names_with(target, unit)}", domain=[0.2, 1]),
+        "xaxis": axis(safe(one.feature, 48), anchor="y2", **({"tickvals": list(range(len(one.levels))), "ticktext": [safe(level, 18) for level in one.levels]} if levels else {})),
+        "yaxis": axis(_output(one, target, unit), domain=[0.2, 1]),
         "yaxis2": {"domain": [0, 0.14], "showgrid": False, "showticklabels": False, "title": {"text": ""}, "zeroline": False, "rangemode": "tozero"},
         "showlegend": False,
     }  # fmt: skip
     words = f"From {number(float(np.nanmin(one.mean)))} to {number(float(np.nanmax(one.mean)))} {unit}".strip()
-    alt = f"Mean predicted {target} against {one.feature}. {words}."
+    alt = f"Mean {one.output or f'predicted {target}'} against {one.feature}. {words}."
     caption = f"{words}, the other features as they are."
     return Figure(key, short(one.feature, 44), (Variant("all", _traces(one, levels), layout, alt, caption),), 290)
+
+
+def _output(one: Dependence, target: str, unit: str) -> str:
+    return f"mean {safe(one.output, 40)}" if one.output else f"mean predicted {names_with(target, unit)}"
 
 
 def _traces(one: Dependence, levels: bool) -> tuple[Trace, ...]:

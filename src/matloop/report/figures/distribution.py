@@ -31,7 +31,7 @@ def distribution_figure(key: str, evaluation: Evaluation, log: bool) -> Figure |
     quartiles = [with_unit(number(float(q)), unit) for q in np.quantile(both, [0.25, 0.5, 0.75])]
     words = f"Half of the values lie between {quartiles[0]} and {quartiles[2]}; the median is {quartiles[1]}."
     more = f" {count(outside)} rows lie beyond the axis." if outside else ""
-    return Figure(key, f"What {evaluation.target} looks like", (Variant("all", traces, layout, f"Histogram of {evaluation.target}. {words}", words + more),), 320)
+    return Figure(key, f"Measured values of {evaluation.target}", (Variant("all", traces, layout, f"Histogram of {evaluation.target}. {words}", words + more),), 320)
 
 
 def _span(low: float, high: float, log: bool) -> tuple[float, float]:

@@ -33,7 +33,7 @@ def importance_figure(key: str, importances: tuple[Importance, ...], metric: str
     said = "; ".join(f"{short(_label(one), 40)} {number(scale * one.value)}" for one in ranked[:5])
     more = f" The {SHOWN} largest of {len(importances)} are shown." if len(importances) > SHOWN else ""
     caption = f"Each bar: how much worse the model gets when these features are shuffled among rows it was not trained on. Features that go together are shuffled together. Lines: spread over folds and repeats.{more}"
-    return Figure(key, "What the model leans on", (Variant("all", (trace,), layout, f"Bars of importance, largest first: {said}.", caption),), 90 + 30 * len(ranked), wide=True)
+    return Figure(key, "Rise of the error when features are shuffled", (Variant("all", (trace,), layout, f"Bars of importance, largest first: {said}.", caption),), 90 + 30 * len(ranked), wide=True)
 
 
 def _label(one: Importance) -> str:

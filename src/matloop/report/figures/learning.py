@@ -7,7 +7,7 @@ import numpy as np
 from matloop.core.arrays import FloatArray
 from matloop.evaluate.values import CurvePoint
 from matloop.report.figures.figure import Figure, Trace, Variant, axis, numbers, safe
-from matloop.report.words import metric_axis, metric_words, number
+from matloop.report.words import metric_axis, metric_unit, metric_words, number, with_unit
 
 
 def learning_figure(key: str, points: tuple[CurvePoint, ...], metric: str, unit: str) -> Figure | None:
@@ -24,7 +24,8 @@ def learning_figure(key: str, points: tuple[CurvePoint, ...], metric: str, unit:
     ticks = {"tickvals": sizes.tolist(), "ticktext": [f"{n:,}" for n in sizes]}
     layout = {"xaxis": axis("training rows", type="log", **ticks), "yaxis": axis(safe(metric_axis(metric, unit), 80))}
     first, last = (float(np.nanmean(part)) for part in (held_out[0], held_out[-1]))
-    words = f"{metric_words(metric).label} goes from {number(first)} with {sizes[0]:,} rows to {number(last)} with {sizes[-1]:,}."
+    shown = metric_unit(metric, unit)
+    words = f"{metric_words(metric).label} goes from {with_unit(number(first), shown)} with {sizes[0]:,} rows to {with_unit(number(last), shown)} with {sizes[-1]:,}."
     caption = f"{words} Still improving at the right end means that more data would help."
     return Figure(key, "Would more data help?", (Variant("all", tuple(traces), layout, f"Learning curve. {words}", caption),), 340)
 

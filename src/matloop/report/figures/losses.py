@@ -19,8 +19,10 @@ def loss_figure(key: str, curves: tuple[LossCurve, ...]) -> Figure | None:
 def _variant(curve: LossCurve) -> Variant:
     parts = ((curve.train, "training rows", "@orange", "dash"), (curve.validation, "validation rows", "@blue", "solid"))
     traces = tuple(_line(values, name, colour, dash) for values, name, colour, dash in parts if values)
-    positive = all(value > 0 for value in (*curve.train, *curve.validation))
-    layout = {"xaxis": axis("epoch or boosting round"), "yaxis": axis("loss (lower is better)", **({"type": "log"} if positive else {}))}
+    values = [value for value in (*curve.train, *curve.validation) if value == value]
+    wide = bool(values) and min(values) > 0 and max(values) > 20 * min(values)
+    scale = {"type": "log", "tickformat": "~g", "dtick": "D2" if max(values) < 500 * min(values) else 1} if wide else {}
+    layout = {"xaxis": axis("epoch or boosting round"), "yaxis": axis("loss (lower is better)", **scale)}
     best = int(np.nanargmin(curve.validation)) + 1 if curve.validation and np.isfinite(curve.validation).any() else 0
     caption = f"{short(curve.label, 90)}. The validation loss is lowest at {best:,}." if best else short(curve.label, 90)
     return Variant(short(curve.label, 32), traces, layout, f"Loss curves. {caption}", caption)

@@ -36,12 +36,17 @@ def _variant(found: Evidence, target: str, unit: str, log: bool) -> Variant:
     kind: dict[str, Any] = {"range": ends, "type": "log"} if log else {"range": ends}
     layout = {"xaxis": axis(f"measured {names_with(target, unit)}", **kind), "yaxis": axis(f"predicted {names_with(target, unit)}", **kind)}
     data = [*density(points.y[keep], points.value[keep], ends, ends, shown.dense, log), _diagonal(ends, log)]
-    data += [bars(points, points.y, points.value, shown.bars, log), *clouds(points, points.y, points.value, shown.rows, unit)]
+    data += [bars(points, points.y, points.value, shown.bars, log, level(found)), *clouds(points, points.y, points.value, shown.rows, unit)]
     return Variant(EVIDENCE[found.name][0], tuple(data), layout, _alt(found, target, unit), _caption(found, shown))
 
 
 def _scaled(values: FloatArray, log: bool) -> FloatArray:
     return np.log10(np.maximum(values, 1e-300)) if log else values
+
+
+def level(found: Evidence) -> float:
+    """The nominal level of the intervals."""
+    return found.intervals.level if found.intervals else 0.9
 
 
 def _diagonal(ends: list[float], log: bool) -> Trace:
@@ -68,7 +73,7 @@ def density(x: FloatArray, y: FloatArray, x_ends: list[float], y_ends: list[floa
     ]  # fmt: skip
 
 
-def bars(points: Points, x: FloatArray, y: FloatArray, rows: IntArray, log: bool) -> Trace:
+def bars(points: Points, x: FloatArray, y: FloatArray, rows: IntArray, log: bool, level: float = 0.9) -> Trace:
     """The intervals of some rows, as one line with gaps (lighter than error bars); `y` is drawn at the value."""
     shift = y - points.value
     low, high = points.low[rows] + shift[rows], points.high[rows] + shift[rows]
@@ -78,14 +83,14 @@ def bars(points: Points, x: FloatArray, y: FloatArray, rows: IntArray, log: bool
     y_line = np.column_stack([low[good], high[good], gaps]).ravel()
     return {
         "type": "scatter", "mode": "lines", "x": numbers(x_line), "y": numbers(y_line), "hoverinfo": "skip",
-        "name": "90 % interval", "line": {"color": "@grey/45", "width": 1.2},
+        "name": f"{100 * level:g} % interval", "line": {"color": "@grey/45", "width": 1.2},
     }  # fmt: skip
 
 
 def clouds(points: Points, x: FloatArray, y: FloatArray, rows: IntArray, unit: str) -> list[Trace]:
     """Points inside and outside their interval; hollow where a row is unlike the training rows."""
     inside = ~((points.y < points.low) | (points.y > points.high))
-    kinds = (("measured value inside the interval", inside, "@blue", "circle"), ("outside", ~inside, "@red", "diamond"))
+    kinds = (("inside", inside, "@blue", "circle"), ("outside", ~inside, "@red", "diamond"))
     return [_cloud(points, x, y, rows[mask[rows]], unit, (name, colour, symbol)) for name, mask, colour, symbol in kinds if mask[rows].any()]
 
 
@@ -104,7 +109,7 @@ def _cloud(points: Points, x: FloatArray, y: FloatArray, rows: IntArray, unit: s
     )  # fmt: skip
     return {
         "type": "scatter", "mode": "markers", "name": name, "x": numbers(x[rows]), "y": numbers(y[rows]), "customdata": custom,
-        "hovertemplate": hover, "marker": {"color": colour + "/70", "size": 5.5 if len(rows) > 300 else 7, "symbol": symbols, "line": {"width": 1, "color": colour}},
+        "hovertemplate": hover, "marker": {"color": colour + "/70", "size": 4.5 if len(points.y) > 2000 else 5.5 if len(rows) > 300 else 7, "symbol": symbols, "line": {"width": 1, "color": colour}},
     }  # fmt: skip
 
 

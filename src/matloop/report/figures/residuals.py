@@ -7,7 +7,7 @@ import numpy as np
 from matloop.core.arrays import FloatArray
 from matloop.evaluate.values import Evidence
 from matloop.report.figures.figure import SET_COLOURS, Figure, Trace, Variant, axis, numbers, padded, safe
-from matloop.report.figures.parity import bars, clouds, density
+from matloop.report.figures.parity import bars, clouds, density, level
 from matloop.report.thinning import shown_rows
 from matloop.report.words import EVIDENCE, count, number, percent, unit_text, with_unit
 
@@ -57,7 +57,7 @@ def _scatter(found: Evidence, target: str, unit: str) -> Variant:
     x_ends = padded(float(points.value[keep].min()), float(points.value[keep].max()))
     y_ends = padded(float(rest[keep].min()), float(rest[keep].max()))
     data = density(points.value[keep], rest[keep], x_ends, y_ends, shown.dense, False)
-    data += [bars(points, points.value, rest, shown.bars, False), *clouds(points, points.value, rest, shown.rows, unit)]
+    data += [bars(points, points.value, rest, shown.bars, False, level(found)), *clouds(points, points.value, rest, shown.rows, unit)]
     suffix = f" ({safe(unit, 24)})" if unit else ""
     layout = {"xaxis": axis(f"predicted {safe(target, 40)}{suffix}", range=x_ends), "yaxis": axis(_title(unit), range=y_ends), "shapes": [_zero("y")]}
     alt = f"Scatter plot of error against predicted {target}, {count(int(keep.sum()))} rows."

@@ -9,6 +9,12 @@ from matloop.report.figures.figure import Figure, Trace, Variant, axis, numbers,
 from matloop.report.words import estimate, number, short, unit_text
 
 SHOWN = 20
+TITLES = {"range": "By measured value", "domain": "Inside and outside the training domain", "class": "By true class"}
+
+
+def title_of(kind: str) -> str:
+    """What a kind of slices is called."""
+    return TITLES.get(kind, f"By {short(kind.replace('_', ' '), 40)}")
 
 
 def slice_figure(key: str, kind: str, slices: tuple[SliceError, ...], error: str, unit: str) -> Figure | None:
@@ -16,7 +22,9 @@ def slice_figure(key: str, kind: str, slices: tuple[SliceError, ...], error: str
     known = [one for one in slices if math.isfinite(one.error.value)]
     if len(known) < 2:
         return None
-    shown = sorted(sorted(known, key=lambda one: -one.n_rows)[:SHOWN], key=lambda one: -one.error.value)
+    shown = sorted(known, key=lambda one: -one.n_rows)[:SHOWN]
+    # ranges keep their order from small to large: a trend must be readable
+    shown = [one for one in known if one in shown] if kind == "range" else sorted(shown, key=lambda one: -one.error.value)
     text = ["{} ({})".format(*estimate(one.error, unit_text(unit))).replace(" ()", "") for one in shown]
     trace: Trace = {
         "type": "scatter", "mode": "markers", "x": numbers([one.error.value for one in shown]), "y": list(range(len(shown))), "showlegend": False,
@@ -31,8 +39,8 @@ def slice_figure(key: str, kind: str, slices: tuple[SliceError, ...], error: str
     layout = {"xaxis": axis(safe(error, 80), rangemode="tozero"), "yaxis": {"title": {"text": ""}, "showgrid": False, **ticks}}
     more = f" The {SHOWN} with the most rows of {len(known)} are shown." if len(known) > SHOWN else ""
     said = "; ".join(f"{short(one.name, 30)} {number(one.error.value)}" for one in shown[:5])
-    alt = f"Dot plot of the error by {kind}, worst first: {said}."
-    return Figure(key, f"By {short(kind.replace('_', ' '), 40)}", (Variant("all", (trace,), layout, alt, f"Worst first, number of rows in brackets; lines are 95 % intervals.{more}"),), 100 + 26 * len(shown), wide=True)
+    alt = f"Dot plot of the error by {kind}, {said}."
+    return Figure(key, title_of(kind), (Variant("all", (trace,), layout, alt, f"{'From small to large values' if kind == 'range' else 'Worst first'}, number of rows in brackets; lines are 95 % intervals.{more}"),), 100 + 26 * len(shown), wide=True)
 
 
 def _gap(value: float) -> float:

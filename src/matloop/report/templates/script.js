@@ -26,24 +26,41 @@
     return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, coloured(v, k)]));
   }
 
-  function styledAxis(axis, narrow) {
+  function wrapped(text, limit) {
+    return text.split(" ").reduce((lines, word) => {
+      const last = lines[lines.length - 1];
+      if (last && (last + " " + word).length <= limit) lines[lines.length - 1] = last + " " + word;
+      else lines.push(word);
+      return lines;
+    }, []).join("<br>");
+  }
+
+  function cut(text, limit) {
+    return text.length <= limit || text.includes("&") ? text : text.slice(0, limit - 1).trimEnd() + "…";
+  }
+
+  function styledAxis(axis, narrow, room, box) {
     const look = {
       gridcolor: "@grid", linecolor: "@line", zerolinecolor: "@line", zeroline: false, automargin: true, tickcolor: "@line",
       tickfont: { size: narrow ? 11 : 12, color: "@muted" }, ticks: "outside", ticklen: 4, fixedrange: narrow, exponentformat: "power",
     };
-    const title = axis && axis.title ? { ...axis.title, font: { size: narrow ? 11.5 : 12.5, color: "@ink" }, standoff: 8 } : undefined;
-    return { ...look, ...axis, title };
+    const title = axis && axis.title ? { ...axis.title, text: wrapped(axis.title.text, room), font: { size: narrow ? 11.5 : 12.5, color: "@ink" }, standoff: 8 } : undefined;
+    const labels = narrow && axis && axis.ticktext ? { ticktext: axis.ticktext.map((text) => cut(text, box.clientWidth < 400 ? 20 : 30)) } : {};
+    return { ...look, ...axis, ...labels, title };
   }
 
-  function layout(given, narrow) {
+  function layout(given, narrow, box, named) {
     const result = {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", autosize: true, dragmode: narrow ? false : "zoom",
-      margin: { l: narrow ? 44 : 56, r: 14, t: 30, b: 46 }, font: { family: FONT, size: 12.5, color: "@ink" }, hovermode: "closest",
+      margin: { l: narrow ? 44 : 56, r: 14, t: named ? 30 : 12, b: 46 }, font: { family: FONT, size: 12.5, color: "@ink" }, hovermode: "closest",
       legend: { orientation: "h", x: 0, xanchor: "left", y: 1.01, yanchor: "bottom", font: { size: 12, color: "@muted" }, itemsizing: "constant" },
       hoverlabel: { bgcolor: "@card", bordercolor: "@line", font: { family: FONT, size: 12.5, color: "@ink" }, align: "left" },
-      bargap: 0.08, showlegend: true, separators: ".,", ...given,
+      bargap: 0.08, showlegend: named, separators: ".,", ...given,
     };
-    for (const name of Object.keys(result)) if (/^[xy]axis\d*$/.test(name)) result[name] = styledAxis(result[name], narrow);
+    for (const name of Object.keys(result)) if (/^[xy]axis\d*$/.test(name)) {
+      const side = name[0] === "x" ? box.clientWidth * (given.yaxis && given.yaxis.ticktext ? 0.6 : 0.85) : parseFloat(box.style.height) * 0.8;
+      result[name] = styledAxis(result[name], narrow, Math.max(12, Math.floor(side / 6.6)), box);
+    }
     return coloured(result);
   }
 
@@ -56,7 +73,7 @@
       modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "hoverClosestCartesian", "hoverCompareCartesian", "toggleSpikelines"],
       toImageButtonOptions: { format: "svg", filename: figure.id }, showTips: false, showSendToCloud: false,
     };
-    const shown = layout(choice.layout, narrow);
+    const shown = layout(choice.layout, narrow, box, choice.data.some((trace) => trace.name && trace.showlegend !== false));
     shown.width = box.clientWidth;
     shown.height = parseFloat(box.style.height);
     window.Plotly.react(box, coloured(choice.data), shown, config);
