@@ -161,7 +161,7 @@ def _baselines(
         one = gathered_ones.get(method.name, BaselineGuess(method.name, method.how, None, None))
         found.append(
             Baseline(
-                method.name, method.how, vault=terms.scores(rows.y, on_vault, rows.groups),
+                method.name, method.how, vault=terms.scores(rows.y, on_vault, rows.groups, brief=True),
                 cv=_guessed(one.cv, known, terms), loco=_guessed(one.loco, known, terms),
             )
         )  # fmt: skip
@@ -177,7 +177,7 @@ def _guessed(guess: Guess | None, known: Rows, terms: Terms) -> dict[str, Estima
     if guess is None:
         return {}
     rows = np.flatnonzero(np.isfinite(guess.value))
-    return terms.scores(known.y[rows], guess.take(rows), known.groups[rows])
+    return terms.scores(known.y[rows], guess.take(rows), known.groups[rows], brief=True)
 
 
 def _gain(rows: Rows, own: Guess, other: Guess, terms: Terms) -> tuple[float, Estimate]:

@@ -17,12 +17,13 @@ from matloop.metrics.confusion import confusion_matrix
 from matloop.metrics.estimate import Estimate
 from matloop.metrics.intervals import covered, interval_score, thirds
 from matloop.metrics.metric import Scored
-from matloop.metrics.scores import point, scores
+from matloop.metrics.scores import metrics_of, point, scores
 from matloop.problem.question import Target, Task
 from matloop.train.values import Development
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 BINS = 10
+MANY_ROWS = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +38,25 @@ class Terms:
     bounds: tuple[float, float] | None
     seed: int
 
-    def scores(self, y: FloatArray, guess: Guess, groups: NDArray) -> dict[str, Estimate]:
-        """Every metric of the task on these rows, with intervals by group."""
-        return scores(
-            self.task, y, guess.value, guess.proba if guess.proba.shape[1] else None, groups, classes=self.classes,
-            positive_index=self.positive, top_k=self.top_k, seed=self.seed,
-        )  # fmt: skip
+    def scores(self, y: FloatArray, guess: Guess, groups: NDArray, *, brief: bool = False) -> dict[str, Estimate]:
+        """Every metric of the task on these rows, with intervals by group.
 
-    def point(self, y: FloatArray, guess: Guess) -> float:
-        """The metric asked for on these rows; NaN where it has no meaning on them."""
+        `brief` leaves out, on many rows, the intervals of metrics that sort the rows for every resample.
+        """
+        proba = guess.proba if guess.proba.shape[1] else None
+        chosen = [m for m in metrics_of(self.task) if proba is not None or not m.needs_proba]
+        slow = [m.name for m in chosen if brief and m.of_sums is None and len(y) > MANY_ROWS]
+        found = scores(
+            self.task, y, guess.value, proba, groups, classes=self.classes, positive_index=self.positive,
+            top_k=self.top_k, seed=self.seed, names=[m.name for m in chosen if m.name not in slow],
+        )  # fmt: skip
+        found |= {name: Estimate(self.point(y, guess, name), math.nan, math.nan) for name in slow}
+        return {m.name: found[m.name] for m in chosen}
+
+    def point(self, y: FloatArray, guess: Guess, name: str = "") -> float:
+        """The metric `name` (else the one asked for) on these rows; NaN where it has no meaning on them."""
         return point(
-            self.metric, y, guess.value, guess.proba if guess.proba.shape[1] else None, classes=self.classes,
+            name or self.metric, y, guess.value, guess.proba if guess.proba.shape[1] else None, classes=self.classes,
             positive_index=self.positive, top_k=self.top_k,
         )  # fmt: skip
 

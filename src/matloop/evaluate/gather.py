@@ -72,9 +72,8 @@ def gather(
     terms = terms_of(target, development, trained.metric, seed)
     progress.tell("judging the cross-validated predictions", 0.0)
     n_folds = len(np.unique(development.fold[development.fold >= 0]))
-    cv = judged(
-        development, oof, oof, oof.fold, seed=seed, how=f"{n_folds} random folds, groups kept whole; scores pooled"
-    )
+    how = f"{n_folds} random folds, groups kept whole; scores pooled"
+    cv = judged(development, oof, oof, oof.fold, seed=seed, how=how, threads=fits.workers)
     judging = clock.lap("cv")
     regions = _clusters(development, plan, seed)
     n_clusters = len(np.unique(regions.fold))
@@ -83,7 +82,7 @@ def gather(
     results = _run(fits, pieces, deadline - min(reserve, 0.6 * max(clock.left(), 0.0)), progress)
     clock.lap("fits")
     progress.tell("judging the left-out clusters and the baselines", 0.9)
-    loco, missing = _loco(development, oof, pieces, results, regions, seed)
+    loco, missing = _loco(development, oof, pieces, results, regions, seed, fits.workers)
     clock.lap("loco")
     baselines, without = _baselines(development, cv, loco, clock)
     clock.lap("baselines")
@@ -244,6 +243,7 @@ def _loco(
     results: dict[tuple[int, int], FitResult],
     regions: Clusters,
     seed: int,
+    threads: int,
 ) -> tuple[HeldOut | None, list[str]]:
     """Leave-one-cluster-out predictions with doubt, and what is missing from them."""
     at = next(i for i, piece in enumerate(pieces) if piece.name == "loco")
@@ -261,7 +261,7 @@ def _loco(
         return None, missing
     part = "" if done == len(tasks) else f"; only {done} of the clusters were done in time"
     how = f"{regions.how}; the same recipe trained without each cluster; scores pooled over all rows{part}"
-    return judged(development, oof, found, regions.fold, how=how, seed=seed), missing
+    return judged(development, oof, found, regions.fold, how=how, seed=seed, threads=threads), missing
 
 
 def _blank(development: Development) -> OutOfFold:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from matloop.core.arrays import BoolArray, IntArray
@@ -16,7 +18,14 @@ LEVEL = 0.9
 
 
 def judged(
-    development: Development, calibration: OutOfFold, asked: OutOfFold, part: IntArray, *, how: str, seed: int
+    development: Development,
+    calibration: OutOfFold,
+    asked: OutOfFold,
+    part: IntArray,
+    *,
+    how: str,
+    seed: int,
+    threads: int = 1,
 ) -> HeldOut:
     """Turn raw predictions of development rows into predictions with intervals, probabilities and domain flags.
 
@@ -25,13 +34,15 @@ def judged(
     calibration : out-of-fold predictions that doubt is learnt from; for each part only rows outside of it are used.
     asked : the raw predictions to judge (the same ones in cross-validation); NaN values stay NaN.
     part : shape (n,), fold or cluster of each row.
+    threads : parts judged at a time; the result does not depend on it.
     """
     n = len(development)
     low, high, std, constant = (np.full(n, np.nan) for _ in range(4))
     proba = np.full((n, len(development.classes)), np.nan)
     inside, reason = np.zeros(n, dtype=np.bool_), np.full(n, "not predicted", dtype=object)
     known, wanted = np.isfinite(calibration.value), np.isfinite(asked.value)
-    for one in np.unique(part[wanted]):
+
+    def judge(one: int) -> None:
         rows, others = np.flatnonzero((part == one) & wanted), np.flatnonzero((part != one) & known)
         X = development.table.X[rows]
         doubt = fit_doubt(
@@ -44,6 +55,9 @@ def judged(
         )
         constant[rows] = constant_half_width(development.y[others] - calibration.value[others], LEVEL)
         inside[rows], reason[rows] = _domain(development, others, rows, seed)
+
+    with ThreadPoolExecutor(max(threads, 1)) as pool:
+        list(pool.map(judge, np.unique(part[wanted]).tolist()))
     prediction = Prediction(
         asked.value, low, high, std, proba, inside, reason.astype(np.str_), LEVEL, development.classes, development.unit
     )

@@ -12,15 +12,23 @@ from matloop.metrics.estimate import Estimate
 from matloop.metrics.metric import Metric, Scored
 
 N_BOOT = 1000
+DRAWS = 4_000_000
+"""Groups drawn in all resamples together, before their number is cut."""
 MIN_GROUPS = 5
 """With fewer independent groups no interval is given."""
 
 
-def group_weights(n_groups: int, seed: int, n_boot: int = N_BOOT) -> FloatArray:
-    """How often each group is drawn in each resample, shape (n_boot, n_groups)."""
+def group_weights(n_groups: int, seed: int, n_boot: int | None = None) -> NDArray[np.float32]:
+    """How often each group is drawn in each resample, shape (n_boot, n_groups).
+
+    Without `n_boot` there are 1,000 resamples for few groups and at least 250 for many, where they differ little.
+    """
+    n_boot = n_boot or int(np.clip(DRAWS // max(n_groups, 1), 250, N_BOOT))
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(n_groups, np.full(n_groups, 1.0 / n_groups), size=n_boot)
-    return drawn.astype(np.float32)
+    weights = np.empty((n_boot, n_groups), dtype=np.float32)
+    for row in weights:
+        row[:] = np.bincount(rng.integers(0, n_groups, n_groups, dtype=np.int32), minlength=n_groups)
+    return weights
 
 
 def means(values: FloatArray, member: FloatArray, groups: NDArray, seed: int) -> list[Estimate]:
@@ -75,8 +83,7 @@ def difference(metric: Metric, one: Scored, other: Scored, groups: NDArray, seed
     if n_groups < MIN_GROUPS:
         return Estimate(value, math.nan, math.nan)
     # a metric of the order costs a sort per resample: 200 are enough for a yes or no
-    n_boot = N_BOOT if metric.of_sums is not None else 200
-    weights = group_weights(n_groups, seed, n_boot).astype(np.float64)
+    weights = group_weights(n_groups, seed, None if metric.of_sums is not None else 200).astype(np.float64)
     worse = sign * (_drawn(metric, other, group, weights) - _drawn(metric, one, group, weights))
     return Estimate(value, *_ends(worse))
 
