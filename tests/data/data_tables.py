@@ -11,7 +11,12 @@ from matloop.data.collect import collect, from_frame
 from matloop.data.table import RawTable
 from matloop.problem import Input, Limits, Problem, Roles, Source, Target, Training
 
-FORMULAS = ["NaCl", "KCl", "MgO", "CaO", "Al2O3", "Fe2O3", "TiO2", "ZnO", "CuO", "NiO", "LiF", "NaF", "KF", "GaAs", "InP", "Si", "Ge", "BN", "AlN", "GaN"]
+FORMULAS = [
+    *("NaCl", "KCl", "MgO", "CaO", "Al2O3", "Fe2O3", "TiO2", "ZnO", "CuO", "NiO"),
+    *("LiF", "NaF", "KF", "GaAs", "InP", "Si", "Ge", "BN", "AlN", "GaN"),
+]
+GAP = Target("gap", "gap", unit="eV")
+NO_ROLES = Roles()
 
 
 def written(folder: Path, text: str | bytes, name: str = "table.csv", **source: object) -> RawTable:
@@ -28,8 +33,8 @@ def frame(n: int = 20, **columns: object) -> RawTable:
 
 def problem(
     *inputs: Input,
-    target: Target | tuple[Target, ...] = Target("gap", "gap", unit="eV"),
-    roles: Roles = Roles(),
+    target: Target | tuple[Target, ...] = GAP,
+    roles: Roles = NO_ROLES,
     lost_share: float = 0.1,
     unlabelled: bool = True,
 ) -> Problem:

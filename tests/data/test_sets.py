@@ -27,9 +27,8 @@ def number(raw, name):
 
 def test_ricci_transport_is_whole(raw):
     assert len(raw) == 47_737
-    assert raw.names == (
-        "mp_id", "pretty_formula", "sigma_p", "sigma_n", "S_p", "S_n", "kappa_p", "kappa_n", "PF_p", "PF_n", "m_p", "m_n",
-    )  # fmt: skip
+    both = [f"{name}_{carrier}" for name in ("sigma", "S", "kappa", "PF", "m") for carrier in "pn"]
+    assert raw.names == ("mp_id", "pretty_formula", *both)
     assert len(set(raw.column("pretty_formula"))) == 34_631
     assert len(set(raw.column("mp_id"))) == 47_737
 

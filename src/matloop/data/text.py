@@ -161,7 +161,8 @@ def _ragged_headline(name: str, width: int, n_ragged: int, n_rows: int, delimite
 def _rows(reader: Iterator[list[str]], width: int) -> tuple[NDArray, IntArray, list[str]]:
     """Cells (n_rows, width), the line where each row begins, and the rows that have another number of fields.
 
-    Blank lines are skipped (unless there is one column only); empty fields beyond the header (a spreadsheet's trailing commas) are cut.
+    Blank lines are skipped, unless there is one column only; empty fields beyond the header are cut: spreadsheets
+    write such trailing commas.
     """
     chunks: list[NDArray] = []
     lines: list[int] = []

@@ -84,6 +84,7 @@ def read_numbers(
     # numbers and plain text at once; what is left goes word by word, each distinct one once
     plain = np.array(pd.to_numeric(pd.Series(column, dtype=object), errors="coerce"), dtype=float)
     slow = ~np.isfinite(plain)
+    plain[~slow] = column[~slow].astype(float)  # pandas 2 is off by the last bit now and then
     codes, found = pd.factorize(np.array([_text(value) for value in column[slow]], dtype=object))
     words = [tidied(str(word)) for word in found]
     no_value = MISSING_NUMBERS | {tidied(word).lower() for word in missing}
