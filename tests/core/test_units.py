@@ -23,6 +23,7 @@ from matloop.core.units import compatible, convert, known, tidy
         (150.0, "µV/K", "mV/K", 0.15),
         (2.0, "W m⁻¹ K⁻¹", "W/(m K)", 2.0),
         (1.0, "emu/g", "A*m^2/kg", 1.0),  # NIST SP 811
+        (1.0, "μB/atom", "muB/atom", 1.0),
         (1.0, "h", "min", 60.0),
         (1.0, "Angstrom", "nm", 0.1),
     ],

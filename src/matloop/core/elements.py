@@ -109,6 +109,13 @@ def table(name: str) -> ElementTable:
 
 
 @cache
+def filled_table(name: str, columns: tuple[str, ...] = ()) -> ElementTable:
+    """`table(name).filled()`, kept for the next call; `columns` picks properties (all if empty)."""
+    filled = table(name).filled()
+    return filled.pick(columns) if columns else filled
+
+
+@cache
 def oxidation_states(kind: str = "common") -> tuple[tuple[int, ...], ...]:
     """Oxidation states by atomic number (119 entries, ascending; empty where none is listed).
 

@@ -64,6 +64,7 @@ def tidy(unit: str) -> str:
         return _SPELLINGS.get(text, text)
     text = text.translate(_SIGNS)
     text = re.sub(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda m: "**" + m.group().translate(_SUPERSCRIPTS), text)
+    text = re.sub(r"\bu_?B\b", "muB", text)  # Bohr magneton, not a millionth of a byte
     for sign, word in _LETTERS.items():
         text = text.replace(sign, word)
     text = text.replace("^", "**")

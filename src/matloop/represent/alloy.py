@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from matloop.core.arrays import FloatArray, IntArray, frozen
-from matloop.core.elements import mixing_enthalpies, table
+from matloop.core.elements import filled_table, mixing_enthalpies
 from matloop.represent import pooling
 from matloop.represent.featurizer import CompositionFeaturizer
 
@@ -47,7 +47,7 @@ class AlloyFeaturizer(CompositionFeaturizer):
 
     def describe(self, elements: IntArray, amounts: FloatArray) -> FloatArray:
         share = pooling.fractions(amounts)
-        magpie, miedema = table("magpie").filled(), table("miedema").filled()
+        magpie, miedema = filled_table("magpie"), filled_table("miedema")
         radius, melting = magpie.column("MiracleRadius")[elements], magpie.column("MeltingT")[elements]
         affinity, shear = miedema.column("electronegativity")[elements], miedema.column("shear_modulus")[elements]
         entropy = GAS_CONSTANT * pooling.total(share * np.log(share))

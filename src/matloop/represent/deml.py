@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from matloop.core.arrays import FloatArray, IntArray, frozen
-from matloop.core.elements import ATOMIC_MASS, MAX_Z, Z_OF, ElementTable, table
+from matloop.core.elements import ATOMIC_MASS, MAX_Z, Z_OF, ElementTable, filled_table, table
 from matloop.represent import pooling
 from matloop.represent.featurizer import CompositionFeaturizer
 from matloop.represent.valence import DEML_2016
@@ -82,7 +82,7 @@ class BandCenterFeaturizer(CompositionFeaturizer):
 
     def describe(self, elements: IntArray, amounts: FloatArray) -> FloatArray:
         ionisation = filled_deml().column("first_ioniz") / 1000.0  # kJ/mol
-        affinity = table("magpie").filled().column("ElectronAffinity")  # kJ/mol
+        affinity = filled_table("magpie").column("ElectronAffinity")  # kJ/mol
         mulliken = 0.5 * (ionisation + affinity) / 96.48  # kJ/mol per eV, the value used by matminer
         return pooling.geometric_mean(mulliken[elements][:, :, None], amounts)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from matloop.core.arrays import FloatArray, IntArray
-from matloop.core.elements import table
+from matloop.core.elements import filled_table
 from matloop.represent.featurizer import CompositionFeaturizer
 from matloop.represent.magpie import PROPERTIES as MAGPIE_PROPERTIES
 from matloop.represent.magpie import WARD_2016
@@ -29,7 +29,7 @@ class ElementalFeaturizer(CompositionFeaturizer):
         return pooled_names("element", PROPERTIES, STATISTICS)
 
     def describe(self, elements: IntArray, amounts: FloatArray) -> FloatArray:
-        return pool(table("magpie").filled().pick(PROPERTIES).values, elements, amounts, STATISTICS)
+        return pool(filled_table("magpie", PROPERTIES).values, elements, amounts, STATISTICS)
 
     def citations(self) -> tuple[str, ...]:
         return (WARD_2016,)
@@ -42,7 +42,7 @@ class SpreadFeaturizer(CompositionFeaturizer):
         return pooled_names("element", MAGPIE_PROPERTIES, ("std",))
 
     def describe(self, elements: IntArray, amounts: FloatArray) -> FloatArray:
-        return pool(table("magpie").filled().pick(MAGPIE_PROPERTIES).values, elements, amounts, ("std",))
+        return pool(filled_table("magpie", MAGPIE_PROPERTIES).values, elements, amounts, ("std",))
 
     def citations(self) -> tuple[str, ...]:
         return (WARD_2016,)

@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 import numpy as np
 
 from matloop.core.arrays import BoolArray, FloatArray, IntArray, frozen
-from matloop.core.elements import MAX_Z, oxidation_states, table
+from matloop.core.elements import MAX_Z, filled_table, oxidation_states
 from matloop.matter.compositions import Compositions, whole_amounts
 from matloop.represent import pooling
 from matloop.represent.featurizer import CompositionFeaturizer, batches
@@ -51,7 +51,7 @@ class IonicFeaturizer(CompositionFeaturizer):
 
 
 def _ionic_character(elements: IntArray, amounts: FloatArray) -> tuple[FloatArray, FloatArray]:
-    electronegativity = table("periodic").filled().column("X")[elements]
+    electronegativity = filled_table("periodic").column("X")[elements]
     share = pooling.fractions(amounts)
     strongest, average = np.zeros(len(elements)), np.zeros(len(elements))
     for i in range(elements.shape[1]):

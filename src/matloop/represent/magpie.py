@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from matloop.core.arrays import FloatArray, IntArray
-from matloop.core.elements import table
+from matloop.core.elements import filled_table
 from matloop.represent.featurizer import CompositionFeaturizer
 from matloop.represent.pooling import pool, pooled_names
 
@@ -38,7 +38,7 @@ class MagpieFeaturizer(CompositionFeaturizer):
         return pooled_names("MagpieData", PROPERTIES, STATISTICS)
 
     def describe(self, elements: IntArray, amounts: FloatArray) -> FloatArray:
-        return pool(table("magpie").filled().pick(PROPERTIES).values, elements, amounts, STATISTICS)
+        return pool(filled_table("magpie", PROPERTIES).values, elements, amounts, STATISTICS)
 
     def citations(self) -> tuple[str, ...]:
         return (WARD_2016,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from matloop.core.arrays import FloatArray, IntArray
-from matloop.core.elements import table
+from matloop.core.elements import filled_table
 from matloop.represent import pooling
 from matloop.represent.featurizer import CompositionFeaturizer
 from matloop.represent.magpie import WARD_2016
@@ -28,7 +28,7 @@ class ValenceFeaturizer(CompositionFeaturizer):
 
     def describe(self, elements: IntArray, amounts: FloatArray) -> FloatArray:
         properties = ("NsValence", "NpValence", "NdValence", "NfValence", "NValence")
-        values = table("magpie").filled().pick(properties).values
+        values = filled_table("magpie", properties).values
         means = pooling.mean(values[elements], amounts)
         return np.hstack([means[:, :4], means[:, :4] / means[:, 4:]])
 

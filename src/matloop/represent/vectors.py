@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from matloop.core.arrays import FloatArray, IntArray
-from matloop.core.elements import table
+from matloop.core.elements import filled_table, table
 from matloop.represent.featurizer import CompositionFeaturizer
 from matloop.represent.pooling import pool, pooled_names
 
@@ -20,7 +20,7 @@ class MatscholarFeaturizer(CompositionFeaturizer):
         return pooled_names("MatscholarElementData", table("matscholar").columns, ("mean",))
 
     def describe(self, elements: IntArray, amounts: FloatArray) -> FloatArray:
-        return pool(table("matscholar").filled().values, elements, amounts, ("mean",))
+        return pool(filled_table("matscholar").values, elements, amounts, ("mean",))
 
     def citations(self) -> tuple[str, ...]:
         return (
@@ -39,7 +39,7 @@ class MegnetFeaturizer(CompositionFeaturizer):
         return pooled_names("MEGNetElementData", table("megnet").columns, STATISTICS)
 
     def describe(self, elements: IntArray, amounts: FloatArray) -> FloatArray:
-        return pool(table("megnet").filled().values, elements, amounts, STATISTICS)
+        return pool(filled_table("megnet").values, elements, amounts, STATISTICS)
 
     def citations(self) -> tuple[str, ...]:
         return (
