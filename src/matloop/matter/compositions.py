@@ -287,6 +287,8 @@ def _charge_of(composition: Any) -> float:
 def _amounts_of(composition: Any) -> dict[int, float]:
     """Amounts of a mapping element -> amount; keys are symbols, or objects with one such as pymatgen's Species."""
     given = composition.get_el_amt_dict() if hasattr(composition, "get_el_amt_dict") else composition
+    if str(given) in ("None", "nan", "NaN", "<NA>", "NaT"):
+        raise FormulaError("there is no formula: the value is missing")
     if not isinstance(given, Mapping):
         raise FormulaError(f"{shown(repr(composition))} is no formula, mapping or pymatgen composition")
     amounts: dict[int, float] = {}
