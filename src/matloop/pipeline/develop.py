@@ -11,6 +11,7 @@ from matloop.models.family import FitTask
 from matloop.problem.question import Problem, Target
 from matloop.represent.table import FeatureTable
 from matloop.split.folds import make_folds
+from matloop.split.groups import whole_groups
 from matloop.train.values import Development
 
 DEFAULT_METRIC = {"regression": "mae", "classification": "balanced_accuracy", "ranking": "spearman"}
@@ -40,7 +41,7 @@ def develop(dataset: Dataset, table: FeatureTable, rows: IntArray, target: Targe
             f"{FEWEST_ROWS} are needed. Add data, or lower protocol.test_fraction."
         )
     y = labels.values[known]
-    groups = np.unique(dataset.groups[known], return_inverse=True)[1].astype(np.int64)
+    groups = np.unique(whole_groups(dataset)[known], return_inverse=True)[1].astype(np.int64)
     task: FitTask = "classification" if target.task == "classification" else "regression"
     if len(np.unique(y)) < 2:
         raise DataError(

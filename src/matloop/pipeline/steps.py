@@ -39,6 +39,7 @@ from matloop.problem.toml import dump_problem
 from matloop.report.record import TargetRecord
 from matloop.represent.representation import Representation, plan_representation, represent
 from matloop.represent.table import FeatureTable
+from matloop.split.groups import check_split
 from matloop.split.vault import Sealed, seal
 from matloop.train.fits import Fits
 from matloop.train.model import Model
@@ -90,6 +91,7 @@ def prepare(problem: Problem, raw: RawTable, vaults: Path, where: RunFolder, clo
         table = represent(cleaned.dataset, representation)
     with clock.step("seal", where):
         sealed = seal(cleaned.dataset, problem, vaults)
+        check_split(cleaned.dataset, sealed.development, sealed.sealed)
         write_parquet(where.path / "data.parquet", dataset_frame(sealed.dataset))
         where.write("split.json", dumps({"how": sealed.how, "sealed": sealed.dataset.ids[sealed.sealed]}))
         suspicions = screen_development(sealed.dataset, sealed.development, problem)
