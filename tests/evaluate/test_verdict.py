@@ -94,7 +94,7 @@ def test_goal_met_but_too_many_large_errors_is_not_met():
     goal = Success("mae", at_most=118.0, never=Never(600.0, 0.015))
     found = verdict(case(success=goal, large_errors=Estimate(0.03, 0.02, 0.04)))
     assert found.answer == "not met"
-    assert found.sentence.startswith("3 % of the errors are above 600 uV/K")
+    assert found.sentence.startswith("3 % of the errors are above 600 µV/K")
 
 
 def test_never_is_judged_by_its_whole_interval():

@@ -24,6 +24,8 @@ from matloop.train.values import Development
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 BINS = 10
 MANY_ROWS = 5000
+DRAWS = 8_000_000
+"""Rows drawn in all resamples of one set, before their number is cut: 1,000 resamples up to 8,000 rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Terms:
         found = scores(
             self.task, y, guess.value, proba, groups, classes=self.classes, positive_index=self.positive,
             top_k=self.top_k, seed=self.seed, names=[m.name for m in chosen if m.name not in slow],
+            n_boot=int(np.clip(DRAWS // max(len(y), 1), 300, 1000)),
         )  # fmt: skip
         found |= {name: Estimate(self.point(y, guess, name), math.nan, math.nan) for name in slow}
         return {m.name: found[m.name] for m in chosen}

@@ -11,7 +11,7 @@ import numpy as np
 
 from matloop.evaluate.evidence import Terms
 from matloop.evaluate.values import CurvePoint, Evidence, Verdict
-from matloop.evaluate.words import between, number, percent, unit_of, with_unit
+from matloop.evaluate.words import between, number, percent, unit_of, unit_text, with_unit
 from matloop.metrics.estimate import Estimate
 from matloop.metrics.metric import Metric
 from matloop.metrics.scores import metric as metric_of
@@ -47,6 +47,11 @@ class Gain:
     def shown(self) -> bool:
         """Whether the model is better beyond doubt."""
         return self.gain.low > 0 if math.isfinite(self.gain.low) else self.gain.value > 0
+
+    @property
+    def words(self) -> str:
+        """How the model compares: "better than", "worse than", or neither beyond doubt."""
+        return "better than" if self.shown else "worse than" if self.gain.high < 0 else "not shown to be better than"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +184,7 @@ def _never(case: Case) -> tuple[Answer, str]:
     if never is None or case.large_errors is None:
         return "no goal", ""
     share = case.large_errors
-    limit = f"{number(never.abs_error_above)} {case.unit}".strip()
+    limit = with_unit(never.abs_error_above, unit_text(case.unit))
     told = (
         f"{percent(share.value)} of the errors are above {limit} (95 % interval {percent(share.low)} to "
         f"{percent(share.high)}), at most {percent(never.share_above)} may be"
@@ -228,7 +233,7 @@ def _beaten(case: Case, names: set[str]) -> Iterator[str]:
         if gain.where == "vault" and gain.name in names and not gain.shown and math.isfinite(gain.gain.value):
             model = with_unit(case.of(case.vault).value, case.unit_text)
             other = with_unit(gain.baseline, case.unit_text)
-            yield f"on the sealed rows it is not shown to beat {_BASELINES[gain.name]}: {model} against {other}"
+            yield f"on the sealed rows it is {gain.words} {_BASELINES[gain.name]}: {model} against {other}"
 
 
 def _too_good(case: Case) -> Iterator[str]:
@@ -240,11 +245,11 @@ def _too_good(case: Case) -> Iterator[str]:
             f"Check for a leak before believing this: {label} is {found.value:.5f} on sealed rows, which real data "
             "seldom allow; look for an input that is made from the target."
         )
-    error = case.vault.scores.get("mae")
+    error, unit = case.vault.scores.get("mae"), unit_text(case.unit)
     if error is not None and math.isfinite(case.noise) and error.high < 0.5 * case.noise:
         yield (
-            f"Check for a leak before believing this: the mean error, {with_unit(error.value, case.unit)}, is less "
-            f"than half of the stated error of the labels, {with_unit(case.noise, case.unit)}."
+            f"Check for a leak before believing this: the mean error, {with_unit(error.value, unit)}, is less than half of "
+            f"the stated error of the labels, {with_unit(case.noise, unit)}."
         )
 
 
@@ -289,7 +294,7 @@ def _chemistry(case: Case) -> Iterator[str]:
     )
     if lost:
         yield (
-            f"Do not trust it outside the training chemistry: {told}; there it is not shown to be better than always "
+            f"Do not trust it outside the training chemistry: {told}; there it is {lost[0].words} always "
             f"giving the same answer ({with_unit(lost[0].baseline, unit)})."
         )
     elif apart and ratio >= WORSE_OUTSIDE:
@@ -383,10 +388,9 @@ def _comparisons(case: Case) -> Iterator[str]:
     for gain in case.gains:
         if gain.where != "vault" or not math.isfinite(gain.baseline):
             continue
-        word = "better than" if gain.shown else "not shown to be better than"
         change = f", {between(gain.gain)} for the gain" if between(gain.gain) else ""
         values = f"{with_unit(value, unit)} against {with_unit(gain.baseline, unit)}"
-        yield f"{word} {_BASELINES[gain.name]}: {values}{change}"
+        yield f"{gain.words} {_BASELINES[gain.name]}: {values}{change}"
 
 
 def _outside(case: Case) -> Iterator[str]:

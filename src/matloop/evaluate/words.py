@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 
 from matloop.metrics.estimate import Estimate
 from matloop.metrics.metric import Metric
 
+_MICRO = re.compile(r"(?<![A-Za-z])u(?=(?:m|V|A|s|g|W|J|L|mol|ohm)(?![A-Za-z]))")
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -23,9 +25,14 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:,.{places}f}".replace("-", "−")
 
 
+def unit_text(unit: str) -> str:
+    """The unit as a person writes it: `"uV/K"` as `"µV/K"`."""
+    return _MICRO.sub("µ", unit)
+
+
 def unit_of(metric: Metric, unit: str) -> str:
     """The unit that the metric comes in, for a target in `unit`."""
-    unit = "µ" + unit[1:] if unit.startswith("u") and len(unit) > 1 and not unit.startswith("unit") else unit
+    unit = unit_text(unit)
     if not unit or metric.unit_power == 0:
         return ""
     return unit if metric.unit_power == 1 else f"({unit})²"

@@ -60,11 +60,13 @@ def explain(
     notes = [_how(samples, groups, judge)]
     screened, n_rows = _screen(samples, groups, judge, pace, seed)
     order, found = _refine(samples, groups, screened, judge, pace, repeats, seed, notes)
-    floor = noise_floor(np.array([np.nanmean(found[g]) for g in order]))
+    refined = max(len(row) for row in found.values()) > len(samples) or repeats == 1
+    # one shuffle per group: the luckiest of many groups of noise reaches about as far up as the unluckiest reaches down
+    floor = noise_floor(np.array([found[g].mean() for g in order])) * (1.0 if refined else 2.0)
     told = [g for g in order if _above(found[g], floor)]
     members = _members(samples, groups, told[:n_top], judge, pace, n_rows, seed)
     importances = tuple(_importance(development, members.get(g, groups[g]), found[g]) for g in order)
-    notes += _said(groups, order, told, importances, floor)
+    notes += _said(groups, order, told, importances, floor, refined)
     leads = [int(members.get(g, groups[g])[0]) for g in told[:n_top]]
     curves = _dependences(samples, development, leads, judge, pace, notes)
     return Explanation(target, metric, importances, curves, tuple(notes))
@@ -192,16 +194,17 @@ def _said(
     told: Sequence[int],
     importances: Sequence[Importance],
     floor: float,
+    refined: bool,
 ) -> list[str]:
     notes = []
-    if len(order) > N_REFINED:
+    if refined and len(order) > N_REFINED:
         others = len(order) - N_REFINED
         notes.append(f"the {N_REFINED} leading groups were refined; the other {others} have one shuffle per model only")
     noise = [importance.name for g, importance in zip(order, importances, strict=True) if g not in told]
     if noise:
         shown = ", ".join(noise[:10]) + (f" and {len(noise) - 10} more" if len(noise) > 10 else "")
         notes.append(
-            f"indistinguishable from noise (not above {floor:.3g}, as far as the lowest importance is below zero, or "
+            f"indistinguishable from noise (not above {floor:.3g}, how far the lowest importances lie below zero, or "
             f"not above zero in 95 % of the shuffles): {len(noise)} of {len(order)} groups: {shown}"
         )
     if any(len(group) > 1 for group in groups):
