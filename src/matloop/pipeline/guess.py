@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -47,6 +48,7 @@ _CLASS_NAME = re.compile(r"class|label|type|categor|phase|is[_ ]", re.I)
 _GROUP_KINDS = ("id", "category", "number", "text")
 
 MOST_CLASSES = 20
+MOST_COMPARED = 40
 MOST_MOLECULES = 50
 _COPY = 0.995
 _FEWEST = 0.05
@@ -77,28 +79,29 @@ def guess(facts: Sequence[Facts], wanted: Sequence[str]) -> Guess:
     by_name = {fact.name: fact for fact in facts}
     elements = element_columns([fact for fact in facts if fact.name not in wanted])
     amounts = set(elements.columns.values()) if elements else set()
-    ranked = sorted(
-        (fact for fact in facts if fact.name not in amounts and _may_be_asked(fact)),
-        key=lambda fact: -result_score(fact, facts),
-    )
+    candidates = [fact for fact in facts if fact.name not in amounts and _may_be_asked(fact)]
+    scores = {fact.name: result_score(fact, i, len(candidates)) for i, fact in enumerate(candidates)}
+    ranked = sorted(candidates, key=lambda fact: -scores[fact.name])
     targets = tuple(by_name[name] for name in wanted) or tuple(ranked[:1])
     named = {fact.name for fact in targets}
     others = _other_results(ranked, named)
+    results = {fact.name for fact in others}
+    errors = {target.name: found for target in targets if (found := _error_column(target, facts))}
     left_out: dict[str, str] = {}
     inputs: list[Facts] = []
     for fact in facts:
         if fact.name in named or fact.name in amounts:
             continue
-        if why := _why_not(fact, facts, targets, {other.name for other in others}):
+        if why := _why_not(fact, targets, results, set(errors.values())):
             left_out[fact.name] = why
         else:
             inputs.append(fact)
-    _drop_repetitions(inputs, left_out)
+    inputs = _without_repetitions(inputs, left_out)
     return Guess(
         targets, others, tuple(inputs), elements, left_out,
         group=next((f.name for f in facts if _GROUP.search(f.name) and f.kind in _GROUP_KINDS), ""),
         sources=tuple(f.name for f in facts if _may_group(f)),
-        errors={target.name: found for target in targets if (found := _error_column(target, facts))},
+        errors=errors,
     )  # fmt: skip
 
 
@@ -135,12 +138,10 @@ def task_of(fact: Facts) -> Task:
     return "regression"
 
 
-def result_score(fact: Facts, facts: Sequence[Facts]) -> float:
-    """How much a column looks like what is asked for: by its name, its place, its values."""
+def result_score(fact: Facts, place: int, n_candidates: int) -> float:
+    """How much a column looks like what is asked for: by its name, its place among the candidates, its values."""
     score = name_score(fact)
-    candidates = [f.name for f in facts if _may_be_asked(f) and not _SPLIT.search(f.name.strip())]
-    place = candidates.index(fact.name) if fact.name in candidates else -1
-    score += 1.5 if place == len(candidates) - 1 else place / max(len(candidates), 1)
+    score += 1.5 if place == n_candidates - 1 else place / max(n_candidates, 1)
     score -= 2.0 * fact.missing
     if fact.kind == "category":
         score -= 2.5
@@ -172,13 +173,15 @@ def as_category(fact: Facts) -> bool:
 
 
 def _may_be_asked(fact: Facts) -> bool:
+    if _SPLIT.search(fact.name.strip()):
+        return False
     if fact.kind == "category":
         return len(fact.words) <= MOST_CLASSES
     return fact.kind in ("number", "truth")
 
 
-def _why_not(fact: Facts, facts: Sequence[Facts], targets: Sequence[Facts], others: set[str]) -> str:
-    """Why a column is not a feature; empty where it is one."""
+def _why_not(fact: Facts, targets: Sequence[Facts], results: set[str], errors: set[str]) -> str:
+    """Why a column is not a feature; empty where it is one. `results`, `errors`: names of columns of that sort."""
     name = fact.name.strip()
     plain = {
         "empty": "it has no values",
@@ -201,9 +204,9 @@ def _why_not(fact: Facts, facts: Sequence[Facts], targets: Sequence[Facts], othe
         return "it looks like a weight of rows (write it under [roles] weight if so)"
     if _TIME.search(_spaced(name)) and fact.kind == "number":
         return "a year or date says when a row was made, not what it is"
-    if fact.name in others:
+    if fact.name in results:
         return "it looks like another result, not known beforehand"
-    if any(fact.name == _error_column(target, facts) for target in targets):
+    if fact.name in errors:
         return "it is the error of the target"
     if _FORETOLD.search(_spaced(name)) and fact.kind == "number":
         return "it looks like a prediction or calculation of a result"
@@ -252,49 +255,37 @@ def _error_column(target: Facts, facts: Sequence[Facts]) -> str:
     return ""
 
 
-def _drop_repetitions(inputs: list[Facts], left_out: dict[str, str]) -> None:
-    """Take out word columns that say the same as others: joined from two, or the same words under other names."""
+def _without_repetitions(inputs: Sequence[Facts], left_out: dict[str, str]) -> list[Facts]:
+    """The inputs without word columns that say the same as others: joined from two, or the same under other names."""
     words = [fact for fact in inputs if fact.kind in ("category", "composition", "truth")]
     words += [fact for fact in inputs if fact.kind == "molecule"]
+    for fact in words[:MOST_COMPARED]:
+        parts = [other for other in words[:MOST_COMPARED] if other is not fact and other.name not in left_out]
+        for first, second in itertools.permutations([part for part in parts if _within(part, fact)], 2):
+            if _joined(fact, first, second):
+                left_out[fact.name] = f'it repeats "{first.name}" and "{second.name}"'
+                break
+    seen: dict[bytes, str] = {}
     for fact in words:
-        pair = next(
-            (
-                (a, b)
-                for a in words
-                for b in words
-                if len({a.name, b.name, fact.name}) == 3 and _in(inputs, fact) and _joined(fact, a, b)
-            ),
-            None,
-        )
-        if pair:
-            inputs[:] = [entry for entry in inputs if entry.name != fact.name]
-            left_out[fact.name] = f'it repeats "{pair[0].name}" and "{pair[1].name}"'
-    for place, fact in enumerate(words):
-        for before in words[:place]:
-            repeats = _in(inputs, fact) and _in(inputs, before) and fact.kind in ("category", "molecule")
-            if repeats and _same_words(fact, before):
-                inputs[:] = [entry for entry in inputs if entry.name != fact.name]
-                left_out[fact.name] = f'it says the same as "{before.name}"'
+        pattern = _pattern(fact)
+        if pattern in seen and fact.kind in ("category", "molecule") and fact.name not in left_out:
+            left_out[fact.name] = f'it says the same as "{seen[pattern]}"'
+        seen.setdefault(pattern, fact.name)
+    return [fact for fact in inputs if fact.name not in left_out]
 
 
-def _in(inputs: Sequence[Facts], fact: Facts) -> bool:
-    return any(entry.name == fact.name for entry in inputs)
+def _within(part: Facts, whole: Facts) -> bool:
+    return bool(part.texts[0]) and part.texts[0] in whole.texts[0]
 
 
-def _joined(fact: Facts, a: Facts, b: Facts) -> bool:
-    if not len(fact.texts):
-        return False
-    return bool(
-        fact.texts[0].startswith(a.texts[0])
-        and all(
-            re.sub(r"[-_/ ]", "", whole) == re.sub(r"[-_/ ]", "", first + second)
-            for whole, first, second in zip(fact.texts, a.texts, b.texts, strict=True)
-        )
+def _joined(whole: Facts, first: Facts, second: Facts) -> bool:
+    return all(
+        re.sub(r"[-_/ ]", "", text) == re.sub(r"[-_/ ]", "", a + b)
+        for text, a, b in zip(whole.texts, first.texts, second.texts, strict=True)
     )
 
 
-def _same_words(a: Facts, b: Facts) -> bool:
-    if len(a.words) != len(b.words):
-        return False
-    pairs = set(zip(a.texts.tolist(), b.texts.tolist(), strict=True))
-    return len(pairs) == len(set(a.texts.tolist())) == len(set(b.texts.tolist()))
+def _pattern(fact: Facts) -> bytes:
+    """Which rows have the same word, whatever the words are: numbers in the order of first appearance."""
+    _, first, inverse = np.unique(fact.texts, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first)).astype(np.int32)[inverse].tobytes()
