@@ -162,6 +162,13 @@ def test_fifty_thousand_columns_are_read_in_seconds(tmp_path):
 # ---- what cannot be read ----
 
 
+def test_too_wide_parquet_is_refused_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("matloop.data.parquet._MOST_COLUMNS", 2)
+    parquet(tmp_path / "t.parquet", "SELECT 1 AS a, 2 AS b, 3 AS c")
+    with pytest.raises(DataError, match=r"t.parquet: 3 columns are more than .* Keep the columns"):
+        collect(Source("t.parquet"), base=tmp_path)
+
+
 def fails(tmp_path, content, *said, name="table.csv", **source):
     with pytest.raises(DataError) as caught:
         written(tmp_path, content, name, **source)

@@ -152,3 +152,28 @@ def test_json_object_of_amounts_is_a_composition(tmp_path):
 def test_row_without_any_input_has_a_reason(tmp_path):
     _, why = read(tmp_path, "a,b\n1,x\n,\n2,y\n", Input("a", "number", "a"), Input("b", "category", "b"))
     assert why == {1: "no input has a value"}
+
+
+@pytest.mark.parametrize("formula", ["Xx2O3", "", "H2O)", "Na" * 5000, "n/a", "-"])
+def test_formulas_that_are_none_have_a_short_reason(tmp_path, formula):
+    _, why = read(tmp_path, f"formula,T\nNaCl,1\n{formula},2\n", FORMULA)
+    assert 'column "formula"' in why[1]
+    assert len(why[1]) < 300
+
+
+def test_further_spellings_of_no_value_count_for_every_kind(tmp_path):
+    raw = written(tmp_path, "f,T,c\nNaCl,-99,-99\n-99,1,x\n", missing=("-99",))
+    dataset, why = read_inputs(
+        raw, [Input("f", "composition", "f"), Input("T", "number", "T"), Input("c", "category", "c")]
+    )
+    assert np.isnan(dataset.inputs["T"].values[0])
+    assert dataset.inputs["c"].values.tolist() == ["", "x"]
+    assert "is empty" in why[1]
+
+
+def test_numbers_in_a_text_column_of_excel_read_like_text(tmp_path):
+    from data_tables import column
+
+    from matloop.data.words import texts
+
+    assert texts(column(27.0, 27, "27 ", None, np.nan, True)).tolist() == ["27", "27", "27", "", "", "True"]

@@ -109,7 +109,7 @@ def clean(raw: RawTable, problem: Problem) -> Cleaned:
     weights = _weights(raw, problem, ledger)
     times = _times(raw, problem, ledger)
     _refuse_losses(ledger, problem)
-    formulas = reduced(inputs.columns)
+    formulas = reduced(inputs.distinct)
     whole = _dataset(raw, ids, inputs, labels, weights, times, _groups(raw, problem, inputs, formulas))
     kept = np.flatnonzero(~ledger.out)
     keys = input_keys(inputs.columns, formulas)[kept]

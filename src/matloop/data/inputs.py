@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -28,12 +28,16 @@ _BALANCE = frozenset({"bal", "bal.", "balance", "rest", "remainder", "rem.", "re
 
 @dataclass(frozen=True, slots=True)
 class InputsRead:
-    """All inputs of all rows; rows in `unreadable` hold no usable values."""
+    """All inputs of all rows; rows in `unreadable` hold no usable values.
+
+    distinct : {composition input: its distinct compositions, and which of them each row is}; costly steps use these.
+    """
 
     columns: Mapping[str, Column]
     unreadable: Mapping[int, Why]
     changes: tuple[Change, ...]
     notes: tuple[str, ...]
+    distinct: Mapping[str, tuple[Compositions, IntArray]] = field(default_factory=dict)
 
 
 def read_inputs(
@@ -96,16 +100,18 @@ def read_columns(raw: RawTable, inputs: Sequence[Input], words: Mapping[str, Seq
     unreadable: dict[int, Why] = {}
     changes: list[Change] = []
     notes: list[str] = []
+    distinct: dict[str, tuple[Compositions, IntArray]] = {}
     for item in inputs:
         read = _one(raw, item, words)
         columns.update(read.columns)
+        distinct.update(read.distinct)
         for row, why in read.unreadable.items():
             unreadable.setdefault(row, why)
         changes.extend(read.changes)
         notes.extend(read.notes)
     for row in np.flatnonzero(_all_missing(columns, len(raw))).tolist():
         unreadable.setdefault(row, Why("", "", "no input has a value"))
-    return InputsRead(columns, unreadable, tuple(changes), tuple(notes))
+    return InputsRead(columns, unreadable, tuple(changes), tuple(notes), distinct)
 
 
 def _one(raw: RawTable, item: Input, words: Mapping[str, Sequence[str]]) -> InputsRead:
@@ -231,7 +237,8 @@ def _formulas(raw: RawTable, item: Input) -> InputsRead:
     bad[list(why)] = True
     unreadable = {int(row): why[int(codes[row])] for row in np.flatnonzero(bad[codes])}
     changes = _read_as(name, written, codes, {code: note for code, note in read_as.items() if code not in why}, batch)
-    return InputsRead({item.name: batch.take(codes.astype(np.int64))}, unreadable, changes, ())
+    places = np.asarray(codes, dtype=np.int64)
+    return InputsRead({item.name: batch.take(places)}, unreadable, changes, (), {item.name: (batch, places)})
 
 
 def _read_as(
@@ -287,7 +294,8 @@ def _amount_columns(raw: RawTable, item: Input) -> InputsRead:
     batch, reasons = matter.from_amounts(matrix, elements, item.amounts)
     for row, reason in reasons.items():
         unreadable.setdefault(row, Why(item.name, str(batch.formulas[row]), reason))
-    return InputsRead({item.name: batch}, unreadable, tuple(changes), tuple(notes))
+    distinct = {item.name: (batch, np.arange(len(raw)))}
+    return InputsRead({item.name: batch}, unreadable, tuple(changes), tuple(notes), distinct)
 
 
 def _fill_balance(

@@ -15,9 +15,9 @@ from matloop.data.words import as_text
 from matloop.matter.compositions import Compositions, reduced_formulas
 
 
-def reduced(columns: Mapping[str, Column]) -> dict[str, TextArray]:
-    """{composition input: reduced formula of each row}."""
-    return {name: reduced_formulas(column) for name, column in columns.items() if isinstance(column, Compositions)}
+def reduced(distinct: Mapping[str, tuple[Compositions, IntArray]]) -> dict[str, TextArray]:
+    """{composition input: reduced formula of each row}, from distinct compositions and which of them each row is."""
+    return {name: reduced_formulas(batch)[places] for name, (batch, places) in distinct.items()}
 
 
 def input_keys(columns: Mapping[str, Column], formulas: Mapping[str, TextArray]) -> IntArray:

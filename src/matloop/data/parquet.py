@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,11 @@ from numpy.typing import NDArray
 from matloop.core.errors import DataError
 from matloop.data.table import RawTable, checked_rows, named, provenance
 from matloop.problem.question import Source
+
+if TYPE_CHECKING:
+    import duckdb
+
+_MOST_COLUMNS = 20_000
 
 
 def read_parquet(content: bytes, source: Source, sha256: str) -> RawTable:
@@ -28,6 +34,7 @@ def read_parquet(content: bytes, source: Source, sha256: str) -> RawTable:
         path.write_bytes(content)
         try:
             with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection:
+                _refuse_width(connection, path, source)
                 relation = connection.read_parquet(str(path))
                 names, notes = named(relation.columns, source.source)
                 arrays = list(relation.fetchnumpy().values())
@@ -37,6 +44,17 @@ def read_parquet(content: bytes, source: Source, sha256: str) -> RawTable:
     columns = {name: _plain(array) for name, array in zip(names, arrays, strict=True)}
     checked_rows(len(arrays[0]) if arrays else 0, source.source, names)
     return RawTable(columns, provenance(source.source, sha256, columns), notes=notes, missing=source.missing)
+
+
+def _refuse_width(connection: duckdb.DuckDBPyConnection, path: Path, source: Source) -> None:
+    """DataError for a table whose columns take minutes to plan (the time grows with their square)."""
+    found = connection.execute("SELECT count(*) FROM parquet_schema(?)", [str(path)]).fetchone()
+    width = int(found[0]) - 1 if found else 0
+    if width > _MOST_COLUMNS:
+        raise DataError(
+            f"{source.source}: {width:,} columns are more than a Parquet file may have here ({_MOST_COLUMNS:,}). "
+            "Keep the columns that the question needs, or save the table as CSV."
+        )
 
 
 def _plain(array: NDArray) -> NDArray:

@@ -127,7 +127,7 @@ def _parsed(sample: str, delimiter: str) -> list[list[str]]:
 def _cells(
     text: str, delimiter: str, name: str
 ) -> tuple[list[str], tuple[str, ...], tuple[str, ...], NDArray, IntArray]:
-    csv.field_size_limit(_LONGEST_FIELD)
+    before = csv.field_size_limit(_LONGEST_FIELD)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         header = next(fields for fields in reader if any(field.strip() for field in fields))
@@ -138,6 +138,8 @@ def _cells(
             f"{name}, line {reader.line_num}: {error}. Most likely a quotation mark was opened and not closed there: "
             "close it, or double it where it is part of the text."
         ) from error
+    finally:
+        csv.field_size_limit(before)
     if ragged:
         raise DataError(all_faults(_ragged_headline(name, len(names), len(ragged), len(lines), delimiter), ragged))
     if len(lines) * len(names) > _MOST_CELLS:
