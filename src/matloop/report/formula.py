@@ -6,14 +6,10 @@ import re
 
 from markupsafe import Markup, escape
 
+from matloop.core.elements import SYMBOLS
 from matloop.report.words import short
 
-_SYMBOLS = (
-    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb Mo "
-    "Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl "
-    "Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm"
-).split()
-_ELEMENT = "(?:" + "|".join(sorted(_SYMBOLS, key=len, reverse=True)) + ")"
+_ELEMENT = "(?:" + "|".join(sorted(SYMBOLS[1:], key=len, reverse=True)) + ")"
 _WHOLE = re.compile(rf"(?:{_ELEMENT}|\d+(?:\.\d+)?|[()\[\]])+")
 _AMOUNT = re.compile(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)")
 

@@ -5,24 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from matloop.report import palette, words
 from matloop.report.figures.figure import Figure
 from matloop.report.figures.splitmap import split_figure
-from matloop.report.formula import formula_html
 from matloop.report.record import RunRecord
 from matloop.report.target_view import ANSWERS, TargetView, target_view
-
-TEMPLATES = Path(__file__).parent / "templates"
-_DOI = re.compile(r"(?:doi:\s*|https?://(?:dx\.)?doi\.org/)?(10\.\d{4,9}/[A-Za-z0-9._;()/:+-]*[A-Za-z0-9)])")
+from matloop.report.templating import TEMPLATES, environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +29,30 @@ class Caution:
 def write_page(record: RunRecord) -> str:
     """The report of `record` as HTML text; nothing in it asks the network for anything.
 
-    Text from data (formulas, ids, column names) is escaped everywhere; a content security policy lets only the page's own
-    scripts run, by their hashes, and forbids every request.
+    Text from data (formulas, ids, column names) is escaped everywhere; a content security policy lets only the page's
+    own scripts run, by their hashes, and forbids every request.
     """
     views = tuple(
         target_view(found, record.problem.target(found.name), place) for place, found in enumerate(record.targets)
     )
     scripts = (_inline(get_plotlyjs()), _inline(_read("script.js")))
-    return _environment().get_template("page.html.j2").render(
-        record=record,
-        views=views,
-        several=len(views) > 1,
-        cautions=_cautions(views),
-        split=_shown_split(record),
-        style=Markup(_style()),
-        colours=Markup(json.dumps({"light": dict(palette.LIGHT), "dark": dict(palette.DARK)})),
-        plotly=Markup(scripts[0]),
-        script=Markup(scripts[1]),
-        policy=_policy(scripts),
-        answers=ANSWERS,
-        evidence=words.EVIDENCE,
+    return (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            record=record,
+            views=views,
+            several=len(views) > 1,
+            cautions=_cautions(views),
+            split=_shown_split(record),
+            style=Markup(_style()),
+            colours=Markup(json.dumps({"light": dict(palette.LIGHT), "dark": dict(palette.DARK)})),
+            plotly=Markup(scripts[0]),
+            script=Markup(scripts[1]),
+            policy=_policy(scripts),
+            answers=ANSWERS,
+            evidence=words.EVIDENCE,
+        )
     )
 
 
@@ -88,23 +85,5 @@ def _inline(script: str) -> str:
 
 def _policy(scripts: tuple[str, ...]) -> str:
     allowed = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
-    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
-
-
-def cited(text: str) -> Markup:
-    """A citation with its DOIs as links."""
-    parts, end = [], 0
-    for found in _DOI.finditer(text):
-        parts += [escape(text[end : found.start()]), Markup('<a href="https://doi.org/{0}" rel="noreferrer">doi:{0}</a>').format(found[1])]
-        end = found.end()
-    return Markup("").join([*parts, escape(text[end:])])
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    filters = (words.count, words.counted, words.percent, words.seconds, words.number, words.short, words.plain, words.sentence, words.unit_text, formula_html, cited)
-    environment.filters |= {function.__name__: function for function in filters}
-    return environment
+    rest = "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
+    return f"default-src 'none'; script-src {allowed}; {rest}"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from matloop.evaluate.values import SliceError
-from matloop.report.words import count, counted, estimate, number, unit_text
+from matloop.report.words import count, counted, estimate, number, sentence, unit_text
 
 # one line per row of the table, 18 columns; the two rows of the f-block stand below
 LAYOUT = """
@@ -28,7 +28,7 @@ PLACES: Mapping[str, tuple[int, int]] = {
     if symbol != "."
 }
 CELL, GAP, F_BLOCK = 40, 3, 14
-FEW_ROWS = 5
+FEW_ROWS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,9 @@ class Cell:
     @property
     def tone(self) -> str:
         """Which ink is readable on it: `blank`, `pale`, `mid` or `strong`."""
-        return "blank" if self.shade is None else "strong" if self.shade > 0.72 else "mid" if self.shade > 0.5 else "pale"
+        return (
+            "blank" if self.shade is None else "strong" if self.shade > 0.72 else "mid" if self.shade > 0.5 else "pale"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +82,22 @@ def coverage_map(slices: tuple[SliceError, ...]) -> PeriodicMap | None:
     common = sorted(found, key=lambda symbol: -found[symbol])[:5]
     said = ", ".join(f"{symbol} {count(found[symbol])}" for symbol in common)
     return PeriodicMap(
-        "Rows per element", cells, counted(least, "row"), counted(most, "row"), f"Periodic table of rows per element; {len(found)} elements occur. Most rows: {said}.",
-        f"{len(found)} elements occur among the judged rows. Blank elements were never judged: predictions for them are guesses.",
-    )  # fmt: skip
+        "Rows per element",
+        cells,
+        counted(least, "row"),
+        counted(most, "row"),
+        f"Periodic table of rows per element; {len(found)} elements occur. Most rows: {said}.",
+        f"{len(found)} elements occur often enough to be judged. Blank ones do not: predictions for them are guesses.",
+    )
 
 
 def error_map(slices: tuple[SliceError, ...], unit: str, error: str, scale: float = 1.0) -> PeriodicMap | None:
-    """The error on rows that hold each element; those with fewer than five rows are drawn hatched."""
-    found = {one.name: one for one in slices if one.kind == "element" and one.name in PLACES and math.isfinite(one.error.value)}
+    """The error on rows that hold each element; those with few rows get a dashed edge."""
+    found = {
+        one.name: one
+        for one in slices
+        if one.kind == "element" and one.name in PLACES and math.isfinite(one.error.value)
+    }
     if not found:
         return None
     values = sorted(scale * one.error.value for one in found.values())
@@ -101,10 +111,13 @@ def error_map(slices: tuple[SliceError, ...], unit: str, error: str, scale: floa
     said = ", ".join(f"{symbol} {number(scale * found[symbol].error.value)}" for symbol in worst)
     tail = f" {unit_text(unit)}" if unit else ""
     return PeriodicMap(
-        "Error per element", cells, f"{number(low)}{tail}", f"{number(high)}{tail}{' or more' if values[-1] > high else ''}",
+        "Error per element",
+        cells,
+        f"{number(low)}{tail}",
+        f"{number(high)}{tail}{' or more' if values[-1] > high else ''}",
         f"Periodic table of {error} per element. Largest: {said}.",
-        f"{error[:1].upper()}{error[1:]} of the rows that hold the element. Dashed cells have fewer than {FEW_ROWS} rows.",
-    )  # fmt: skip
+        f"{sentence(error)} of the rows that hold the element. Dashed cells have fewer than {FEW_ROWS} rows.",
+    )
 
 
 def _words(one: SliceError, unit: str, scale: float) -> str:
@@ -120,7 +133,9 @@ def _compact(n: int) -> str:
     return f"{n}" if n < 1000 else f"{n / 1000:.1f}k" if n < 9950 else f"{n / 1000:.0f}k"
 
 
-def _cells(shades: Mapping[str, float], shown: Mapping[str, str], words: Mapping[str, str], few: set[str] | None = None) -> tuple[Cell, ...]:
+def _cells(
+    shades: Mapping[str, float], shown: Mapping[str, str], words: Mapping[str, str], few: set[str] | None = None
+) -> tuple[Cell, ...]:
     cells = []
     for symbol, (row, column) in PLACES.items():
         x, y = column * (CELL + GAP), row * (CELL + GAP) + (F_BLOCK if row >= 7 else 0)

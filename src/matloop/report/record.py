@@ -1,4 +1,4 @@
-"""Everything that a report shows, as one frozen value; the run folder holds it in files, so a page can be made again."""
+"""Everything that a report shows, as one frozen value; the run folder holds it, so a page can be made again."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CleaningSummary:
 
 @dataclass(frozen=True, slots=True)
 class SplitSummary:
-    """Who may see which row. `x`, `y`: the two principal axes of the features, a point per row; `in_vault` per point."""
+    """Who may see which row. `x`, `y`: the two principal axes of the features, per row, as `in_vault`."""
 
     n_development: int
     n_vault: int

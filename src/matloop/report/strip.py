@@ -24,7 +24,9 @@ def strip(values: Iterable[float], low: float, high: float, words: str) -> Strip
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
         return None
-    return Strip(tuple(_place(value, low, high) for value in finite), _place(sum(finite) / len(finite), low, high), words)
+    return Strip(
+        tuple(_place(value, low, high) for value in finite), _place(sum(finite) / len(finite), low, high), words
+    )
 
 
 def _place(value: float, low: float, high: float) -> float:

@@ -36,7 +36,9 @@ def report_json(record: RunRecord) -> dict[str, Any]:
         "vault": {one.name: _evidence(one.evaluation.vault) for one in targets},
         "cv": {one.name: _evidence(one.evaluation.cv) for one in targets},
         "loco": {one.name: _evidence(one.evaluation.loco) for one in targets},
-        "baselines": {one.name: {found.name: _baseline(found) for found in one.evaluation.baselines} for one in targets},
+        "baselines": {
+            one.name: {found.name: _baseline(found) for found in one.evaluation.baselines} for one in targets
+        },
         "intervals": {one.name: _all_intervals(one) for one in targets},
         "chosen": {one.name: {"label": one.recipe.label, "recipe": one.recipe} for one in targets},
         "candidates": {one.name: [_candidate(found) for found in one.candidates] for one in targets},
@@ -50,7 +52,12 @@ def report_json(record: RunRecord) -> dict[str, Any]:
 
 def _verdict(record: TargetRecord) -> dict[str, Any]:
     verdict, evaluation = record.evaluation.verdict, record.evaluation
-    asked = {"metric": evaluation.metric, "task": evaluation.task, "unit": evaluation.unit, "classes": evaluation.classes}
+    asked = {
+        "metric": evaluation.metric,
+        "task": evaluation.task,
+        "unit": evaluation.unit,
+        "classes": evaluation.classes,
+    }
     return {**to_jsonable(verdict), **asked}
 
 

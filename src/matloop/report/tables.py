@@ -74,14 +74,20 @@ def baseline_rows(evaluation: Evaluation) -> tuple[ScoreRow, ...]:
     metric, unit = evaluation.metric, evaluation.unit
     rows = []
     for method, sets in method_scores(evaluation).items():
-        cells = tuple(words.metric_estimate(metric, s[metric], unit) if metric in s else ("", "") for s in sets.values())
+        cells = tuple(
+            words.metric_estimate(metric, s[metric], unit) if metric in s else ("", "") for s in sets.values()
+        )
         rows.append(ScoreRow(method, hows.get(method, ""), cells, method not in hows))
     return tuple(rows)
 
 
-def candidate_rows(candidates: tuple[Candidate, ...], recipe: Recipe, metric: str, unit: str) -> tuple[CandidateRow, ...]:
+def candidate_rows(
+    candidates: tuple[Candidate, ...], recipe: Recipe, metric: str, unit: str
+) -> tuple[CandidateRow, ...]:
     """Ranked candidates by rank, then the others in the order tried."""
-    ordered = sorted(candidates, key=lambda one: (one.rank if one.status == "ranked" and one.rank > 0 else 10**9, one.number))
+    ordered = sorted(
+        candidates, key=lambda one: (one.rank if one.status == "ranked" and one.rank > 0 else 10**9, one.number)
+    )
     scores = [_shown(score, metric) for one in ordered if one.status == "ranked" for score in one.fold_scores]
     finite = sorted(score for score in scores if math.isfinite(score))
     # the worst candidates (a dummy) would squeeze the others: the axis ends at twice the spread of the best three
@@ -107,13 +113,26 @@ def _candidate_row(one: Candidate, recipe: Recipe, metric: str, unit: str, ends:
     shown_unit = words.metric_unit(metric, unit)
     score = _shown(one.score, metric)
     text = words.with_unit(words.fixed(score, places), shown_unit) if math.isfinite(score) else ""
-    name = words.family(one.recipe.members[0].family) if len(one.recipe.members) == 1 else f"Ensemble of {len(one.recipe.members)}"
+    name = (
+        words.family(one.recipe.members[0].family)
+        if len(one.recipe.members) == 1
+        else f"Ensemble of {len(one.recipe.members)}"
+    )
     return CandidateRow(
-        number=one.number, rank=one.rank, family=name, settings=_settings(one.recipe), score=text, folds=listed,
-        strip=strip(folds, *ends, f"scores on the folds: {listed}") if len(finite) > 1 else None, p_value=words.p_value(one.p_value),
-        seconds=words.seconds(one.seconds) if one.seconds else "", predict_ms=words.number(one.predict_ms, 2) if math.isfinite(one.predict_ms) else "",
-        status=one.status, reason=one.reason, chosen=one.recipe == recipe,
-    )  # fmt: skip
+        number=one.number,
+        rank=one.rank,
+        family=name,
+        settings=_settings(one.recipe),
+        score=text,
+        folds=listed,
+        strip=strip(folds, *ends, f"scores on the folds: {listed}") if len(finite) > 1 else None,
+        p_value=words.p_value(one.p_value),
+        seconds=words.seconds(one.seconds) if one.seconds else "",
+        predict_ms=words.number(one.predict_ms, 2) if math.isfinite(one.predict_ms) else "",
+        status=one.status,
+        reason=one.reason,
+        chosen=one.recipe == recipe,
+    )
 
 
 def _settings(recipe: Recipe) -> tuple[tuple[str, str], ...]:
@@ -137,7 +156,11 @@ def recipe_lines(recipe: Recipe) -> tuple[tuple[str, str, tuple[tuple[str, str],
 
 def confusions(evaluation: Evaluation) -> tuple[Confusion, ...]:
     """The confusion matrix of each set of rows that has one."""
-    return tuple(_confusion(found, evaluation.classes) for found in (evaluation.vault, evaluation.cv, evaluation.loco) if found.confusion)
+    return tuple(
+        _confusion(found, evaluation.classes)
+        for found in (evaluation.vault, evaluation.cv, evaluation.loco)
+        if found.confusion
+    )
 
 
 def _confusion(found: Evidence, classes: tuple[str, ...]) -> Confusion:
@@ -145,7 +168,9 @@ def _confusion(found: Evidence, classes: tuple[str, ...]) -> Confusion:
     for name, counts in zip(classes, found.confusion, strict=True):
         total = sum(counts)
         shares = [n / total if total else 0.0 for n in counts]
-        rows.append((name, tuple((words.count(n), words.percent(s, 0), s) for n, s in zip(counts, shares, strict=True))))
+        rows.append(
+            (name, tuple((words.count(n), words.percent(s, 0), s) for n, s in zip(counts, shares, strict=True)))
+        )
     return Confusion(words.EVIDENCE[found.name][0], classes, tuple(rows))
 
 
@@ -162,6 +187,7 @@ def seeds_strip(evaluation: Evaluation) -> tuple[Strip | None, str]:
     label = words.metric_words(evaluation.metric).label
     if len(finite) == 1:
         return None, f"Only one seed was run: {label} {words.with_unit(listed, unit)}."
-    text = f"{label} over {len(finite)} seeds: {words.with_unit(listed, unit)}; standard deviation {words.number(spread, 2)}."
+    listed = words.with_unit(listed, unit)
+    text = f"{label} over {len(finite)} seeds: {listed}; standard deviation {words.number(spread, 2)}."
     room = (max(finite) - min(finite)) * 0.5 or 1.0
     return strip(finite, min(finite) - room, max(finite) + room, text), text

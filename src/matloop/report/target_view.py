@@ -17,8 +17,8 @@ from matloop.report.figures.dependence import dependence_figures
 from matloop.report.figures.distribution import distribution_figure
 from matloop.report.figures.figure import Figure
 from matloop.report.figures.importance import importance_figure
-from matloop.report.figures.levels import level_figure
 from matloop.report.figures.learning import learning_figure
+from matloop.report.figures.levels import level_figure
 from matloop.report.figures.losses import loss_figure
 from matloop.report.figures.parity import parity_figure
 from matloop.report.figures.reliability import reliability_figure
@@ -165,23 +165,47 @@ def target_view(record: TargetRecord, target: Target, place: int) -> TargetView:
     error_words, error_unit, scale = _error(classification, unit)
     groups = [one for one in evaluation.slices if one.kind != "element"]
     return TargetView(
-        key=key, record=record, target=target, evaluation=evaluation, unit=unit, classification=classification,
-        metric=words.metric_words(evaluation.metric).label, tone=ANSWERS[evaluation.verdict.answer][0], headline=ANSWERS[evaluation.verdict.answer][2],
-        search=words.metric_words(search).label, verdict=verdict_text(evaluation),
-        key_numbers=key_numbers(evaluation), scores=tables.score_rows(evaluation), baselines=tables.baseline_rows(evaluation),
-        candidates=tables.candidate_rows(record.candidates, record.recipe, search, evaluation.unit), recipe=tables.recipe_lines(record.recipe),
-        confusions=tables.confusions(evaluation), intervals=tuple(_interval_row(found, unit) for found in sets if found.intervals),
-        failures=tuple(_failure_row(one, evaluation, unit) for one in evaluation.failures), error_words=error_words, seeds=tables.seeds_strip(evaluation),
+        key=key,
+        record=record,
+        target=target,
+        evaluation=evaluation,
+        unit=unit,
+        classification=classification,
+        metric=words.metric_words(evaluation.metric).label,
+        tone=ANSWERS[evaluation.verdict.answer][0],
+        headline=ANSWERS[evaluation.verdict.answer][2],
+        search=words.metric_words(search).label,
+        verdict=verdict_text(evaluation),
+        key_numbers=key_numbers(evaluation),
+        scores=tables.score_rows(evaluation),
+        baselines=tables.baseline_rows(evaluation),
+        candidates=tables.candidate_rows(record.candidates, record.recipe, search, evaluation.unit),
+        recipe=tables.recipe_lines(record.recipe),
+        confusions=tables.confusions(evaluation),
+        intervals=tuple(_interval_row(found, unit) for found in sets if found.intervals),
+        failures=tuple(_failure_row(one, evaluation, unit) for one in evaluation.failures),
+        error_words=error_words,
+        seeds=tables.seeds_strip(evaluation),
         distribution=None if classification else distribution_figure(f"{key}-distribution", evaluation, log),
         class_counts=_class_counts(evaluation),
         fit=_classes(key, sets, evaluation, target) if classification else _values(key, sets, evaluation, target, log),
-        calibration=_calibration(key, sets, evaluation, target), comparison=comparison_figure(f"{key}-comparison", evaluation),
-        learning=_there(learning_figure(f"{key}-learning", evaluation.learning_curve, evaluation.metric, evaluation.unit), loss_figure(f"{key}-loss", record.loss_curves)),
-        importance=importance_figure(f"{key}-importance", record.explanation.importances, record.explanation.metric, evaluation.unit),
-        dependence=dependence_figures(f"{key}-dependence", record.explanation.dependences, evaluation.target, evaluation.unit),
-        by_group=_by_group(key, groups, error_words, error_unit, scale), maps=_maps(evaluation, error_words, error_unit, scale),
-        element_rows=_slice_rows([one for one in evaluation.slices if one.kind == "element"], error_unit, scale), slice_tables=_slice_tables(groups, error_unit, scale),
-    )  # fmt: skip
+        calibration=_calibration(key, sets, evaluation, target),
+        comparison=comparison_figure(f"{key}-comparison", evaluation),
+        learning=_there(
+            learning_figure(f"{key}-learning-curve", evaluation.learning_curve, evaluation.metric, evaluation.unit),
+            loss_figure(f"{key}-loss", record.loss_curves),
+        ),
+        importance=importance_figure(
+            f"{key}-importance", record.explanation.importances, record.explanation.metric, evaluation.unit
+        ),
+        dependence=dependence_figures(
+            f"{key}-dependence", record.explanation.dependences, evaluation.target, evaluation.unit
+        ),
+        by_group=_by_group(key, groups, error_words, error_unit, scale),
+        maps=_maps(evaluation, error_words, error_unit, scale),
+        element_rows=_slice_rows([one for one in evaluation.slices if one.kind == "element"], error_unit, scale),
+        slice_tables=_slice_tables(groups, error_unit, scale),
+    )
 
 
 def _pretty_units(evaluation: Evaluation) -> Evaluation:
@@ -207,7 +231,9 @@ def _error(classification: bool, unit: str) -> tuple[str, str, float]:
     return ("share of rows in the wrong class", "%", 100.0) if classification else ("mean absolute error", unit, 1.0)
 
 
-def _values(key: str, sets: tuple[Evidence, ...], evaluation: Evaluation, target: Target, log: bool) -> tuple[Figure, ...]:
+def _values(
+    key: str, sets: tuple[Evidence, ...], evaluation: Evaluation, target: Target, log: bool
+) -> tuple[Figure, ...]:
     return _there(
         parity_figure(f"{key}-parity", sets, evaluation.target, evaluation.unit, log),
         residual_scatter(f"{key}-residual", sets, evaluation.target, evaluation.unit),
@@ -219,7 +245,8 @@ def _values(key: str, sets: tuple[Evidence, ...], evaluation: Evaluation, target
 def _classes(key: str, sets: tuple[Evidence, ...], evaluation: Evaluation, target: Target) -> tuple[Figure, ...]:
     which = curve_classes(evaluation.classes, target.positive)
     return _there(
-        roc_figure(f"{key}-roc", sets, evaluation.classes, which), pr_figure(f"{key}-pr", sets, evaluation.classes, which)
+        roc_figure(f"{key}-roc", sets, evaluation.classes, which),
+        pr_figure(f"{key}-pr", sets, evaluation.classes, which),
     )
 
 
@@ -244,10 +271,14 @@ def _calibration(key: str, sets: tuple[Evidence, ...], evaluation: Evaluation, t
 def _by_group(key: str, groups: list[SliceError], error: str, unit: str, scale: float) -> tuple[Figure, ...]:
     kinds = list(dict.fromkeys(one.kind for one in groups))
     title = f"{error} ({unit})" if unit else error
-    return _there(*(
-        slice_figure(f"{key}-slice-{i}", kind, tuple(_scaled(one, scale) for one in groups if one.kind == kind), title, unit)
-        for i, kind in enumerate(kinds)
-    ))  # fmt: skip
+    return _there(
+        *(
+            slice_figure(
+                f"{key}-slice-{i}", kind, tuple(_scaled(one, scale) for one in groups if one.kind == kind), title, unit
+            )
+            for i, kind in enumerate(kinds)
+        )
+    )
 
 
 def _scaled(one: SliceError, scale: float) -> SliceError:
@@ -263,7 +294,10 @@ def _maps(evaluation: Evaluation, error: str, unit: str, scale: float) -> tuple[
 def _slice_tables(groups: list[SliceError], unit: str, scale: float) -> tuple[SliceTable, ...]:
     kinds = list(dict.fromkeys(one.kind for one in groups))
     parts = [[one for one in groups if one.kind == kind] for kind in kinds]
-    return tuple(SliceTable(kind, _slice_rows(part, unit, scale)[:100], len(part)) for kind, part in zip(kinds, parts, strict=True))
+    return tuple(
+        SliceTable(kind, _slice_rows(part, unit, scale)[:100], len(part))
+        for kind, part in zip(kinds, parts, strict=True)
+    )
 
 
 def _slice_rows(slices: list[SliceError], unit: str, scale: float) -> tuple[tuple[str, str, str, str], ...]:
@@ -297,12 +331,20 @@ def _second(evaluation: Evaluation) -> KeyNumber | None:
     if vault.intervals is not None:
         value, interval = words.estimate(vault.intervals.coverage, "%", scale=100.0)
         promise = words.percent(vault.intervals.level, 0)
-        return KeyNumber("Measured inside the interval", value, f"promised {promise}" + (f"; 95 % interval {interval}" if interval else ""))
-    others = [name for name in ("roc_auc", "mcc", "r2", "spearman") if name in vault.scores and name != evaluation.metric]
+        return KeyNumber(
+            "Measured inside the interval",
+            value,
+            f"promised {promise}" + (f"; 95 % interval {interval}" if interval else ""),
+        )
+    others = [
+        name for name in ("roc_auc", "mcc", "r2", "spearman") if name in vault.scores and name != evaluation.metric
+    ]
     if not others:
         return None
     value, interval = words.metric_estimate(others[0], vault.scores[others[0]], evaluation.unit)
-    return KeyNumber(f"{words.metric_words(others[0]).label} on sealed rows", value, f"95 % interval {interval}" if interval else "")
+    return KeyNumber(
+        f"{words.metric_words(others[0]).label} on sealed rows", value, f"95 % interval {interval}" if interval else ""
+    )
 
 
 def _interval_row(found: Evidence, unit: str) -> IntervalRow:
@@ -312,16 +354,28 @@ def _interval_row(found: Evidence, unit: str) -> IntervalRow:
     coverage, interval = words.estimate(kept.coverage, "%", scale=100.0)
     narrow, middle, wide = (words.percent(share) for share in kept.thirds)
     return IntervalRow(
-        words.EVIDENCE[found.name][0], coverage, interval, (narrow, middle, wide), words.with_unit(words.number(kept.mean_width), unit),
-        words.with_unit(words.number(kept.score), unit), words.with_unit(words.number(kept.constant_score), unit), words.percent(kept.gain, 0),
-    )  # fmt: skip
+        words.EVIDENCE[found.name][0],
+        coverage,
+        interval,
+        (narrow, middle, wide),
+        words.with_unit(words.number(kept.mean_width), unit),
+        words.with_unit(words.number(kept.score), unit),
+        words.with_unit(words.number(kept.constant_score), unit),
+        words.percent(kept.gain, 0),
+    )
 
 
 def _failure_row(one: Failure, evaluation: Evaluation, unit: str) -> FailureRow:
     def said(value: float) -> str:
-        return _class_name(value, evaluation.classes) if evaluation.classes else words.with_unit(words.number(value), unit)
+        return (
+            _class_name(value, evaluation.classes) if evaluation.classes else words.with_unit(words.number(value), unit)
+        )
 
-    interval = f"{words.number(one.low)} to {words.number(one.high)}" if math.isfinite(one.low) and math.isfinite(one.high) else ""
+    interval = (
+        f"{words.number(one.low)} to {words.number(one.high)}"
+        if math.isfinite(one.low) and math.isfinite(one.high)
+        else ""
+    )
     nearest = tuple((row, shown, said(value), words.number(distance, 2)) for row, shown, value, distance in one.nearest)
     error = words.number(one.error) if evaluation.classes else words.with_unit(words.number(one.error), unit)
     return FailureRow(one.id, one.shown, said(one.y), said(one.value), interval, error, one.in_domain, nearest)

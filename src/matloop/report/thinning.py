@@ -35,7 +35,9 @@ def shown_rows(error: FloatArray, *, seed: int = 0) -> Shown:
     bars = np.sort(rng.permutation(drawable)[:BARS])
     if len(drawable) <= ALL_UP_TO:
         several = len(drawable) > BARS
-        rule = f"Bars are drawn for {count(len(bars))} random rows of {counted(len(drawable), 'row')}." if several else ""
+        rule = (
+            f"Bars are drawn for {count(len(bars))} random rows of {counted(len(drawable), 'row')}." if several else ""
+        )
         return Shown(drawable, bars, False, rule)
     by_error = drawable[np.argsort(-error[drawable], kind="stable")]
     others = rng.permutation(by_error[WORST:])[:RANDOM]

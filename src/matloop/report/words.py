@@ -1,4 +1,4 @@
-"""How numbers, units and names are written for a materials scientist: rounded to what is known, with units, in words."""
+"""How numbers, units and names are written for a materials scientist: rounded to what is known, with units."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ METRICS: Mapping[str, MetricWords] = {
     "mse": MetricWords("MSE", "mean square error", 2),
     "max_error": MetricWords("Largest error", "the worst single miss", 1),
     "mape": MetricWords("MAPE", "mean absolute error relative to the measured value", share=True),
-    "r2": MetricWords("R²", "share of the spread that is explained: 1 is perfect, 0 is no better than the mean", greater=True),
+    "r2": MetricWords(
+        "R²", "share of the spread that is explained: 1 is perfect, 0 is no better than the mean", greater=True
+    ),
     "accuracy": MetricWords("Accuracy", "share of rows put in the right class", greater=True, share=True),
     "balanced_accuracy": MetricWords(
         "Balanced accuracy", "share found, averaged over the classes so that rare ones count the same", 0, True, True
@@ -44,7 +46,9 @@ METRICS: Mapping[str, MetricWords] = {
     "log_loss": MetricWords("Log loss", "how wrong the probabilities are: 0 is perfect"),
     "spearman": MetricWords("Spearman ρ", "agreement of the order: 1 is the same order, 0 is none", greater=True),
     "ndcg": MetricWords("NDCG", "how near the top the best rows are ranked: 1 is perfect", greater=True),
-    "recall_at_k": MetricWords("Recall in the top k", "share of the true top k that is in the predicted top k", 0, True, True),
+    "recall_at_k": MetricWords(
+        "Recall in the top k", "share of the true top k that is in the predicted top k", 0, True, True
+    ),
 }
 
 SEARCH_METRICS: Mapping[str, MetricWords] = {

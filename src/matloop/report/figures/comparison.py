@@ -36,14 +36,25 @@ def comparison_figure(key: str, evaluation: Evaluation) -> Figure | None:
 def _variant(metric: str, scores: Scores, unit: str) -> Variant:
     methods = list(scores)
     traces = tuple(_dots(metric, name, place, scores, unit) for place, name in enumerate(("vault", "cv", "loco")))
-    ticks = {"tickvals": list(range(len(methods))), "ticktext": [safe(m, 28) for m in methods], "range": [len(methods) - 0.45, -0.55]}
-    layout = {"xaxis": axis(safe(metric_axis(metric, unit), 80)), "yaxis": {"title": {"text": ""}, "showgrid": False, **ticks}}
+    ticks = {
+        "tickvals": list(range(len(methods))),
+        "ticktext": [safe(m, 28) for m in methods],
+        "range": [len(methods) - 0.45, -0.55],
+    }
+    layout = {
+        "xaxis": axis(safe(metric_axis(metric, unit), 80)),
+        "yaxis": {"title": {"text": ""}, "showgrid": False, **ticks},
+    }
     said = [
         f"{method}, {EVIDENCE[name][1]}: {metric_estimate(metric, found[metric], unit)[0]}"
-        for method, sets in scores.items() for name, found in sets.items() if metric in found
-    ]  # fmt: skip
+        for method, sets in scores.items()
+        for name, found in sets.items()
+        if metric in found
+    ]
     words = metric_words(metric)
-    caption = f"{words.label}, {words.meaning}. Lines are 95 % intervals." if words.meaning else "Lines are 95 % intervals."
+    caption = (
+        f"{words.label}, {words.meaning}. Lines are 95 % intervals." if words.meaning else "Lines are 95 % intervals."
+    )
     return Variant(words.label, traces, layout, f"Dot plot of {words.label}. " + "; ".join(said), caption)
 
 
@@ -56,8 +67,21 @@ def _dots(metric: str, name: str, place: int, scores: Scores, unit: str) -> Trac
     colour = SET_COLOURS[name]
     words = ["{} ({})".format(*metric_estimate(metric, one, unit)).replace(" ()", "") for _, one in found]
     return {
-        "type": "scatter", "mode": "markers", "name": EVIDENCE[name][0], "x": numbers([scale * one.value for _, one in found]),
-        "y": [row + 0.22 * (place - 1) for row, _ in found], "text": [safe(word, 80) for word in words], "hovertemplate": "%{text}<extra>" + EVIDENCE[name][0] + "</extra>",
+        "type": "scatter",
+        "mode": "markers",
+        "name": EVIDENCE[name][0],
+        "x": numbers([scale * one.value for _, one in found]),
+        "y": [row + 0.22 * (place - 1) for row, _ in found],
+        "text": [safe(word, 80) for word in words],
+        "hovertemplate": "%{text}<extra>" + EVIDENCE[name][0] + "</extra>",
         "marker": {"color": colour, "size": 10, "symbol": SET_SYMBOLS[name]},
-        "error_x": {"type": "data", "symmetric": False, "array": numbers(highs), "arrayminus": numbers(lows), "color": colour, "thickness": 1.6, "width": 0},
-    }  # fmt: skip
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": numbers(highs),
+            "arrayminus": numbers(lows),
+            "color": colour,
+            "thickness": 1.6,
+            "width": 0,
+        },
+    }

@@ -1,4 +1,4 @@
-"""Do the intervals hold what they promise: how often the measured value lies inside, and whether wide means uncertain."""
+"""Do the intervals hold what they promise: how often the value lies inside, and whether wide means uncertain."""
 
 from __future__ import annotations
 
@@ -23,13 +23,39 @@ def coverage_figure(key: str, sets: tuple[Evidence, ...]) -> Figure | None:
     traces = tuple(_dots(found, place, len(judged)) for place, found in enumerate(judged))
     low = min(min(v for v in trace["x"] if v is not None) for trace in traces)
     layout = {
-        "xaxis": axis("measured values inside their interval (%)", range=[max(min(low - 4, 100 * level - 12), -2), 101.5]),
-        "yaxis": {"title": {"text": ""}, "showgrid": False, "tickvals": [0, 1, 2, 3], "ticktext": list(PARTS), "range": [3.55, -0.55]},
-        "shapes": [{"type": "line", "x0": 100 * level, "x1": 100 * level, "y0": 0, "y1": 1, "yref": "paper", "line": {"color": "@ink/55", "width": 1, "dash": "dash"}}],
-    }  # fmt: skip
+        "xaxis": axis(
+            "measured values inside their interval (%)", range=[max(min(low - 4, 100 * level - 12), -2), 101.5]
+        ),
+        "yaxis": {
+            "title": {"text": ""},
+            "showgrid": False,
+            "tickvals": [0, 1, 2, 3],
+            "ticktext": list(PARTS),
+            "range": [3.55, -0.55],
+        },
+        "shapes": [
+            {
+                "type": "line",
+                "x0": 100 * level,
+                "x1": 100 * level,
+                "y0": 0,
+                "y1": 1,
+                "yref": "paper",
+                "line": {"color": "@ink/55", "width": 1, "dash": "dash"},
+            }
+        ],
+    }
     said = "; ".join(f"{EVIDENCE[f.name][0]} {percent(f.intervals.coverage.value)}" for f in judged if f.intervals)
-    caption = f"The dashed line is the promise, {percent(level, 0)}. Left of it the intervals are too narrow, right of it too wide. Rows are also split into thirds by the width of their interval."
-    return Figure(key, "Do the intervals hold their promise?", (Variant("all", traces, layout, f"Coverage of intervals: {said}.", caption),), 340)
+    caption = (
+        f"The dashed line is the promise, {percent(level, 0)}. Left of it the intervals are too narrow, right of it "
+        "too wide. Rows are also split into thirds by the width of their interval."
+    )
+    return Figure(
+        key,
+        "Do the intervals hold their promise?",
+        (Variant("all", traces, layout, f"Coverage of intervals: {said}.", caption),),
+        340,
+    )
 
 
 def _dots(found: Evidence, place: int, n_sets: int) -> Trace:
@@ -41,11 +67,23 @@ def _dots(found: Evidence, place: int, n_sets: int) -> Trace:
     highs = [whole.high - whole.value if math.isfinite(whole.high) else 0.0, 0.0, 0.0, 0.0]
     colour = SET_COLOURS[found.name]
     return {
-        "type": "scatter", "mode": "markers", "name": EVIDENCE[found.name][0], "x": numbers(100 * np.array([whole.value, *intervals.thirds]), 4),
-        "y": [row + 0.2 * (place - (n_sets - 1) / 2) for row in range(4)], "hovertemplate": "%{x:.1f} %<extra>" + EVIDENCE[found.name][0] + "</extra>",
+        "type": "scatter",
+        "mode": "markers",
+        "name": EVIDENCE[found.name][0],
+        "x": numbers(100 * np.array([whole.value, *intervals.thirds]), 4),
+        "y": [row + 0.2 * (place - (n_sets - 1) / 2) for row in range(4)],
+        "hovertemplate": "%{x:.1f} %<extra>" + EVIDENCE[found.name][0] + "</extra>",
         "marker": {"color": colour, "size": 9, "symbol": SET_SYMBOLS[found.name]},
-        "error_x": {"type": "data", "symmetric": False, "array": numbers(100 * np.array(highs), 3), "arrayminus": numbers(100 * np.array(lows), 3), "color": colour, "thickness": 1.6, "width": 0},
-    }  # fmt: skip
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": numbers(100 * np.array(highs), 3),
+            "arrayminus": numbers(100 * np.array(lows), 3),
+            "color": colour,
+            "thickness": 1.6,
+            "width": 0,
+        },
+    }
 
 
 def width_figure(key: str, sets: tuple[Evidence, ...], unit: str) -> Figure | None:
@@ -56,12 +94,28 @@ def width_figure(key: str, sets: tuple[Evidence, ...], unit: str) -> Figure | No
     level = judged[0].intervals.level if judged[0].intervals else 0.9
     traces = [_widths(found, level) for found in judged]
     top = max(max(max(t["x"]), max(t["y"])) for t in traces) * 1.06
-    ideal: Trace = {"type": "scatter", "mode": "lines", "x": [0, top], "y": [0, top], "hoverinfo": "skip", "showlegend": False, "line": {"color": "@ink/55", "width": 1, "dash": "dash"}}
+    ideal: Trace = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [0, top],
+        "y": [0, top],
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "line": {"color": "@ink/55", "width": 1, "dash": "dash"},
+    }
     suffix = f" ({safe(unit_text(unit), 24)})" if unit else ""
-    layout = {"xaxis": axis(f"mean half-width of the interval{suffix}", range=[0, top]), "yaxis": axis(f"{percent(level, 0)} of errors are below{suffix}", range=[0, top])}
-    caption = f"Rows in ten bins of equal size by the width of their interval. On the dashed line the promise is kept exactly; a rising line means that wide intervals do point to large errors."
+    layout = {
+        "xaxis": axis(f"mean half-width of the interval{suffix}", range=[0, top]),
+        "yaxis": axis(f"{percent(level, 0)} of errors are below{suffix}", range=[0, top]),
+    }
+    caption = (
+        "Rows in ten bins of equal size by the width of their interval. On the dashed line the promise is kept; "
+        "a rising line means that wide intervals do point to large errors."
+    )
     alt = "Line plot of the error found against the half-width promised, in ten bins."
-    return Figure(key, "Do wide intervals mean large errors?", (Variant("all", (ideal, *traces), layout, alt, caption),), 340)
+    return Figure(
+        key, "Do wide intervals mean large errors?", (Variant("all", (ideal, *traces), layout, alt, caption),), 340
+    )
 
 
 def _usable(found: Evidence) -> np.ndarray:
@@ -76,8 +130,12 @@ def _widths(found: Evidence, level: float) -> Trace:
     bins = np.array_split(np.argsort(half, kind="stable"), BINS)
     colour = SET_COLOURS[found.name]
     return {
-        "type": "scatter", "mode": "lines+markers", "name": EVIDENCE[found.name][0], "x": numbers([half[rows].mean() for rows in bins], 4),
-        "y": numbers([np.quantile(error[rows], level) for rows in bins], 4), "marker": {"color": colour, "size": 7, "symbol": SET_SYMBOLS[found.name]},
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": EVIDENCE[found.name][0],
+        "x": numbers([half[rows].mean() for rows in bins], 4),
+        "y": numbers([np.quantile(error[rows], level) for rows in bins], 4),
+        "marker": {"color": colour, "size": 7, "symbol": SET_SYMBOLS[found.name]},
         "line": {"color": colour + "/60", "width": 1.4},
         "hovertemplate": "half-width %{x:.4g}<br>error %{y:.4g}<extra>" + EVIDENCE[found.name][0] + "</extra>",
-    }  # fmt: skip
+    }

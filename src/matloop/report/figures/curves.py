@@ -13,13 +13,19 @@ POINTS = 160
 
 
 def roc(score: FloatArray, positive: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """False and true positive rate at every distinct score, from (0, 0) to (1, 1). Fawcett (2006), doi:10.1016/j.patrec.2005.10.010."""
+    """False and true positive rate at every distinct score, from (0, 0) to (1, 1).
+
+    Fawcett, Pattern Recognit. Lett. 27 (2006) 861. doi:10.1016/j.patrec.2005.10.010
+    """
     true, false = _cumulated(score, positive)
     return np.concatenate([[0.0], false / max(false[-1], 1)]), np.concatenate([[0.0], true / max(true[-1], 1)])
 
 
 def precision_recall(score: FloatArray, positive: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """Recall and precision at every distinct score, highest score first. Davis & Goadrich (2006), doi:10.1145/1143844.1143874."""
+    """Recall and precision at every distinct score, highest score first.
+
+    Davis & Goadrich, ICML (2006). doi:10.1145/1143844.1143874
+    """
     true, false = _cumulated(score, positive)
     return true / max(true[-1], 1), true / (true + false)
 
@@ -56,19 +62,45 @@ def _labelled(found: Evidence) -> tuple[FloatArray, FloatArray]:
 def _roc(found: Evidence, classes: tuple[str, ...], which: tuple[int, ...]) -> Variant:
     y, proba = _labelled(found)
     traces = [_line(*roc(proba[:, c], y == c), classes[c], i) for i, c in enumerate(which)]
-    guess: Trace = {"type": "scatter", "mode": "lines", "x": [0, 1], "y": [0, 1], "hoverinfo": "skip", "showlegend": False, "line": {"color": "@ink/55", "width": 1, "dash": "dash"}}
-    layout = {"xaxis": axis("share of the others falsely called", range=[-0.02, 1.02]), "yaxis": axis("share of the class found", range=[-0.02, 1.02])}
+    guess: Trace = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [0, 1],
+        "y": [0, 1],
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "line": {"color": "@ink/55", "width": 1, "dash": "dash"},
+    }
+    layout = {
+        "xaxis": axis("share of the others falsely called", range=[-0.02, 1.02]),
+        "yaxis": axis("share of the class found", range=[-0.02, 1.02]),
+    }
     area = f" ROC-AUC {_score(found, 'roc_auc')}." if "roc_auc" in found.scores else ""
-    return Variant(EVIDENCE[found.name][0], (guess, *traces), layout, f"ROC curve.{area}", f"Nearer the upper left corner is better; the dashed line is guessing.{area}")
+    return Variant(
+        EVIDENCE[found.name][0],
+        (guess, *traces),
+        layout,
+        f"ROC curve.{area}",
+        f"Nearer the upper left corner is better; the dashed line is guessing.{area}",
+    )
 
 
 def _pr(found: Evidence, classes: tuple[str, ...], which: tuple[int, ...]) -> Variant:
     y, proba = _labelled(found)
     traces = [_line(*precision_recall(proba[:, c], y == c), classes[c], i) for i, c in enumerate(which)]
-    layout = {"xaxis": axis("recall: share of the class found", range=[-0.02, 1.02]), "yaxis": axis("precision: share of those called that are so", range=[-0.02, 1.02])}
+    layout = {
+        "xaxis": axis("recall: share of the class found", range=[-0.02, 1.02]),
+        "yaxis": axis("precision: share of those called that are so", range=[-0.02, 1.02]),
+    }
     shares = ", ".join(f"{short(classes[c], 30)} {percent(float((y == c).mean()))}" for c in which)
     area = f" PR-AUC {_score(found, 'pr_auc')}." if "pr_auc" in found.scores else ""
-    return Variant(EVIDENCE[found.name][0], tuple(traces), layout, f"Precision-recall curve.{area}", f"Nearer the upper right corner is better; guessing gives the share of the class ({shares}).{area}")
+    return Variant(
+        EVIDENCE[found.name][0],
+        tuple(traces),
+        layout,
+        f"Precision-recall curve.{area}",
+        f"Nearer the upper right corner is better; guessing gives the share of the class ({shares}).{area}",
+    )
 
 
 def _score(found: Evidence, name: str) -> str:
@@ -80,6 +112,11 @@ def _line(x: FloatArray, y: FloatArray, name: str, place: int) -> Trace:
     rows = np.unique(np.linspace(0, len(x) - 1, POINTS).astype(int))
     look = {"color": SERIES[place % len(SERIES)], "width": 2, "dash": DASHES[place % len(DASHES)]}
     return {
-        "type": "scatter", "mode": "lines", "name": safe(name, 30), "x": numbers(x[rows], 4), "y": numbers(y[rows], 4), "line": look,
+        "type": "scatter",
+        "mode": "lines",
+        "name": safe(name, 30),
+        "x": numbers(x[rows], 4),
+        "y": numbers(y[rows], 4),
+        "line": look,
         "hovertemplate": "%{x:.2f}, %{y:.2f}<extra></extra>",
-    }  # fmt: skip
+    }

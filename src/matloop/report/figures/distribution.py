@@ -19,19 +19,29 @@ def distribution_figure(key: str, evaluation: Evaluation, log: bool) -> Figure |
         return None
     log = log and bool((both > 0).all())
     low, high = np.quantile(both, [0.001, 0.999]) if len(both) > 2000 else (both.min(), both.max())
-    edges = np.histogram_bin_edges(np.log10(both) if log else both, bins=BINS if len(both) > 1000 else 24, range=_span(low, high, log))
+    edges = np.histogram_bin_edges(
+        np.log10(both) if log else both, bins=BINS if len(both) > 1000 else 24, range=_span(low, high, log)
+    )
     traces = tuple(
         _steps(part, edges, log, name, colour)
         for part, name, colour in zip(parts, ("development rows", "sealed rows"), ("@green", "@blue"), strict=True)
         if len(part)
     )
     unit = unit_text(evaluation.unit)
-    layout = {"xaxis": axis(names_with(evaluation.target, unit), **({"type": "log"} if log else {})), "yaxis": axis("share of rows (%)", rangemode="tozero")}
+    layout = {
+        "xaxis": axis(names_with(evaluation.target, unit), **({"type": "log"} if log else {})),
+        "yaxis": axis("share of rows (%)", rangemode="tozero"),
+    }
     outside = int(((both < low) | (both > high)).sum())
     quartiles = [with_unit(number(float(q)), unit) for q in np.quantile(both, [0.25, 0.5, 0.75])]
     words = f"Half of the values lie between {quartiles[0]} and {quartiles[2]}; the median is {quartiles[1]}."
     more = f" {count(outside)} rows lie beyond the axis." if outside else ""
-    return Figure(key, f"Measured values of {evaluation.target}", (Variant("all", traces, layout, f"Histogram of {evaluation.target}. {words}", words + more),), 320)
+    return Figure(
+        key,
+        f"Measured values of {evaluation.target}",
+        (Variant("all", traces, layout, f"Histogram of {evaluation.target}. {words}", words + more),),
+        320,
+    )
 
 
 def _span(low: float, high: float, log: bool) -> tuple[float, float]:
@@ -48,7 +58,13 @@ def _steps(part: np.ndarray, edges: np.ndarray, log: bool, name: str, colour: st
     share = 100.0 * heights / len(part)
     x = 10.0**edges if log else edges
     return {
-        "type": "scatter", "mode": "lines", "name": name, "x": numbers(x), "y": numbers([*share, share[-1]], 3),
-        "line": {"shape": "hv", "color": colour, "width": 1.8, "dash": "solid" if colour == "@blue" else "dot"}, "fill": "tozeroy",
-        "fillcolor": colour + "/12", "hovertemplate": "%{x}: %{y:.1f} %<extra>" + name + "</extra>",
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": numbers(x),
+        "y": numbers([*share, share[-1]], 3),
+        "line": {"shape": "hv", "color": colour, "width": 1.8, "dash": "solid" if colour == "@blue" else "dot"},
+        "fill": "tozeroy",
+        "fillcolor": colour + "/12",
+        "hovertemplate": "%{x}: %{y:.1f} %<extra>" + name + "</extra>",
+    }

@@ -1,7 +1,7 @@
 """A figure as data: traces and layout for plotly.js, with words for those who cannot see it.
 
-Colours are names of the palette with an `@` before ("@blue", "@blue/40" for 40 % opacity); the page puts in those of the
-theme in use. Text that comes from data goes through `safe`, because plotly reads some HTML tags in text.
+Colours are names of the palette with an `@` before ("@blue", "@blue/40" for 40 % opacity); the page puts in those of
+the theme in use. Text that comes from data goes through `safe`, because plotly reads some HTML tags in text.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class Figure:
     def json(self) -> Markup:
         """The variants as JSON that can stand inside a script element whatever the data hold."""
         content = [
-            {"label": v.label, "data": v.data, "layout": v.layout, "alt": v.alt, "caption": v.caption} for v in self.variants
+            {"label": v.label, "data": v.data, "layout": v.layout, "alt": v.alt, "caption": v.caption}
+            for v in self.variants
         ]
         text = json.dumps(content, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
         for letter in "<>&\u2028\u2029":

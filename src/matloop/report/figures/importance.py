@@ -18,22 +18,49 @@ def importance_figure(key: str, importances: tuple[Importance, ...], metric: str
         return None
     scale = 100.0 if metric_words(metric).share else 1.0
     trace: Trace = {
-        "type": "bar", "orientation": "h", "x": numbers([scale * one.value for one in ranked]), "y": list(range(len(ranked))), "showlegend": False,
-        "text": [_members(one) for one in ranked], "textposition": "none", "hovertemplate": "<b>%{x:.3g}</b><br>%{text}<extra></extra>",
+        "type": "bar",
+        "orientation": "h",
+        "x": numbers([scale * one.value for one in ranked]),
+        "y": list(range(len(ranked))),
+        "showlegend": False,
+        "text": [_members(one) for one in ranked],
+        "textposition": "none",
+        "hovertemplate": "<b>%{x:.3g}</b><br>%{text}<extra></extra>",
         "marker": {"color": "@blue/80"},
         "error_x": {
-            "type": "data", "symmetric": False, "color": "@ink/70", "thickness": 1.3, "width": 3,
-            "array": numbers([scale * _gap(one.high - one.value) for one in ranked]), "arrayminus": numbers([scale * _gap(one.value - one.low) for one in ranked]),
+            "type": "data",
+            "symmetric": False,
+            "color": "@ink/70",
+            "thickness": 1.3,
+            "width": 3,
+            "array": numbers([scale * _gap(one.high - one.value) for one in ranked]),
+            "arrayminus": numbers([scale * _gap(one.value - one.low) for one in ranked]),
         },
-    }  # fmt: skip
+    }
     shown = metric_unit(metric, unit)
     title = f"rise of the error, {metric_words(metric).label}" + (f" ({shown})" if shown else "")
-    ticks = {"tickvals": list(range(len(ranked))), "ticktext": [safe(_label(one), 38) for one in ranked], "range": [len(ranked) - 0.4, -0.6]}
-    layout = {"xaxis": axis(safe(title, 80), rangemode="tozero"), "yaxis": {"title": {"text": ""}, "showgrid": False, **ticks}}
+    ticks = {
+        "tickvals": list(range(len(ranked))),
+        "ticktext": [safe(_label(one), 38) for one in ranked],
+        "range": [len(ranked) - 0.4, -0.6],
+    }
+    layout = {
+        "xaxis": axis(safe(title, 80), rangemode="tozero"),
+        "yaxis": {"title": {"text": ""}, "showgrid": False, **ticks},
+    }
     said = "; ".join(f"{short(_label(one), 40)} {number(scale * one.value)}" for one in ranked[:5])
     more = f" The {SHOWN} largest of {len(importances)} are shown." if len(importances) > SHOWN else ""
-    caption = f"Each bar: how much worse the model gets when these features are shuffled among rows it was not trained on. Features that go together are shuffled together. Lines: spread over folds and repeats.{more}"
-    return Figure(key, "Rise of the error when features are shuffled", (Variant("all", (trace,), layout, f"Bars of importance, largest first: {said}.", caption),), 90 + 30 * len(ranked), wide=True)
+    caption = (
+        "Each bar: how much worse the model gets when these features are shuffled among rows it was not trained on. "
+        f"Features that go together are shuffled together. Lines: spread over folds and repeats.{more}"
+    )
+    return Figure(
+        key,
+        "Rise of the error when features are shuffled",
+        (Variant("all", (trace,), layout, f"Bars of importance, largest first: {said}.", caption),),
+        90 + 30 * len(ranked),
+        wide=True,
+    )
 
 
 def _label(one: Importance) -> str:

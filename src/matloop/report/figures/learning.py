@@ -25,9 +25,14 @@ def learning_figure(key: str, points: tuple[CurvePoint, ...], metric: str, unit:
     layout = {"xaxis": axis("training rows", type="log", **ticks), "yaxis": axis(safe(metric_axis(metric, unit), 80))}
     first, last = (float(np.nanmean(part)) for part in (held_out[0], held_out[-1]))
     shown = metric_unit(metric, unit)
-    words = f"{metric_words(metric).label} goes from {with_unit(number(first), shown)} with {sizes[0]:,} rows to {with_unit(number(last), shown)} with {sizes[-1]:,}."
+    words = (
+        f"{metric_words(metric).label} goes from {with_unit(number(first), shown)} with {sizes[0]:,} rows to "
+        f"{with_unit(number(last), shown)} with {sizes[-1]:,}."
+    )
     caption = f"{words} Still improving at the right end means that more data would help."
-    return Figure(key, "Would more data help?", (Variant("all", tuple(traces), layout, f"Learning curve. {words}", caption),), 340)
+    return Figure(
+        key, "Would more data help?", (Variant("all", tuple(traces), layout, f"Learning curve. {words}", caption),), 340
+    )
 
 
 def _line(sizes: np.ndarray, parts: list[FloatArray], name: str, colour: str, dash: str, symbol: str) -> Trace:
@@ -35,7 +40,21 @@ def _line(sizes: np.ndarray, parts: list[FloatArray], name: str, colour: str, da
     lows = np.array([np.nanmin(part) if np.isfinite(part).any() else np.nan for part in parts])
     highs = np.array([np.nanmax(part) if np.isfinite(part).any() else np.nan for part in parts])
     return {
-        "type": "scatter", "mode": "lines+markers", "name": name, "x": sizes.tolist(), "y": numbers(means), "line": {"color": colour, "width": 2, "dash": dash},
-        "marker": {"color": colour, "size": 8, "symbol": symbol}, "hovertemplate": "%{x:,} rows: %{y:.4g}<extra>" + name + "</extra>",
-        "error_y": {"type": "data", "symmetric": False, "array": numbers(highs - means), "arrayminus": numbers(means - lows), "color": colour, "thickness": 1.4, "width": 0},
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": name,
+        "x": sizes.tolist(),
+        "y": numbers(means),
+        "line": {"color": colour, "width": 2, "dash": dash},
+        "marker": {"color": colour, "size": 8, "symbol": symbol},
+        "hovertemplate": "%{x:,} rows: %{y:.4g}<extra>" + name + "</extra>",
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": numbers(highs - means),
+            "arrayminus": numbers(means - lows),
+            "color": colour,
+            "thickness": 1.4,
+            "width": 0,
+        },
+    }

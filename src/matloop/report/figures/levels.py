@@ -14,14 +14,24 @@ def level_figure(key: str, reliability: tuple[Reliability, ...]) -> Figure | Non
     line = reliability[0]
     dash = {"color": "@ink/55", "width": 1, "dash": "dash"}
     ideal: Trace = {
-        "type": "scatter", "mode": "lines", "x": [0, 100], "y": [0, 100], "hoverinfo": "skip", "showlegend": False,
+        "type": "scatter",
+        "mode": "lines",
+        "x": [0, 100],
+        "y": [0, 100],
+        "hoverinfo": "skip",
+        "showlegend": False,
         "line": dash,
-    }  # fmt: skip
+    }
     found: Trace = {
-        "type": "scatter", "mode": "lines+markers", "showlegend": False, "x": numbers(100 * line.predicted, 4),
-        "y": numbers(100 * line.found, 4), "line": {"color": "@blue/60", "width": 1.4},
-        "marker": {"color": "@blue", "size": 8}, "hovertemplate": "promised %{x:.0f} %<br>found %{y:.1f} %<extra></extra>",
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "lines+markers",
+        "showlegend": False,
+        "x": numbers(100 * line.predicted, 4),
+        "y": numbers(100 * line.found, 4),
+        "line": {"color": "@blue/60", "width": 1.4},
+        "marker": {"color": "@blue", "size": 8},
+        "hovertemplate": "promised %{x:.0f} %<br>found %{y:.1f} %<extra></extra>",
+    }
     layout = {
         "xaxis": axis("promised coverage (%)", range=[0, 101]),
         "yaxis": axis("measured values inside (%)", range=[0, 101]),

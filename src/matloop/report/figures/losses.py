@@ -24,13 +24,20 @@ def _variant(curve: LossCurve) -> Variant:
     scale = {"type": "log", "tickformat": "~g", "dtick": "D2" if max(values) < 500 * min(values) else 1} if wide else {}
     layout = {"xaxis": axis("epoch or boosting round"), "yaxis": axis("loss (lower is better)", **scale)}
     best = int(np.nanargmin(curve.validation)) + 1 if curve.validation and np.isfinite(curve.validation).any() else 0
-    caption = f"{short(curve.label, 90)}. The validation loss is lowest at {best:,}." if best else short(curve.label, 90)
+    caption = (
+        f"{short(curve.label, 90)}. The validation loss is lowest at {best:,}." if best else short(curve.label, 90)
+    )
     return Variant(short(curve.label, 32), traces, layout, f"Loss curves. {caption}", caption)
 
 
 def _line(values: tuple[float, ...], name: str, colour: str, dash: str) -> Trace:
     rows = sample(len(values), 500)
     return {
-        "type": "scatter", "mode": "lines", "name": name, "x": (rows + 1).tolist(), "y": numbers(np.array(values)[rows]),
-        "line": {"color": colour, "width": 1.8, "dash": dash}, "hovertemplate": "%{x}: %{y:.4g}<extra>" + name + "</extra>",
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": (rows + 1).tolist(),
+        "y": numbers(np.array(values)[rows]),
+        "line": {"color": colour, "width": 1.8, "dash": dash},
+        "hovertemplate": "%{x}: %{y:.4g}<extra>" + name + "</extra>",
+    }

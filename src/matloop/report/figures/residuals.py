@@ -38,15 +38,29 @@ def _histogram(found: Evidence, unit: str) -> Variant:
     beyond = int((np.abs(rest) > reach).sum())
     middles = (edges[:-1] + edges[1:]) / 2
     trace: Trace = {
-        "type": "bar", "x": numbers(middles), "y": heights.tolist(), "width": float(edges[1] - edges[0]) * 0.94,
-        "marker": {"color": SET_COLOURS[found.name] + "/80"}, "showlegend": False,
+        "type": "bar",
+        "x": numbers(middles),
+        "y": heights.tolist(),
+        "width": float(edges[1] - edges[0]) * 0.94,
+        "marker": {"color": SET_COLOURS[found.name] + "/80"},
+        "showlegend": False,
         "hovertemplate": "%{x} " + safe(unit, 24) + ": %{y} rows<extra></extra>",
-    }  # fmt: skip
-    layout = {"xaxis": axis(_title(unit), range=padded(-reach, reach, 0.01)), "yaxis": axis("rows"), "shapes": [_zero("x")]}
+    }
+    layout = {
+        "xaxis": axis(_title(unit), range=padded(-reach, reach, 0.01)),
+        "yaxis": axis("rows"),
+        "shapes": [_zero("x")],
+    }
     median = with_unit(number(float(np.median(rest))), unit)
     over = float((rest > 0).mean())
-    words = f"Predicted minus measured; {percent(over, 0)} of the rows are predicted too high, the median error is {median}."
-    more = f" {count(beyond)} {'row lies' if beyond == 1 else 'rows lie'} beyond the axis (largest {with_unit(number(float(np.abs(rest).max())), unit)})." if beyond else ""
+    words = (
+        f"Predicted minus measured; {percent(over, 0)} of the rows are predicted too high, "
+        f"the median error is {median}."
+    )
+    more = ""
+    if beyond:
+        largest = with_unit(number(float(np.abs(rest).max())), unit)
+        more = f" {count(beyond)} {'row lies' if beyond == 1 else 'rows lie'} beyond the axis (largest {largest})."
     return Variant(EVIDENCE[found.name][0], (trace,), layout, f"Histogram of errors. {words}", words + more)
 
 
@@ -57,9 +71,16 @@ def _scatter(found: Evidence, target: str, unit: str) -> Variant:
     x_ends = padded(float(points.value[keep].min()), float(points.value[keep].max()))
     y_ends = padded(float(rest[keep].min()), float(rest[keep].max()))
     data = density(points.value[keep], rest[keep], x_ends, y_ends, shown.dense, False)
-    data += [bars(points, points.value, rest, shown.bars, False, level(found)), *clouds(points, points.value, rest, shown.rows, unit)]
+    data += [
+        bars(points, points.value, rest, shown.bars, False, level(found)),
+        *clouds(points, points.value, rest, shown.rows, unit),
+    ]
     suffix = f" ({safe(unit, 24)})" if unit else ""
-    layout = {"xaxis": axis(f"predicted {safe(target, 40)}{suffix}", range=x_ends), "yaxis": axis(_title(unit), range=y_ends), "shapes": [_zero("y")]}
+    layout = {
+        "xaxis": axis(f"predicted {safe(target, 40)}{suffix}", range=x_ends),
+        "yaxis": axis(_title(unit), range=y_ends),
+        "shapes": [_zero("y")],
+    }
     alt = f"Scatter plot of error against predicted {target}, {count(int(keep.sum()))} rows."
     return Variant(EVIDENCE[found.name][0], tuple(data), layout, alt, shown.rule)
 
@@ -69,5 +90,9 @@ def _title(unit: str) -> str:
 
 
 def _zero(along: str) -> Trace:
-    ends = {"x0": 0, "x1": 0, "y0": 0, "y1": 1, "yref": "paper"} if along == "x" else {"y0": 0, "y1": 0, "x0": 0, "x1": 1, "xref": "paper"}
+    ends = (
+        {"x0": 0, "x1": 0, "y0": 0, "y1": 1, "yref": "paper"}
+        if along == "x"
+        else {"y0": 0, "y1": 0, "x0": 0, "x1": 1, "xref": "paper"}
+    )
     return {"type": "line", "line": {"color": "@ink/55", "width": 1, "dash": "dash"}, **ends}

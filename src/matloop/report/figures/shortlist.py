@@ -27,9 +27,30 @@ def _variant(found: Evidence, top_k: int) -> Variant:
     share = found_share(found.points.y[keep], found.points.value[keep], top_k)
     n = len(share)
     tried = np.unique(np.geomspace(1, n, 120).astype(int))
-    line: Trace = {"type": "scatter", "mode": "lines", "name": "in predicted order", "x": tried.tolist(), "y": numbers(100 * share[tried - 1], 4), "line": {"color": "@blue", "width": 2, "shape": "hv"}, "hovertemplate": "%{x:,} tried: %{y:.0f} % found<extra></extra>"}
-    chance: Trace = {"type": "scatter", "mode": "lines", "name": "at random", "x": tried.tolist(), "y": numbers(100 * tried / n, 4), "line": {"color": "@ink/55", "width": 1.2, "dash": "dash"}, "hoverinfo": "skip"}
-    layout = {"xaxis": axis("rows tried, best predicted first", type="log"), "yaxis": axis(f"of the true top {top_k} found (%)", range=[-2, 103])}
+    line: Trace = {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "in predicted order",
+        "x": tried.tolist(),
+        "y": numbers(100 * share[tried - 1], 4),
+        "line": {"color": "@blue", "width": 2, "shape": "hv"},
+        "hovertemplate": "%{x:,} tried: %{y:.0f} % found<extra></extra>",
+    }
+    chance: Trace = {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "at random",
+        "x": tried.tolist(),
+        "y": numbers(100 * tried / n, 4),
+        "line": {"color": "@ink/55", "width": 1.2, "dash": "dash"},
+        "hoverinfo": "skip",
+    }
+    layout = {
+        "xaxis": axis("rows tried, best predicted first", type="log"),
+        "yaxis": axis(f"of the true top {top_k} found (%)", range=[-2, 103]),
+    }
     need = int(np.argmax(share >= 0.5)) + 1
-    words = f"Half of the true top {top_k} are found after trying {count(need)} of {count(n)} rows ({percent(need / n)})."
+    words = (
+        f"Half of the true top {top_k} are found after trying {count(need)} of {count(n)} rows ({percent(need / n)})."
+    )
     return Variant(EVIDENCE[found.name][0], (chance, line), layout, words, words)
