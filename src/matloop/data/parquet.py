@@ -48,8 +48,8 @@ def read_parquet(content: bytes, source: Source, sha256: str) -> RawTable:
 
 def _refuse_width(connection: duckdb.DuckDBPyConnection, path: Path, source: Source) -> None:
     """DataError for a table whose columns take minutes to plan (the time grows with their square)."""
-    found = connection.execute("SELECT count(*) FROM parquet_schema(?)", [str(path)]).fetchone()
-    width = int(found[0]) - 1 if found else 0
+    ((found,),) = connection.execute("SELECT count(*) FROM parquet_schema(?)", [str(path)]).fetchall()
+    width = int(found) - 1  # the first entry is the root
     if width > _MOST_COLUMNS:
         raise DataError(
             f"{source.source}: {width:,} columns are more than a Parquet file may have here ({_MOST_COLUMNS:,}). "
