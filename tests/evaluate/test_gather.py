@@ -154,3 +154,12 @@ def test_fold_models_come_from_the_pool_and_did_not_see_their_rows(development, 
     again = np.unique(found.kept.part[rows])
     assert len(again) == 1
     assert np.isfinite(model.predict(development.table.X[rows])).all()
+
+
+def test_replay_does_again_what_was_done_and_no_more(development, trained, plan, made):
+    first = gathered(development, trained, made["fits"](development, affordable=5), plan)
+    again = gathered(development, trained, made["fits"](development), plan, seconds=-1.0, like=first)
+    assert again.left_out == first.left_out
+    assert again.done == first.done
+    assert again.learning_curve[0] == first.learning_curve[0]
+    assert again.kept.which == first.kept.which

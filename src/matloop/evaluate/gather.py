@@ -62,6 +62,7 @@ def gather(
     deadline : `time.monotonic()` value. What it does not allow is left out and named: leave-one-cluster-out is done
         first, then baselines, learning curve, further seeds. Cross-validation needs no fit and is always there.
     target : decides the metric (its goal's), the positive class and the short list; None: the metric of the search.
+    like : of an earlier run: exactly what was done there is done again, whatever time it takes.
 
     Returns
     -------
@@ -77,21 +78,23 @@ def gather(
     judging = clock.lap("cv")
     regions = _clusters(development, plan, seed)
     n_clusters = len(np.unique(regions.fold))
-    pieces, kept = _pieces(development, trained, fits, plan, seeds, regions.fold, time_left=clock.left())
+    left = clock.left()
+    pieces, kept = _pieces(development, trained, fits, plan, seeds, regions.fold, time_left=left, like=like)
     reserve = 1.3 * judging * n_clusters / max(n_folds, 1) + 2 * _search_seconds(development)
-    results = _run(fits, pieces, deadline - min(reserve, 0.6 * max(clock.left(), 0.0)), progress)
+    end = deadline - min(reserve, 0.6 * max(clock.left(), 0.0)) if like is None else math.inf
+    results = _run(fits, pieces, end, progress, like)
     clock.lap("fits")
     progress.tell("judging the left-out clusters and the baselines", 0.9)
     loco, missing = _loco(development, oof, pieces, results, regions, seed, fits.workers)
     clock.lap("loco")
-    baselines, without = _baselines(development, cv, loco, clock)
+    baselines, without = _baselines(development, cv, loco, clock, like)
     clock.lap("baselines")
     curve, gaps = _curve(development, oof, pieces, results, terms)
     spread, silent = _seed_scores(development, oof, pieces, results, terms)
     return Gathered(
         metric=terms.metric, cv=cv, loco=loco, baselines=baselines, learning_curve=curve, seed_scores=spread,
         kept=_really_kept(kept, pieces, results), left_out=(*missing, *without, *gaps, *silent),
-        seconds=dict(clock.laps),
+        seconds=dict(clock.laps), done=tuple(sorted(results)),
     )  # fmt: skip
 
 
@@ -152,6 +155,7 @@ def _pieces(
     regions: IntArray,
     *,
     time_left: float,
+    like: Gathered | None,
 ) -> tuple[list[_Piece], Kept]:
     """All fits in the order of importance, and which of their models are to be kept."""
     recipe, n_kept = trained.recipe, 2 if len(development) >= MANY_ROWS else 3
@@ -161,6 +165,8 @@ def _pieces(
         for s in extra
     }
     affordable = bool(extra) and _expected_seconds(trained, plan, fits) < 0.7 * time_left
+    if like is not None:
+        affordable = bool(extra) and np.array_equal(like.kept.part, folds[extra[0]])
     part, seed = (folds[extra[0]], extra[0]) if affordable else (regions, int(seeds[0]))
     sizes = np.bincount(part)
     kept = Kept(part, tuple(int(k) for k in np.argsort(-sizes, kind="stable")[:n_kept]), seed)
@@ -209,9 +215,13 @@ def _all_classes(development: Development, rows: IntArray) -> bool:
     return development.task != "classification" or len(np.unique(development.y[rows])) > 1
 
 
-def _run(fits: Fits, pieces: Sequence[_Piece], deadline: float, progress: Progress) -> dict[tuple[int, int], FitResult]:
+def _run(
+    fits: Fits, pieces: Sequence[_Piece], deadline: float, progress: Progress, like: Gathered | None
+) -> dict[tuple[int, int], FitResult]:
     """Results by (piece, task); what is missing was not done in time."""
     places = [(i, k) for i, piece in enumerate(pieces) for k in range(len(piece.tasks))]
+    if like is not None:
+        places = [place for place in places if place in set(like.done)]
     names = {"loco": "leaving one cluster out", "curve": "learning curve", "seed": "other seeds"}
     done = 0
 
@@ -281,12 +291,15 @@ def _search_seconds(development: Development) -> float:
 
 
 def _baselines(
-    development: Development, cv: HeldOut, loco: HeldOut | None, clock: _Clock
+    development: Development, cv: HeldOut, loco: HeldOut | None, clock: _Clock, like: Gathered | None
 ) -> tuple[tuple[BaselineGuess, ...], list[str]]:
     found, missing = [], []
     for method in methods(development):
         slow = method.name == "nearest neighbour"
-        if slow and _search_seconds(development) * (1 if loco is None else 2) > max(clock.left(), 1.0):
+        late = _search_seconds(development) * (1 if loco is None else 2) > max(clock.left(), 1.0)
+        if like is not None:
+            late = any(one.name == method.name and one.cv is None for one in like.baselines)
+        if slow and late:
             found.append(BaselineGuess(method.name, method.how, None, None))
             missing.append("nearest-neighbour baseline in cross-validation and leave-one-cluster-out: the time ran out")
             continue

@@ -56,6 +56,7 @@ class Gathered:
     seed_scores : of the whole cross-validation per seed, the first seed first.
     left_out : what the deadline did not allow, in words.
     seconds : time per piece.
+    done : which fits were finished, as (piece, fit) in the fixed order of importance: what a replay repeats.
     """
 
     metric: str
@@ -68,3 +69,4 @@ class Gathered:
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    done: tuple[tuple[int, int], ...] = ()

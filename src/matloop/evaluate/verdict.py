@@ -248,8 +248,8 @@ def _too_good(case: Case) -> Iterator[str]:
     error, unit = case.vault.scores.get("mae"), unit_text(case.unit)
     if error is not None and math.isfinite(case.noise) and error.high < 0.5 * case.noise:
         yield (
-            f"Check for a leak before believing this: the mean error, {with_unit(error.value, unit)}, is less than half of "
-            f"the stated error of the labels, {with_unit(case.noise, unit)}."
+            f"Check for a leak before believing this: the mean error, {with_unit(error.value, unit)}, is less than "
+            f"half of the stated error of the labels, {with_unit(case.noise, unit)}."
         )
 
 

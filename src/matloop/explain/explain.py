@@ -93,10 +93,8 @@ def _screen(
             break
     n_rows = max(n_rows, FEWEST_ROWS)
     parts = [sample.first(n_rows) for sample in samples[:n_samples]]
-    half = pace.deadline
-    pace.deadline = half - 0.4 * max(pace.left(), 0.0)
-    found = rises(parts, groups, judge, pace, repeats=1, seed=seed)[:, :, 0]
-    pace.deadline = half
+    with pace.part_of_the_time(0.6):
+        found = rises(parts, groups, judge, pace, repeats=1, seed=seed)[:, :, 0]
     return found, n_rows
 
 
@@ -124,10 +122,8 @@ def _refine(
     if missed:
         notes.append(f"left out: {missed} of {len(groups)} groups of features were not shuffled, the time ran out")
     best = sorted(found, key=lambda g: -float(found[g].mean()))[:N_REFINED]
-    end = pace.deadline
-    pace.deadline = end - 0.4 * max(pace.left(), 0.0)
-    again = rises(samples, [groups[g] for g in best], judge, pace, repeats=repeats, seed=seed + 1)
-    pace.deadline = end
+    with pace.part_of_the_time(0.6):
+        again = rises(samples, [groups[g] for g in best], judge, pace, repeats=repeats, seed=seed + 1)
     whole = [np.isfinite(again[:, s, r]).all() for s in range(again.shape[1]) for r in range(again.shape[2])]
     if not all(whole):
         notes.append(f"left out: {len(whole) - sum(whole)} of {len(whole)} repeats of the leading groups: time ran out")

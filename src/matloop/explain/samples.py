@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +76,15 @@ class Pace:
     def rows(self, share: float) -> float:
         """How many rows can be predicted in a share of the time left."""
         return self.rate * max(self.left(), 0.0) * share
+
+    @contextmanager
+    def part_of_the_time(self, share: float) -> Iterator[None]:
+        """Within, the deadline comes after a share of the time that is left."""
+        end = self.deadline
+        if math.isfinite(end):
+            self.deadline = end - (1.0 - share) * max(self.left(), 0.0)
+        yield
+        self.deadline = end
 
     def batch(self, n: int) -> int:
         """How many blocks of `n` rows go into one call: about a second's work, so that the clock is seen."""
