@@ -27,10 +27,6 @@ from matloop.train.values import Candidate, LossCurve, Recipe
 
 LACKING = ("Ne", "Ar", "Kr", "Tc", "Xe", "Pm", "Po", "At", "Rn", "Fr", "Ra", "Ac", "Pa")
 ELEMENTS = [symbol for symbol in SYMBOLS[3:93] if symbol not in LACKING]
-    symbol
-    for symbol in SYMBOLS[3:93]
-    if symbol not in ("Ne", "Ar", "Kr", "Tc", "Xe", "Pm", "Po", "At", "Rn", "Fr", "Ra", "Ac", "Pa")
-]
 HOSTILE = "<script>alert('x')</script>\"'&<img src=x onerror=alert(1)> 🧪" + "very long name " * 12
 METRICS = ("mae", "rmse", "mse", "mape", "r2", "max_error")
 
