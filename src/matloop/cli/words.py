@@ -15,8 +15,9 @@ def run_lines(result: RunResult) -> Iterable[str]:
     """The verdict of each target first, then where report and bundle are."""
     for target in result.record.targets:
         verdict = target.evaluation.verdict
-        yield f"{target.name}: {verdict.answer}. {verdict.sentence}"
-        yield from (f"  - {reason}" for reason in verdict.reasons)
+        answer = "" if verdict.answer == "no goal" else f"{verdict.answer}. "
+        yield f"{target.name}: {answer}{verdict.sentence}"
+        yield from (f"  - {reason}" for reason in verdict.reasons if reason.lower() not in verdict.sentence.lower())
         yield from (f"  ! {warning}" for warning in verdict.warnings)
     if result.finished_before:
         yield "This run had been finished before; nothing was computed again."
