@@ -144,3 +144,15 @@ def test_same_inputs_never_stay_apart():
     cleaned = clean(raw, problem())
     assert len(set(cleaned.dataset.groups)) == len(cleaned.dataset)
     assert sum(map(len, cleaned.dataset.source_rows)) == 20
+
+
+def test_nearly_equal_compositions_share_a_group_but_stay_two_rows():
+    raw = frame(formula=["Y2Ba4Cu7O14.98", "Y2Ba4Cu7O15.03", *FORMULAS[2:]])
+    cleaned = clean(raw, problem())
+    assert cleaned.n_merged == 0
+    assert cleaned.dataset.groups[0] == cleaned.dataset.groups[1]
+
+
+def test_multiples_and_orders_of_decimals_are_one_composition():
+    raw = frame(formula=["La0.7Sr0.3MnO3", "La7Sr3Mn10O30", "O3MnSr0.3La0.7", *FORMULAS[3:]])
+    assert clean(raw, problem()).dataset.source_rows[0] == (1, 2, 3)

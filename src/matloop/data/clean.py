@@ -112,7 +112,7 @@ def clean(raw: RawTable, problem: Problem) -> Cleaned:
     formulas = reduced(inputs.distinct)
     whole = _dataset(raw, ids, inputs, labels, weights, times, _groups(raw, problem, inputs, formulas))
     kept = np.flatnonzero(~ledger.out)
-    keys = input_keys(inputs.columns, formulas)[kept]
+    keys = input_keys(inputs.columns, inputs.distinct)[kept]
     merged = merge(whole.take(kept), by_appearance(keys), problem.targets, raw.provenance.source)
     dataset = _with_used_classes(merged.dataset, problem)
     _refuse_targets(raw, dataset, problem)

@@ -1,4 +1,4 @@
-"""What makes two rows the same: the same reduced formula, the same numbers, the same words."""
+"""What makes two rows the same: the same composition, the same numbers, the same words."""
 
 from __future__ import annotations
 
@@ -20,17 +20,42 @@ def reduced(distinct: Mapping[str, tuple[Compositions, IntArray]]) -> dict[str, 
     return {name: reduced_formulas(batch)[places] for name, (batch, places) in distinct.items()}
 
 
-def input_keys(columns: Mapping[str, Column], formulas: Mapping[str, TextArray]) -> IntArray:
+def input_keys(columns: Mapping[str, Column], distinct: Mapping[str, tuple[Compositions, IntArray]]) -> IntArray:
     """A code per row, shape (n_rows,), numbered by first appearance, equal for rows with the same inputs.
 
-    Compositions are compared by `formulas` (see `reduced`), numbers to 12 digits, NaN equal to NaN.
+    Compositions are compared by their atomic fractions to 1e-7, numbers to 12 digits, NaN equal to NaN. The reduced
+    formula is wider (YBa2Cu3O6.99 and O7.01 share one): right for a group, but no reason to merge two measurements.
     """
     keys = np.zeros(0, dtype=np.int64)
     for name, column in columns.items():
-        codes = by_appearance(formulas[name] if name in formulas else _plain(column))
+        if name in distinct:
+            batch, places = distinct[name]
+            codes = by_appearance(_same_fractions(batch)[places])
+        else:
+            codes = by_appearance(_plain(column))
         joint = codes if len(keys) == 0 else keys * (int(codes.max(initial=0)) + 1) + codes
         keys = by_appearance(joint)
     return keys
+
+
+def _same_fractions(batch: Compositions) -> IntArray:
+    """A code per composition, equal where fractions and charge per atom agree to 1e-7."""
+    totals = np.bincount(batch.rows, weights=batch.amounts, minlength=len(batch))
+    charges = batch.charges / np.where(totals > 0, totals, 1.0)
+    steps = np.rint(batch.fractions * 1e7 + 1e-3).astype(np.int64)  # the shift keeps halves off the rounding edge
+    entries = (batch.elements.astype(np.int64) << 32) + steps
+    words = [
+        entries[start:end].tobytes() + charge.tobytes()
+        for start, end, charge in zip(
+            batch.offsets[:-1].tolist(),
+            batch.offsets[1:].tolist(),
+            np.rint(charges * 1e7).astype(np.int64),
+            strict=True,
+        )
+    ]
+    column = np.empty(len(words), dtype=object)
+    column[:] = words
+    return by_appearance(column)
 
 
 def by_appearance(values: NDArray) -> IntArray:
