@@ -51,8 +51,8 @@ class Learner(Protocol):
         Parameters
         ----------
         Z : shape (n_rows, n_columns), at least one row and one column.
-        y : shape (n_rows,); for a regression mean 0 and standard deviation 1, for a classification 0..classes-1, each
-            present at least once.
+        y : shape (n_rows,); for a regression of weighted mean 0 and standard deviation 1, for a classification
+            0..classes-1, each present at least once.
         weights : shape (n_rows,), mean one.
         classes : 0 for a regression, else at least 2.
         """

@@ -71,7 +71,7 @@ class TableModel(BaseEstimator):
         y = target(y, len(X), classes)
         weights = row_weights(sample_weight, len(X))
         self.n_features_in_ = X.shape[1]
-        self.present_, y, self.centre_, self.scale_ = _coded(y, classes)
+        self.present_, y, self.centre_, self.scale_ = _coded(y, weights, classes)
         seen = len(self.present_)
         self.prepared_: Prepared = prepare(X, y, self.preparation, self.columns, classes=seen)
         if self.scale_ == 0.0 or seen == 1:
@@ -240,12 +240,13 @@ def row_weights(weights: FloatArray | None, n_rows: int) -> FloatArray:
     return weights / weights.mean()
 
 
-def _coded(y: FloatArray, classes: int) -> tuple[IntArray, FloatArray, float, float]:
+def _coded(y: FloatArray, weights: FloatArray, classes: int) -> tuple[IntArray, FloatArray, float, float]:
     """Present classes, y as the learner sees it, and the centre and scale that undo it."""
     if classes:
         present, index = np.unique(y.astype(np.int64), return_inverse=True)
         return present, index.astype(np.float64), 0.0, 1.0
-    centre, scale = float(y.mean()), float(y.std())
+    centre = float(np.average(y, weights=weights))
+    scale = float(np.sqrt(np.average((y - centre) ** 2, weights=weights)))
     if scale <= 1e-12 * abs(centre):
         return np.zeros(0, np.int64), np.zeros(len(y)), centre, 0.0
     return np.zeros(0, np.int64), (y - centre) / scale, centre, scale
