@@ -21,10 +21,10 @@ VERDICT = Verdict(
 def result(**changes):
     target = SimpleNamespace(name="S_n", evaluation=SimpleNamespace(verdict=VERDICT))
     folder = Path("runs/x/1f")
+    record = SimpleNamespace(targets=(target,))
+    paths = {"report": folder / "report.html", "bundle_folder": folder / "bundle", "folder": folder}
     facts = {"went_on": False, "finished_before": False, "differences": None, **changes}
-    return SimpleNamespace(
-        folder=folder, record=SimpleNamespace(targets=(target,)), report=folder / "report.html", bundle_folder=folder / "bundle", **facts
-    )  # fmt: skip
+    return SimpleNamespace(record=record, **paths, **facts)
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def load_problem(path: Path | str) -> Problem:
 
     Parameters
     ----------
-    path : the file; tables and keys as in `docs/reference/commands.md` and in what `matloop init` writes.
+    path : the file; its tables and keys are listed in `docs/reference/problem.md`.
 
     Raises
     ------
