@@ -73,7 +73,7 @@ def test_sentence_gives_the_reason_before_the_answer():
 def test_interval_across_the_goal_says_how_many_rows_would_settle_it():
     found = verdict(case((116.0, 112.0, 120.0)))
     assert found.answer == "cannot be judged"
-    assert "about 4 times as many sealed rows" in found.sentence  # half-width 4, distance 2: (4 / 2)^2
+    assert "about 4,000 sealed rows" in found.sentence  # 1,000 rows, half-width 4, distance 2: (4 / 2)^2 times as many
 
 
 def test_second_look_is_optimistic():
@@ -115,6 +115,20 @@ def test_model_no_better_than_the_median_is_refused_in_the_first_words():
 def test_model_no_better_than_mixtures_points_to_the_simpler_method():
     gains = (Gain("rule of mixtures", "vault", 114.0, Estimate(1.0, -2.0, 4.0)),)
     assert verdict(case(gains=gains)).sentence.startswith("Use the simpler method instead")
+
+
+def test_few_sealed_rows_do_not_condemn_what_the_out_of_fold_rows_show():
+    sealed = Gain("nearest neighbour", "vault", 120.0, Estimate(7.0, -1.0, 15.0))
+    shown = Gain("nearest neighbour", "cv", 120.0, Estimate(7.0, 4.0, 10.0))
+    assert verdict(case(gains=(sealed,))).sentence.startswith("Use the simpler method instead")
+    found = verdict(case(gains=(sealed, shown)))
+    assert found.sentence.startswith("The mean absolute error")
+    assert any("too few to show" in text for text in found.warnings)
+
+
+def test_a_worse_model_is_called_worse():
+    found = verdict(case(gains=(Gain("rule of mixtures", "vault", 100.0, Estimate(-13.0, -15.0, -11.0)),)))
+    assert "worse than the rule of mixtures" in found.sentence
 
 
 def test_nine_groups_cannot_carry_a_verdict():

@@ -167,6 +167,9 @@ def _baselines(
         )  # fmt: skip
         own = Guess(prediction.value, prediction.proba)
         gains.append(Gain(method.name, "vault", *_gain(rows, own, on_vault, terms)))
+        if one.cv is not None:
+            mine = Guess(gathered.cv.prediction.value, gathered.cv.prediction.proba)
+            gains.append(Gain(method.name, "cv", *_gain(known, mine, one.cv, terms)))
         if gathered.loco is not None and one.loco is not None:
             mine = Guess(gathered.loco.prediction.value, gathered.loco.prediction.proba)
             gains.append(Gain(method.name, "loco", *_gain(known, mine, one.loco, terms)))

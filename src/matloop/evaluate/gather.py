@@ -30,7 +30,7 @@ TRAIN_SAMPLE = 2000
 """Training rows that a point of the learning curve is also scored on."""
 MANY_ROWS = 10_000
 """From here on kept models are large: two are kept instead of three."""
-PAIRS_PER_SECOND = 2e10
+PAIRS_PER_SECOND = 3e10
 """Pairs of rows times features that a nearest-neighbour search gets through in a second on one core, carefully."""
 
 

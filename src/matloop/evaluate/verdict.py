@@ -39,7 +39,7 @@ class Gain:
     """How much better the model is than a baseline on the same rows, in the metric (> 0: the model is better)."""
 
     name: str
-    where: Literal["vault", "loco"]
+    where: Literal["vault", "cv", "loco"]
     baseline: float
     gain: Estimate
 
@@ -159,7 +159,7 @@ def _goal(case: Case) -> tuple[Answer, str]:
         return "cannot be judged", few
     answer = answer_of(estimate, case.success)
     if answer == "cannot be judged":
-        return answer, f"{told}; the interval reaches across {asked}{_more_rows(case, estimate)}"
+        return answer, f"{told}; the interval reaches across the goal, {asked}{_more_rows(case, estimate)}"
     side = "wholly on the good side of" if answer == "met" else "wholly on the wrong side of"
     return answer, f"{told}, {side} the goal, {asked}"
 
@@ -170,13 +170,16 @@ def _asked(success: Success, unit: str) -> str:
 
 
 def _more_rows(case: Case, estimate: Estimate) -> str:
-    """How many more sealed rows would settle it, as half-widths shrink with the root of their number."""
+    """How many sealed rows would settle it, as half-widths shrink with the root of their number."""
     limits = [v for v in (case.success.at_most, case.success.at_least) if v is not None] if case.success else []
-    gap = min((abs(estimate.value - limit) for limit in limits), default=0.0)
-    half = (estimate.high - estimate.low) / 2
-    if not (math.isfinite(half) and gap > 0.05 * half):
+    limit = min(limits, key=lambda v: abs(estimate.value - v), default=math.nan)
+    arm = estimate.high - estimate.value if limit >= estimate.value else estimate.value - estimate.low
+    gap = abs(estimate.value - limit)
+    if not (math.isfinite(arm) and gap > 0.05 * arm):
         return ""
-    return f" (about {math.ceil((half / gap) ** 2 * 10) / 10:.2g} times as many sealed rows would settle it)"
+    needed = case.vault.n_rows * max((arm / gap) ** 2, 1.0)
+    rounded = math.ceil(needed / 10 ** (len(str(int(needed))) - 2)) * 10 ** (len(str(int(needed))) - 2)
+    return f" (about {rounded:,.0f} sealed rows would settle it if the value stays)"
 
 
 def _never(case: Case) -> tuple[Answer, str]:
@@ -230,10 +233,31 @@ def _grave(case: Case) -> list[str]:
 
 def _beaten(case: Case, names: set[str]) -> Iterator[str]:
     for gain in case.gains:
-        if gain.where == "vault" and gain.name in names and not gain.shown and math.isfinite(gain.gain.value):
-            model = with_unit(case.of(case.vault).value, case.unit_text)
-            other = with_unit(gain.baseline, case.unit_text)
-            yield f"on the sealed rows it is {gain.words} {_BASELINES[gain.name]}: {model} against {other}"
+        if gain.where == "vault" and gain.name in names and _is_beaten(case, gain):
+            yield f"on the sealed rows it is {_against(case, gain)}"
+
+
+def _is_beaten(case: Case, gain: Gain) -> bool:
+    """Not better on the sealed rows; where only their number leaves doubt, the out-of-fold rows decide."""
+    if gain.shown or not math.isfinite(gain.gain.value):
+        return False
+    elsewhere = [g.shown for g in case.gains if g.where == "cv" and g.name == gain.name]
+    return gain.gain.value <= 0 or not any(elsewhere)
+
+
+def _against(case: Case, gain: Gain) -> str:
+    model = with_unit(case.of(case.vault).value, case.unit_text)
+    return f"{gain.words} {_BASELINES[gain.name]}: {model} against {with_unit(gain.baseline, case.unit_text)}"
+
+
+def _undecided(case: Case) -> Iterator[str]:
+    for gain in case.gains:
+        if gain.where == "vault" and math.isfinite(gain.gain.value) and not gain.shown and not _is_beaten(case, gain):
+            yield (
+                f"The sealed rows alone are too few to show that it is better than {_BASELINES[gain.name]} "
+                f"({with_unit(case.of(case.vault).value, case.unit_text)} against "
+                f"{with_unit(gain.baseline, case.unit_text)}); the out-of-fold rows do show it."
+            )
 
 
 def _too_good(case: Case) -> Iterator[str]:
@@ -263,8 +287,8 @@ def _too_few(case: Case) -> Iterator[str]:
 
 def _warnings(case: Case) -> list[str]:
     return [
-        *_look_again(case), *_chemistry(case), *_few_rows(case), *_promise(case), *_coverage(case), *_domain(case),
-        *_seeds(case), *_learning(case), *_missing(case),
+        *_look_again(case), *_chemistry(case), *_undecided(case), *_few_rows(case), *_promise(case), *_coverage(case),
+        *_domain(case), *_seeds(case), *_learning(case), *_missing(case),
     ]  # fmt: skip
 
 
