@@ -32,6 +32,7 @@ from matloop.train.values import Development, LossCurve, Recipe
 
 _THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "BLIS")
 _LIBRARIES = ("matloop", "numpy", "scipy", "scikit-learn", "lightgbm", "torch")
+_START_S = 60.0  # a worker may take so long to import its libraries before its fit counts
 _TICK = 0.5  # seconds between looks at the clock while waiting
 _CAUSES = {-9: "killed, probably out of memory", -11: "segmentation fault", -6: "aborted"}
 _LAST_WORDS = 400  # characters of a crashed worker's standard error that are shown
@@ -211,7 +212,7 @@ class Fits:
                 if deadline is not None and time.monotonic() >= deadline:
                     break
                 self._hand_out(waiting, limit)
-                self._listen(desk, deadline)
+                self._listen(desk, deadline, limit)
         finally:
             self._dismiss(self._busy())
         return desk.results
@@ -232,13 +233,13 @@ class Fits:
                     return
                 worker = self._hired()
             worker.job = waiting.popleft()
-            worker.until = None if limit is None else time.monotonic() + limit
+            worker.until = None if limit is None else time.monotonic() + limit + _START_S
             try:
                 worker.send(worker.job.order)
             except BrokenPipeError:
                 continue  # it died; its reader brings the news
 
-    def _listen(self, desk: _Desk, deadline: float | None) -> None:
+    def _listen(self, desk: _Desk, deadline: float | None, limit: float | None) -> None:
         now = time.monotonic()
         ends = [t for t in (deadline, *(w.until for w in self._busy())) if t is not None]
         patience = max(min([_TICK, *(end - now for end in ends)]), 0.0)
@@ -249,6 +250,10 @@ class Fits:
             return
         if worker not in self._pool:
             return  # said by a worker that was dismissed meanwhile
+        answer = json.loads(line) if line else {}
+        if answer.get("started"):
+            worker.until = None if limit is None else time.monotonic() + limit
+            return
         job, worker.job = worker.job, None
         if not line:
             reason = worker.epitaph()
@@ -258,7 +263,7 @@ class Fits:
             return
         if job is not None:
             self.fresh += 1
-            self._note(desk, job, json.loads(line))
+            self._note(desk, job, answer)
 
     def _note(self, desk: _Desk, job: _Job, answer: dict[str, Any]) -> None:
         if "fatal" in answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -28,6 +28,7 @@ MOST = 72
 PATIENCE = 28
 """The search ends when so many candidates in a row brought less than `GAIN`."""
 GAIN = 0.001
+Settings = dict[str, Any]
 _DRAWS = 24
 _TURN_COST = 0.025  # a family steps back by 2.5 % of the best score with each of its turns, so that others get theirs
 
@@ -86,10 +87,9 @@ def views(columns: Columns) -> list[tuple[str, ...]]:
         by_input.setdefault(origin.rpartition(":")[0], []).append(origin)
     several = {name: made for name, made in by_input.items() if len(made) > 1}
     found: list[tuple[str, ...]] = [()]
-    for name, made in several.items():
+    for made in several.values():
         others = tuple(origin for origin in origins if origin not in made)
         found += [(one, *others) for one in made if _is_rich(columns, one)]
-        del name
     return found
 
 
@@ -103,19 +103,26 @@ class Proposals:
     """Hands out candidates in waves; the same outcomes lead to the same proposals."""
 
     development: Development
+    training: Training
     names: Sequence[str]
     seed: int
-    _lists: dict[str, list[Spec]] = field(default_factory=dict)
+    _fixed: dict[str, list[Spec]] = field(default_factory=dict)
+    _drawn: dict[str, list[Settings]] = field(default_factory=dict)
     _taken: dict[str, int] = field(default_factory=dict)
+    _views: list[tuple[str, ...]] = field(default_factory=list)
     _first: list[Spec] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        columns = self.development.table.columns()
+        self._views = views(columns)
         for at, name in enumerate(self.names):
-            self._lists[name] = _specs(name, self.development, np.random.default_rng([self.seed, at]))
-            self._taken[name] = 0
-        self._first = [specs[0] for specs in self._lists.values()]
-        for name in self.names:
-            self._taken[name] = 1
+            rng = np.random.default_rng([self.seed, at])
+            family: Family = FAMILIES.load(name)
+            settings = family.settings(_DRAWS, columns, self.development.task, rng)
+            losses = other_losses(family, self.development, self.training)
+            self._fixed[name], self._drawn[name] = _listed(name, settings, self._views, losses)
+        self._first = [specs[0] for specs in self._fixed.values()]
+        self._taken = dict.fromkeys(self.names, 1)
 
     def next_wave(self, outcomes: Sequence[Outcome]) -> list[Spec]:
         """Up to `WAVE` candidates that were not proposed before; empty when the search is over."""
@@ -126,35 +133,55 @@ class Proposals:
             return []
         return list(islice(self._turns(outcomes), min(WAVE, MOST - len(outcomes))))
 
-    def _turns(self, outcomes: Sequence[Outcome]) -> Any:
+    def _turns(self, outcomes: Sequence[Outcome]) -> Iterator[Spec]:
         best_of = _best_scores(outcomes)
         if not best_of:
             return
         best = min(best_of.values())
         excess = {name: (score - best) / max(abs(best), 1e-12) for name, score in best_of.items()}
         while True:
-            open_ = [n for n in self.names if n in excess and self._taken[n] < len(self._lists[n])]
+            open_ = [n for n in self.names if n in excess and self._taken[n] < self._length(n)]
             if not open_:
                 return
             name = min(open_, key=lambda n: (excess[n] + _TURN_COST * self._taken[n], self.names.index(n)))
-            spec = self._lists[name][self._taken[name]]
+            spec = self._spec(name, self._taken[name], outcomes)
             self._taken[name] += 1
             yield spec
 
+    def _length(self, name: str) -> int:
+        return len(self._fixed[name]) + len(self._drawn[name])
 
-def _specs(name: str, development: Development, rng: np.random.Generator) -> list[Spec]:
-    """A family's candidates in order: default on all columns, on each view, then drawn settings on drawn views."""
-    columns = development.table.columns()
-    drawn = FAMILIES.load(name).settings(_DRAWS, columns, development.task, rng)
-    if len(drawn) == 1 and not drawn[0]:
-        return [Spec(name)]
-    looks = views(columns)
-    first = [Spec(name, drawn[0], look) for look in looks]
-    rest = [
-        Spec(name, settings, looks[int(rng.integers(len(looks)))] if k % 2 else ())
-        for k, settings in enumerate(drawn[1:])
-    ]
-    return first + rest
+    def _spec(self, name: str, at: int, outcomes: Sequence[Outcome]) -> Spec:
+        """The family's candidate `at`: of the fixed list, then drawn settings on its best columns or on each view."""
+        if at < len(self._fixed[name]):
+            return self._fixed[name][at]
+        k = at - len(self._fixed[name])
+        mine = [o for o in outcomes if o.spec.family == name and np.isfinite(o.score)]
+        best = min(mine, key=lambda o: o.score).spec.columns if mine else ()
+        return Spec(name, self._drawn[name][k], best if k % 3 else self._views[(k // 3) % len(self._views)])
+
+
+def other_losses(family: Family, development: Development, training: Training) -> list[str]:
+    """Losses worth trying beside the one that suits the metric: what is best on paper need not be so on few rows."""
+    known: frozenset[str] = getattr(family, "losses", frozenset())
+    if training.loss != "auto" or development.task != "regression":
+        return []
+    return [loss for loss in ("huber", "mse", "mae") if loss in known and len(known & {"mse", "mae"}) == 2]
+
+
+def _listed(
+    name: str, settings: list[Settings], looks: list[tuple[str, ...]], losses: list[str]
+) -> tuple[list[Spec], list[Settings]]:
+    """The fixed candidates (default on all columns and on each view, its losses, the second default on each view),
+    and drawn settings."""
+    default = settings[0]
+    if len(settings) == 1 and not default:
+        return [Spec(name)], []
+    fixed = [Spec(name, default, look) for look in looks]
+    fixed[1:1] = [Spec(name, {**default, "loss": loss}) for loss in losses[:2]]
+    fixed += [Spec(name, settings[1], look) for look in looks] if len(settings) > 1 else []
+    drawn = [{**s, "loss": losses[k % len(losses)]} if losses and k % 2 else s for k, s in enumerate(settings[2:])]
+    return fixed, drawn
 
 
 def _best_scores(outcomes: Sequence[Outcome]) -> Mapping[str, float]:

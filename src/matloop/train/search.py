@@ -32,9 +32,9 @@ from matloop.train.values import Candidate, Development, Recipe, Status, Trained
 
 FIRST_FOLDS = 2
 """Folds after which a candidate may be given up."""
-HOPELESS = 1.25
+HOPELESS, HOPELESS_FAMILY = 1.25, 2.0
 """It is given up when it is worse than the best on the same folds by this factor; a nearer one can still help an
-ensemble."""
+ensemble. The first candidate of a family is given more patience: what differs from the others helps most."""
 SEARCH_SHARE = 0.5
 """Share of the time that the search may use; evidence of an ensemble of a few members needs about the other half."""
 OVERHEAD_S = 3.0
@@ -160,19 +160,26 @@ class _Search:
         self.folds = fold_rows(development.fold)
         self.clock = _Clock(None if replay is not None else deadline, plan, fits.workers)
         self.known = {e["number"]: e for e in journal.events() if e.get("event") == "candidate" and e["number"] > 0}
-        self.past: dict[str, Any] = next((e for e in reversed(journal.events()) if e.get("event") == "chosen"), {})
+        chosen = [e for e in journal.events() if e.get("event") == "chosen"]
+        self.past: dict[str, Any] = chosen[-1] if chosen else {}
         self.tried: list[_Tried] = []
         self.notes: list[str] = []
 
     def run(self) -> Trained:
         names, skipped = usable_families(self.development, self.training)
         self._write_skipped(skipped)
-        stopped = self._explore(Proposals(self.development, names, self.seed))
+        stopped = self._explore(Proposals(self.development, self.training, names, self.seed))
         chosen, excluded = self._choose()
         chosen = self._with_unlabelled(chosen)
         trained = self._trained(chosen, skipped, stopped, excluded)
         facts = trained.facts
-        said = {"score": chosen.score, "excluded": excluded, "candidates": facts["n_candidates"], "stopped": stopped}
+        said = {
+            "chosen": chosen.number,
+            "score": chosen.score,
+            "excluded": excluded,
+            "candidates": facts["n_candidates"],
+            "stopped": stopped,
+        }
         self._write({"event": "chosen", "recipe": trained.recipe, "metric": self.metric, **said})
         return trained
 
@@ -252,9 +259,13 @@ class _Search:
             first = tried.losses[:FIRST_FOLDS]
             if tried.status == "out of time" and np.isfinite(first).all():
                 worse = first.mean() / max(float(best.losses[:FIRST_FOLDS].mean()), 1e-12)
-                if worse > HOPELESS:
+                if worse > (HOPELESS_FAMILY if self._opens_family(tried) else HOPELESS):
                     tried.status = "pruned"
                     tried.reason = f"{100 * (worse - 1):.0f} % worse than candidate {best.number} on the first folds"
+
+    def _opens_family(self, tried: _Tried) -> bool:
+        family = tried.recipe.members[0].family
+        return all(t.recipe.members[0].family != family for t in self.tried)
 
     def _settle(self, wave: Sequence[_Tried]) -> bool:
         """Fix the status of a wave and write it down. What comes after the first unfinished one does not count: the
@@ -307,7 +318,7 @@ class _Search:
 
     def _choose(self) -> tuple[_Tried, list[int]]:
         """The chosen candidate (an ensemble if that is better), and members left out because of their cost."""
-        ranked = self._ranked()
+        ranked = self._ranked() or self._cheapest()
         if not ranked:
             raise RunError(self._nothing())
         single = _simplest(ranked)
@@ -318,6 +329,23 @@ class _Search:
         self._write_candidate(ensemble)
         better = ensemble.score < single.score and (ensemble.losses < single.losses).mean() > 0.5
         return (ensemble if better else single), excluded
+
+    def _cheapest(self) -> list[_Tried]:
+        """Where nothing can be afforded: the cheapest that was judged at all, and a note that says so."""
+        judged = [t for t in self.tried if t.status == "too slow" and np.isfinite(t.losses).all()]
+        if self.limits.predict_ms is not None:
+            judged = [t for t in judged if not self._slow_to_predict(t.predict_ms)]
+        if not judged:
+            return []
+        cheapest = min(judged, key=lambda t: t.number if self.replay is not None else t.full_seconds)
+        if self.replay is not None:
+            cheapest = next((t for t in judged if t.number == self.past.get("chosen")), cheapest)
+        cheapest.status = "ranked"
+        self.notes.append(
+            "The time is too short for the evidence of any candidate; the cheapest was taken and its evidence will be "
+            "incomplete. Raise limits.minutes or choose a smaller protocol.depth."
+        )
+        return [cheapest]
 
     def _ensemble(self, ranked: Sequence[_Tried]) -> tuple[_Tried | None, list[int]]:
         excluded = [int(n) for n in self.past.get("excluded", [])] if self.replay is not None else []
