@@ -13,7 +13,7 @@ from matloop.represent.table import Columns
 
 def _space(columns: Columns, task: FitTask, rng: np.random.Generator, number: int) -> Settings:
     if number == 0:
-        return {"features": 0.5}
+        return {}
     return {
         "features": one_of(rng, 0.2, 0.33, 0.5, 0.75, 1.0),
         "leaf": one_of(rng, 0, 0, 1, 2, 4),

@@ -11,6 +11,8 @@ import numpy as np
 from matloop.core.arrays import FloatArray
 from matloop.models.trees import Trees, rounded_down
 
+_ALL_COLUMNS = 2_000
+"""rows up to which extra trees look at all columns: better, and time does not matter there"""
 _NODE_BUDGET = 2_000_000
 """leaves of a whole forest: about 36 MB of arrays"""
 
@@ -22,13 +24,14 @@ class ForestLearner:
     extra : extremely randomised trees (thresholds drawn, no bootstrap) instead of a random forest.
     n_trees : 0 chooses by the number of rows: many for small tables, fewer where each tree is large.
     leaf : smallest number of rows in a leaf; 0 chooses by the number of rows.
-    features : share of the columns looked at per split; 0 for the square root of their number.
+    features : share of the columns looked at per split; 0 for the square root of their number; None for all of them in
+    small tables and half of them in larger ones.
     """
 
     extra: bool = True
     n_trees: int = 0
     leaf: int = 0
-    features: float = 0.5
+    features: float | None = None
     loss: str = "auto"
 
     def learn(self, Z: FloatArray, y: FloatArray, weights: FloatArray, *, classes: int, seed: int) -> Trees:
@@ -39,13 +42,18 @@ class ForestLearner:
         settings: dict[str, Any] = {
             "n_estimators": n_trees,
             "min_samples_leaf": leaf,
-            "max_features": self.features or "sqrt",
+            "max_features": self._share(len(Z)),
             "n_jobs": 1,
             "random_state": seed % 2**32,
         }
         forest = _forest(self.extra, classes, settings)
         forest.fit(Z.astype(np.float32), y, sample_weight=None if (weights == 1.0).all() else weights)
         return from_forest([member.tree_ for member in forest.estimators_], Z.shape[1], classes)
+
+    def _share(self, n_rows: int) -> float | str:
+        if self.features is None:
+            return 1.0 if n_rows <= _ALL_COLUMNS else 0.5
+        return self.features or "sqrt"
 
 
 def _forest(extra: bool, classes: int, settings: dict[str, Any]) -> Any:

@@ -18,6 +18,8 @@ from matloop.represent.table import Columns
 
 _OBJECTIVES = {"auto": "regression", "mse": "regression", "mae": "regression_l1", "huber": "huber"}
 _PATIENCE = 60
+_HUBER = 0.35
+"""where the Huber loss turns from squares to absolutes, in standard deviations of the target: a good model's error"""
 _HELD_BACK = 0.15
 
 
@@ -71,6 +73,7 @@ class LightGBMLearner:
         smallest = self.leaf or int(np.clip(n_rows // 100, 3, 20))
         return {
             **objective,
+            "alpha": _HUBER,
             "learning_rate": self.rate,
             "num_leaves": self.leaves or (15 if n_rows < 1_000 else 31 if n_rows < 10_000 else 63),
             "min_data_in_leaf": smallest,

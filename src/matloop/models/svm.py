@@ -1,4 +1,4 @@
-"""Support vector machines with a radial kernel."""
+"""Support vector machines with a radial or a Laplacian kernel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.models.family import FitTask
-from matloop.models.kernels import Kernel, KernelSum, usual_distance
+from matloop.models.kernels import Kernel, KernelName, KernelSum, usual_distance
 from matloop.models.table_family import BOTH, Settings, TableFamily, log_uniform, one_of
 from matloop.represent.table import Columns
 
@@ -20,10 +20,12 @@ _PLATT_FOLDS = 3
 class SvmLearner:
     """Settings.
 
+    kernel : "rbf", or "laplacian" (sum of absolute differences), which suits element fractions.
     C : how much an error costs against a bend of the surface. length : of the kernel, in units of the median distance
     between rows. epsilon : error that costs nothing (regression, in standard deviations of the target).
     """
 
+    kernel: KernelName = "rbf"
     C: float = 10.0
     length: float = 1.0
     epsilon: float = 0.05
@@ -31,26 +33,26 @@ class SvmLearner:
 
     def learn(self, Z: FloatArray, y: FloatArray, weights: FloatArray, *, classes: int, seed: int) -> KernelSum:
         """Row weights multiply C. Class probabilities: Platt's sigmoid on decisions of internal folds."""
-        length = self.length * usual_distance(Z, "rbf", seed)
+        length = self.length * usual_distance(Z, self.kernel, seed)
+        kernel = Kernel(self.kernel, np.full(Z.shape[1], length))
         if classes:
-            return self._classes(Z, y.astype(np.int64), weights, classes, length, seed)
+            return self._classes(Z, y.astype(np.int64), weights, classes, kernel, seed)
         from sklearn.svm import SVR
 
-        model = SVR(C=self.C, epsilon=self.epsilon, gamma=0.5 / length**2, cache_size=300)
+        model = SVR(C=self.C, epsilon=self.epsilon, cache_size=300, **_kernel_of(kernel))
         model.fit(Z, y, sample_weight=weights)
         found = _kept(Z, [model])
-        return KernelSum(Kernel("rbf", np.full(Z.shape[1], length)), *found)
+        return KernelSum(kernel, *found)
 
     def _classes(
-        self, Z: FloatArray, y: IntArray, weights: FloatArray, classes: int, length: float, seed: int
+        self, Z: FloatArray, y: IntArray, weights: FloatArray, classes: int, kernel: Kernel, seed: int
     ) -> KernelSum:
         """One machine per class against the rest (one for two classes)."""
-        kernel = Kernel("rbf", np.full(Z.shape[1], length))
         rights = [y == 1] if classes == 2 else [y == c for c in range(classes)]
         machines, slopes, offsets = [], [], []
         for right in rights:
-            machines.append(self._machine(Z, right, weights, length))
-            slope, offset = _platt(self._held_out(Z, right, weights, length, seed), right, weights)
+            machines.append(self._machine(Z, right, weights, kernel))
+            slope, offset = _platt(self._held_out(Z, right, weights, kernel, seed), right, weights)
             slopes.append(slope)
             offsets.append(offset)
         centres, dual, intercept = _kept(Z, machines)
@@ -58,13 +60,13 @@ class SvmLearner:
         link = "sigmoid" if classes == 2 else "softmax"
         return KernelSum(kernel, centres, dual * slope_row, intercept * slope_row + np.array(offsets), link)  # type: ignore[arg-type]
 
-    def _machine(self, Z: FloatArray, right: Any, weights: FloatArray, length: float) -> Any:
+    def _machine(self, Z: FloatArray, right: Any, weights: FloatArray, kernel: Kernel) -> Any:
         from sklearn.svm import SVC
 
-        model = SVC(C=self.C, gamma=0.5 / length**2, cache_size=300, random_state=0)
+        model = SVC(C=self.C, cache_size=300, random_state=0, **_kernel_of(kernel))
         return model.fit(Z, right.astype(np.int64), sample_weight=weights)
 
-    def _held_out(self, Z: FloatArray, right: Any, weights: FloatArray, length: float, seed: int) -> FloatArray:
+    def _held_out(self, Z: FloatArray, right: Any, weights: FloatArray, kernel: Kernel, seed: int) -> FloatArray:
         """Decisions on rows that the machine did not see; on all rows where a class is too small to be split."""
         place = np.empty(len(Z), np.int64)
         rng = np.random.default_rng(seed)
@@ -73,12 +75,17 @@ class SvmLearner:
             place[rows] = np.arange(len(rows)) % _PLATT_FOLDS
         usable = (weights > 0) & np.ones(len(Z), bool)
         if min(int((right & usable).sum()), int((~right & usable).sum())) < 2 * _PLATT_FOLDS:
-            return np.asarray(self._machine(Z, right, weights, length).decision_function(Z))
+            return np.asarray(self._machine(Z, right, weights, kernel).decision_function(Z))
         decision = np.empty(len(Z))
         for k in range(_PLATT_FOLDS):
             learn, judge = place != k, place == k
-            decision[judge] = self._machine(Z[learn], right[learn], weights[learn], length).decision_function(Z[judge])
+            decision[judge] = self._machine(Z[learn], right[learn], weights[learn], kernel).decision_function(Z[judge])
         return decision
+
+
+def _kernel_of(kernel: Kernel) -> dict[str, Any]:
+    """scikit-learn's own radial kernel, or ours called for the whole matrix."""
+    return {"gamma": 0.5 / float(kernel.lengths[0]) ** 2} if kernel.name == "rbf" else {"kernel": kernel}
 
 
 def _kept(Z: FloatArray, machines: list[Any]) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -116,11 +123,16 @@ def _platt(decision: FloatArray, right: Any, weights: FloatArray) -> tuple[float
 def _space(columns: Columns, task: FitTask, rng: np.random.Generator, number: int) -> Settings:
     if number == 0:
         return {} if task == "regression" else {"C": 3.0}
+    if number == 1:
+        # distances of plain element fractions, unscaled: a trace of a rare element must not count like a main one
+        return {"kernel": "laplacian", "C": 10.0, "length": 0.2, "scaling": "none"}
+    kernel = one_of(rng, "rbf", "laplacian")
     return {
+        "kernel": kernel,
         "C": log_uniform(rng, 0.3, 100.0),
-        "length": log_uniform(rng, 0.3, 2.0),
+        "length": log_uniform(rng, 0.3, 2.0) if kernel == "rbf" else log_uniform(rng, 0.05, 1.0),
         "epsilon": one_of(rng, 0.01, 0.05, 0.1),
-        "scaling": one_of(rng, "standard", "quantile"),
+        "scaling": one_of(rng, *(("standard", "quantile") if kernel == "rbf" else ("standard", "none"))),
         "select": one_of(rng, 0, 0, 30, 60),
     }
 
