@@ -29,7 +29,7 @@ FAMILY = TableFamily(
     max_rows=200_000,
     learner=ForestLearner,
     space=_space,
-    losses=frozenset({"mse", "cross_entropy"}),
+    losses=frozenset({"mse", "mae", "cross_entropy"}),
     preparation=Preparation(scaling="none"),
     own_spread=True,
     cheap={"n_trees": 25},

@@ -22,6 +22,8 @@ class ForestLearner:
     """Settings of a forest.
 
     extra : extremely randomised trees (thresholds drawn, no bootstrap) instead of a random forest.
+    loss : "mae" takes the median over the trees instead of their mean: much better where a target has many equal
+    values (no gap, no activity).
     n_trees : 0 chooses by the number of rows: many for small tables, fewer where each tree is large.
     leaf : smallest number of rows in a leaf; 0 chooses by the number of rows.
     features : share of the columns looked at per split; 0 for the square root of their number; None for all of them in
@@ -48,7 +50,8 @@ class ForestLearner:
         }
         forest = _forest(self.extra, classes, settings)
         forest.fit(Z.astype(np.float32), y, sample_weight=None if (weights == 1.0).all() else weights)
-        return from_forest([member.tree_ for member in forest.estimators_], Z.shape[1], classes)
+        grown = [member.tree_ for member in forest.estimators_]
+        return from_forest(grown, Z.shape[1], classes, median=self.loss == "mae" and not classes)
 
     def _share(self, n_rows: int) -> float | str:
         if self.features is None:
@@ -64,7 +67,7 @@ def _forest(extra: bool, classes: int, settings: dict[str, Any]) -> Any:
     return (ensemble.ExtraTreesRegressor if extra else ensemble.RandomForestRegressor)(**settings)
 
 
-def from_forest(grown: Sequence[Any], n_columns: int, classes: int) -> Trees:
+def from_forest(grown: Sequence[Any], n_columns: int, classes: int, *, median: bool = False) -> Trees:
     """Flat arrays of scikit-learn's trees; leaves hold float32 means, or class shares (for two classes both)."""
     parts = [_one(tree, classes) for tree in grown]
     counts = np.array([len(part[0]) for part in parts])
@@ -84,6 +87,7 @@ def from_forest(grown: Sequence[Any], n_columns: int, classes: int) -> Trees:
         output=np.zeros(n_trees, np.int64),
         member=np.arange(n_trees),
         link="identity",
+        median=median,
     )
 
 

@@ -31,7 +31,7 @@ FAMILY = TableFamily(
     max_rows=100_000,
     learner=partial(ForestLearner, extra=False),
     space=_space,
-    losses=frozenset({"mse", "cross_entropy"}),
+    losses=frozenset({"mse", "mae", "cross_entropy"}),
     preparation=Preparation(scaling="none"),
     own_spread=True,
     cheap={"n_trees": 25},

@@ -47,6 +47,7 @@ class Trees:
     output : shape (n_trees,), the first output column that a tree adds to; it fills `width` of them.
     member : shape (n_trees,), the member of the ensemble a tree belongs to; members are averaged, their trees summed.
     link : what turns the mean of members into values.
+    median : members are taken together by their median instead of their mean: for absolute errors.
     """
 
     kind: ClassVar[str] = "trees"
@@ -65,6 +66,7 @@ class Trees:
     link: Link
     train_loss: FloatArray = field(default_factory=lambda: np.zeros(0))
     validation_loss: FloatArray = field(default_factory=lambda: np.zeros(0))
+    median: bool = False
     _router: list[Any] = field(default_factory=list, compare=False, repr=False)
 
     @property
@@ -95,6 +97,8 @@ class Trees:
 
     def values(self, Z: FloatArray) -> FloatArray:
         """Shape (n_rows, n_values)."""
+        if self.median:
+            return linked(np.median(self._sums(Z, members=True), axis=1), self.link)
         return linked(self._sums(Z, members=False)[:, 0], self.link)
 
     def values_and_spread(self, Z: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -102,7 +106,7 @@ class Trees:
         if self.n_members == 1:
             return self.values(Z), np.zeros(len(Z))
         sums = self._sums(Z, members=True)
-        values = linked(sums.mean(axis=1), self.link)
+        values = linked(np.median(sums, axis=1) if self.median else sums.mean(axis=1), self.link)
         each = linked(sums.reshape(-1, self.n_raw), self.link).reshape(len(Z), self.n_members, self.n_values)
         column = values.argmax(axis=1) if self.n_values > 1 else np.zeros(len(Z), np.int64)
         return values, np.take_along_axis(each, column[:, None, None], axis=2)[:, :, 0].std(axis=1)
@@ -148,7 +152,7 @@ class Trees:
             "feature": smallest(self.feature), "threshold": self.threshold, "left": smallest(self.left),
             "right": smallest(self.right), "default_left": self.default_left, "missing": self.missing,
             "value": self.value, "output": self.output, "member": self.member, "link": np.array(self.link),
-            "train_loss": self.train_loss, "validation_loss": self.validation_loss,
+            "train_loss": self.train_loss, "validation_loss": self.validation_loss, "median": np.array(self.median),
         }  # fmt: skip
 
     @classmethod
@@ -173,7 +177,7 @@ class Trees:
         filled = np.unique(output[:, None] + np.arange(value.shape[1]))
         trees = cls(
             n_columns, splits, leaves, feature, threshold, left.astype(np.int32), right.astype(np.int32), default_left,
-            missing, value, output, member, link, train, held,
+            missing, value, output, member, link, train, held, bool(number(arrays, "median")),
         )  # fmt: skip
         if len(filled) != trees.n_raw or (link == "sigmoid" and trees.n_raw != 1):
             raise BundleError("the trees leave an output column empty. The bundle is not trusted.")

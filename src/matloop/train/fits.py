@@ -404,7 +404,7 @@ def _model_arrays(task: FitTask, parts: Sequence[Arrays], fits: Fits) -> Arrays:
     empty = RecipeModel((), np.array(task.recipe.weights, dtype=float), fits.border, n_features, task.recipe.threshold)
     arrays = empty.to_arrays()
     for k, part in enumerate(parts):
-        arrays |= nested(f"member{k}", {"columns": part["columns"], **nested("model", under("model", part))})
+        arrays |= nested(f"member{k}", under("member", part))
     return arrays
 
 

@@ -13,6 +13,7 @@ from matloop.models import FAMILIES, missing
 from matloop.models.family import Family, Spec
 from matloop.problem.question import Training
 from matloop.represent.table import Columns
+from matloop.train.recipe_model import atom_of
 from matloop.train.values import Development
 
 CHEAP_FIRST = (
@@ -120,9 +121,11 @@ class Proposals:
             family: Family = FAMILIES.load(name)
             settings = family.settings(_DRAWS, columns, self.development.task, rng)
             losses = other_losses(family, self.development, self.training)
-            self._fixed[name], self._drawn[name] = _listed(name, settings, self._views, losses)
-        self._first = [specs[0] for specs in self._fixed.values()]
-        self._taken = dict.fromkeys(self.names, 1)
+            fixed, self._drawn[name] = _listed(name, settings, self._views, losses)
+            self._fixed[name] = [*_two_steps(family, fixed, self.development), *fixed]
+        firsts = {name: 2 if "hurdle" in specs[0].settings else 1 for name, specs in self._fixed.items()}
+        self._first = [spec for name, specs in self._fixed.items() for spec in specs[: firsts[name]][::-1]]
+        self._taken = dict(firsts)
 
     def next_wave(self, outcomes: Sequence[Outcome]) -> list[Spec]:
         """Up to `WAVE` candidates that were not proposed before; empty when the search is over."""
@@ -157,8 +160,21 @@ class Proposals:
             return self._fixed[name][at]
         k = at - len(self._fixed[name])
         mine = [o for o in outcomes if o.spec.family == name and np.isfinite(o.score)]
-        best = min(mine, key=lambda o: o.score).spec.columns if mine else ()
-        return Spec(name, self._drawn[name][k], best if k % 3 else self._views[(k // 3) % len(self._views)])
+        leader = min(mine, key=lambda o: o.score).spec if mine else Spec(name)
+        best, settings = leader.columns, self._drawn[name][k]
+        if leader.settings.get("hurdle"):
+            settings = {**settings, "hurdle": True}
+        return Spec(name, settings, best if k % 3 else self._views[(k // 3) % len(self._views)])
+
+
+def _two_steps(family: Family, fixed: list[Spec], development: Development) -> list[Spec]:
+    """Where many rows share the lowest value: the family's default as a two-step model (is it above, how far)."""
+    if development.task != "regression" or development.scale == "log" or atom_of(development.y) is None:
+        return []
+    if "classification" not in family.tasks or family.name in ("dummy", "nearest_neighbour"):
+        return []
+    default = fixed[0]
+    return [Spec(default.family, {**default.settings, "hurdle": True}, default.columns)]
 
 
 def other_losses(family: Family, development: Development, training: Training) -> list[str]:

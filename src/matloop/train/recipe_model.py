@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 import numpy as np
@@ -22,6 +22,7 @@ _LOG_LIMIT = 300.0  # exponents beyond this overflow a double
 _SURE = 0.9  # self-training takes a row when one class has at least this probability
 _PSEUDO_WEIGHT = 0.5  # of a self-labelled row against a labelled one: half, as it is partly the model's own opinion
 _PSEUDO_ROUNDS = 2
+_ATOM_SHARE = 0.05  # a lowest value that fewer rows have is no atom
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,30 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One fitted model and the feature columns that it sees."""
+    """One fitted model and the feature columns that it sees.
+
+    gate : for a target with many values at `atom`, its lower end (no gap, no activity): a classifier of "above the
+    atom"; `model` was then fitted on the rows above it.
+    """
 
     model: ArrayModel
     columns: IntArray
+    gate: ArrayModel | None = None
+    atom: float = 0.0
+
+    def to_arrays(self) -> Arrays:
+        """Plain arrays."""
+        gate = {} if self.gate is None else {**nested("gate", self.gate.to_arrays()), "atom": np.array(self.atom)}
+        return {"columns": self.columns, **nested("model", self.model.to_arrays()), **gate}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, n_features: int) -> Self:
+        """The member again, with everything checked (BundleError)."""
+        at = within(arrays, "columns", 0, n_features).astype(np.int64)
+        model, gate = model_from_arrays(under("model", arrays)), under("gate", arrays)
+        if not gate:
+            return cls(model, at)
+        return cls(model, at, model_from_arrays(gate), number(arrays, "atom"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +134,8 @@ def chosen_columns(columns: Columns, at: IntArray) -> Columns:
 def fit_member(spec: Spec, data: FitData, rows: IntArray, seed: int, *, pseudo_labels: bool = False) -> Member:
     """Fit one spec on `rows`; with `pseudo_labels` self-training rounds use the rows without a label, too."""
     at = positions(data.columns, spec.columns)
+    if spec.settings.get("hurdle"):
+        return _fit_hurdle(spec, data, rows, seed, at)
     border = Border(data.task, data.n_classes, data.scale, data.bounds)
     X, y, weights = data.X[np.ix_(rows, at)], border.into(data.y[rows]), data.weights[rows]
     model = _fitted(spec, data, at, (X, y, weights), seed)
@@ -128,12 +151,35 @@ def fit_member(spec: Spec, data: FitData, rows: IntArray, seed: int, *, pseudo_l
     return Member(model, at)
 
 
+def atom_of(y: FloatArray) -> float | None:
+    """The lowest value, if many rows have exactly that one (no gap, no activity, below detection); else None."""
+    lowest = float(y.min())
+    return lowest if _ATOM_SHARE <= float((y == lowest).mean()) <= 1.0 - _ATOM_SHARE else None
+
+
+def _fit_hurdle(spec: Spec, data: FitData, rows: IntArray, seed: int, at: IntArray) -> Member:
+    """Two steps: is it above the atom, and how far; a two-part (hurdle) model.
+
+    Cragg, Econometrica 39 (1971) 829. doi:10.2307/1909582
+    """
+    y, atom = data.y[rows], atom_of(data.y[rows])
+    if atom is None or data.task != "regression" or data.scale == "log":
+        raise DataError("a two-step model needs a target with many rows at its lowest value, on a linear scale.")
+    X, weights = data.X[np.ix_(rows, at)], data.weights[rows]
+    above = y > atom
+    how_far = _fitted(spec, data, at, (X[above], y[above], weights[above]), seed)
+    classify = replace(data, task="classification", n_classes=2, loss="cross_entropy")
+    plain = Spec(spec.family, {name: value for name, value in spec.settings.items() if name != "loss"}, spec.columns)
+    gate = _fitted(plain, classify, at, (X, above.astype(float), weights), seed)
+    return Member(how_far, at, gate, atom)
+
+
 def _fitted(
     spec: Spec, data: FitData, at: IntArray, training: tuple[FloatArray, FloatArray, FloatArray], seed: int
 ) -> ArrayModel:
     X, y, weights = training
     family = FAMILIES.load(spec.family)
-    settings = {name: value for name, value in spec.settings.items() if name != "loss"}
+    settings = {name: value for name, value in spec.settings.items() if name not in ("loss", "hurdle")}
     loss = str(spec.settings.get("loss", data.loss))
     if "loss" not in spec.settings and loss not in getattr(family, "losses", (loss,)):
         loss = "auto"
@@ -166,9 +212,20 @@ def member_output(member: Member, X: FloatArray, border: Border) -> Output:
     if border.task == "classification":
         return said
     value, spread = border.back(said.value), said.spread
+    if member.gate is not None:
+        value, spread = _gated(member, X, value, spread)
     if border.scale == "log":
         spread = spread * np.log(10.0) * np.abs(value)  # first order: d(10^u) = ln(10) 10^u du
     return Output(value, said.proba, spread)
+
+
+def _gated(member: Member, X: FloatArray, value: FloatArray, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The atom where "above" is less likely than not, else the value drawn towards the atom by the doubt about it."""
+    assert member.gate is not None
+    chance = _said(member.gate, X[:, member.columns], "classification").proba[:, 1]
+    rise = value - member.atom
+    doubt = np.sqrt(chance * spread**2 + chance * (1.0 - chance) * rise**2)  # variance of "rise or nothing"
+    return member.atom + np.where(chance > 0.5, chance * rise, 0.0), doubt
 
 
 def combine(parts: Sequence[Output], weights: Sequence[float] | FloatArray, border: Border, threshold: float) -> Output:
@@ -256,7 +313,7 @@ class RecipeModel:
             "n_features": np.array(self.n_features),
         }
         for k, member in enumerate(self.members):
-            arrays |= nested(f"member{k}", {"columns": member.columns, **nested("model", member.model.to_arrays())})
+            arrays |= nested(f"member{k}", member.to_arrays())
         return arrays
 
     @classmethod
@@ -267,12 +324,8 @@ class RecipeModel:
             raise BundleError(f"member weights {weights} are not shares of one. The bundle is not trusted.")
         n_features = int(number(arrays, "n_features"))
         border = _border(arrays)
-        members = []
-        for k in range(len(weights)):
-            part = under(f"member{k}", arrays)
-            at = within(part, "columns", 0, n_features)
-            members.append(Member(model_from_arrays(under("model", part)), at.astype(np.int64)))
-        return cls(tuple(members), weights, border, n_features, number(arrays, "threshold"))
+        members = tuple(Member.from_arrays(under(f"member{k}", arrays), n_features) for k in range(len(weights)))
+        return cls(members, weights, border, n_features, number(arrays, "threshold"))
 
 
 def _border(arrays: Arrays) -> Border:

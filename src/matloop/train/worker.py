@@ -60,10 +60,9 @@ def run_fit(order: dict[str, Any], data: FitData) -> Arrays:
         "spread": np.nan_to_num(out.spread, nan=0.0, posinf=0.0),
         "seconds": np.array(seconds),
         "predict_ms": np.array(predict_ms(member, data.X[train[:1]], border)),
-        "columns": member.columns,
     }
     if order["keep"]:
-        arrays |= nested("model", member.model.to_arrays())
+        arrays |= nested("member", member.to_arrays())
         curve = getattr(member.model, "loss_curve_", None)
         if curve is not None:
             arrays |= {"curve/train": np.asarray(curve[0]), "curve/validation": np.asarray(curve[1])}
