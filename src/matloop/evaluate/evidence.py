@@ -69,8 +69,11 @@ class Terms:
 
 
 def terms_of(target: Target | None, development: Development, metric: str, seed: int) -> Terms:
-    """The rules for `target`: the goal's metric if there is a goal, else `metric`, the one that the search used."""
-    classes, metric = development.classes, metric or development.metric
+    """The rules for `target`: the goal's metric if there is a goal, else the development's, else `metric`.
+
+    The search may rank classifiers by a smoother score of its own; that one is not what people ask for.
+    """
+    classes, metric = development.classes, development.metric or metric
     if target is None:
         return Terms(development.task, metric, classes, 1, 10, development.bounds, seed)
     metric = target.success.metric if target.success is not None else metric
