@@ -6,6 +6,7 @@ import pytest
 
 from matloop.metrics.estimate import Estimate
 from matloop.report import words
+from matloop.report.tally import tally
 
 
 @pytest.mark.parametrize(
@@ -51,3 +52,12 @@ def test_text_is_cut_and_direction_marks_are_taken_out():
 @pytest.mark.parametrize(("value", "shown"), [(0.0004, "< 0.001"), (0.0441, "0.044"), (0.6, "0.60"), (math.nan, "")])
 def test_p_values(value, shown):
     assert words.p_value(value) == shown
+
+
+def test_reasons_that_differ_in_numbers_only_are_put_together():
+    reasons = {f"median of rows {i}, {i + 7}, {2 * i}, which spread by {i / 7:.3g} uV/K": 1 for i in range(1, 500)}
+    assert tally({**reasons, "no value": 7}) == {"median of rows …, which spread by … uV/K": 499, "no value": 7}
+
+
+def test_few_reasons_stay_as_they_are():
+    assert tally({"row 3": 1, "row 4": 2}) == {"row 4": 2, "row 3": 1}

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from matloop.report import words
 from matloop.report.formula import formula_html
+from matloop.report.tally import tally
 
 TEMPLATES = Path(__file__).parent / "templates"
 _DOI = re.compile(r"(?:doi:\s*|https?://(?:dx\.)?doi\.org/)?(10\.\d{4,9}/[A-Za-z0-9._;()/:+-]*[A-Za-z0-9)])")
@@ -50,6 +51,7 @@ def environment() -> Environment:
         words.unit_text,
         formula_html,
         cited,
+        tally,
     )
     environment.filters |= {function.__name__: function for function in filters}
     return environment

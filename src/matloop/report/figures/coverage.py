@@ -11,7 +11,7 @@ from matloop.report.figures.figure import SET_COLOURS, SET_SYMBOLS, Figure, Trac
 from matloop.report.words import EVIDENCE, percent, unit_text
 
 PARTS = ("all rows", "narrowest third", "middle third", "widest third")
-BINS = 10
+MAX_BINS, MIN_BINS, PER_BIN = 10, 3, 25
 
 
 def coverage_figure(key: str, sets: tuple[Evidence, ...]) -> Figure | None:
@@ -87,8 +87,8 @@ def _dots(found: Evidence, place: int, n_sets: int) -> Trace:
 
 
 def width_figure(key: str, sets: tuple[Evidence, ...], unit: str) -> Figure | None:
-    """The error found against the error promised: in ten bins by width, the 90th percentile of the error."""
-    judged = [found for found in sets if found.intervals is not None and _usable(found).sum() >= 5 * BINS]
+    """The error found against the error promised: in bins by width, the 90th percentile of the error."""
+    judged = [found for found in sets if found.intervals is not None and _usable(found).sum() >= MIN_BINS * PER_BIN]
     if not judged:
         return None
     level = judged[0].intervals.level if judged[0].intervals else 0.9
@@ -109,10 +109,10 @@ def width_figure(key: str, sets: tuple[Evidence, ...], unit: str) -> Figure | No
         "yaxis": axis(f"{percent(level, 0)} of errors are below{suffix}", range=[0, top]),
     }
     caption = (
-        "Rows in ten bins of equal size by the width of their interval. On the dashed line the promise is kept; "
+        "Rows in up to ten bins of equal size by the width of their interval. On the dashed line the promise is kept; "
         "a rising line means that wide intervals do point to large errors."
     )
-    alt = "Line plot of the error found against the half-width promised, in ten bins."
+    alt = "Line plot of the error found against the half-width promised, in bins."
     return Figure(
         key, "Do wide intervals mean large errors?", (Variant("all", (ideal, *traces), layout, alt, caption),), 340
     )
@@ -127,7 +127,8 @@ def _widths(found: Evidence, level: float) -> Trace:
     points, keep = found.points, _usable(found)
     half = (points.high - points.low)[keep] / 2
     error = np.abs(points.y - (points.high + points.low) / 2)[keep]
-    bins = np.array_split(np.argsort(half, kind="stable"), BINS)
+    n_bins = min(MAX_BINS, len(half) // PER_BIN)
+    bins = np.array_split(np.argsort(half, kind="stable"), n_bins)
     colour = SET_COLOURS[found.name]
     return {
         "type": "scatter",

@@ -128,6 +128,8 @@ def _cloud(
     points: Points, x: FloatArray, y: FloatArray, rows: IntArray, unit: str, look: tuple[str, str, str]
 ) -> Trace:
     name, colour, symbol = look
+    # rows in the domain first: the legend shows the first mark
+    rows = rows[np.argsort(~points.in_domain[rows], kind="stable")]
     symbols: list[str] | str = [symbol if inside else symbol + "-open" for inside in points.in_domain[rows].tolist()]
     if set(symbols) == {symbol}:
         symbols = symbol

@@ -69,7 +69,10 @@ def _scatter(found: Evidence, target: str, unit: str) -> Variant:
     keep = np.isfinite(rest)
     shown = shown_rows(np.abs(rest))
     x_ends = padded(float(points.value[keep].min()), float(points.value[keep].max()))
-    y_ends = padded(float(rest[keep].min()), float(rest[keep].max()))
+    reach = np.concatenate(
+        [rest[keep], *((end - points.y)[[] if shown.dense else shown.bars] for end in (points.low, points.high))]
+    )
+    y_ends = padded(float(np.nanmin(reach)), float(np.nanmax(reach)))
     data = density(points.value[keep], rest[keep], x_ends, y_ends, shown.dense, False)
     data += [
         bars(points, points.value, rest, shown.bars, False, level(found)),
