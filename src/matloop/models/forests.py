@@ -39,7 +39,7 @@ class ForestLearner:
     def learn(self, Z: FloatArray, y: FloatArray, weights: FloatArray, *, classes: int, seed: int) -> Trees:
         """Grow the forest; row weights count in every split and leaf."""
         leaf = self.leaf or (1 if len(Z) < 5_000 else 2 if len(Z) < 20_000 else 3)
-        wanted = self.n_trees or (300 if len(Z) < 5_000 else 150 if len(Z) < 20_000 else 100)
+        wanted = self.n_trees or (300 if len(Z) < 1_000 else 200 if len(Z) < 5_000 else 150 if len(Z) < 20_000 else 100)
         n_trees = int(max(20, min(wanted, _NODE_BUDGET * leaf // max(len(Z), 1))))
         settings: dict[str, Any] = {
             "n_estimators": n_trees,

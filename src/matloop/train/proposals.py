@@ -120,6 +120,8 @@ class Proposals:
             rng = np.random.default_rng([self.seed, at])
             family: Family = FAMILIES.load(name)
             settings = family.settings(_DRAWS, columns, self.development.task, rng)
+            if self.training.loss != "auto":
+                settings = [{k: v for k, v in one.items() if k != "loss"} for one in settings]
             losses = other_losses(family, self.development, self.training)
             fixed, self._drawn[name] = _listed(name, settings, self._views, losses)
             self._fixed[name] = [*_two_steps(family, fixed, self.development), *fixed]

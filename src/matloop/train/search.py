@@ -35,8 +35,10 @@ FIRST_FOLDS = 2
 HOPELESS, HOPELESS_FAMILY = 1.25, 2.0
 """It is given up when it is worse than the best on the same folds by this factor; a nearer one can still help an
 ensemble. The first candidate of a family is given more patience: what differs from the others helps most."""
-SEARCH_SHARE = 0.5
-"""Share of the time that the search may use; evidence of an ensemble of a few members needs about the other half."""
+RESERVE = (0.15, 0.5)
+"""Least and largest share of the time that is kept for evidence."""
+RESERVED_MEMBERS = 3.5
+"""Within these shares, time for the evidence of an ensemble of so many members like the best so far is kept."""
 OVERHEAD_S = 3.0
 MARGIN = 1.15
 POOL = 12
@@ -84,9 +86,13 @@ class _Clock:
     def left(self) -> float:
         return float("inf") if self.deadline is None else self.deadline - time.monotonic()
 
-    @property
-    def search_end(self) -> float | None:
-        return None if self.deadline is None else self.started + SEARCH_SHARE * (self.deadline - self.started)
+    def search_end(self, full_seconds: float) -> float | None:
+        """When the search must stop, if a fit of the best so far on all rows takes `full_seconds`."""
+        if self.deadline is None:
+            return None
+        whole = self.deadline - self.started
+        wanted = RESERVED_MEMBERS * self.evidence_seconds(full_seconds)
+        return self.deadline - float(np.clip(wanted, RESERVE[0] * whole, RESERVE[1] * whole))
 
     @property
     def fit_limit(self) -> float | None:
@@ -97,7 +103,10 @@ class _Clock:
 
     def affords(self, full_seconds: float) -> bool:
         """Whether the evidence of a recipe whose full fit takes `full_seconds` fits into the time that is left."""
-        return self.plan.full_fits * full_seconds * MARGIN / self.workers + OVERHEAD_S <= self.left
+        return self.evidence_seconds(full_seconds) <= self.left
+
+    def evidence_seconds(self, full_seconds: float) -> float:
+        return self.plan.full_fits * full_seconds * MARGIN / self.workers + OVERHEAD_S
 
 
 def search(
@@ -191,8 +200,8 @@ class _Search:
                 wave = wave[: max(self.replay - len(self.tried), 0)]
             if not wave:
                 return "replayed" if self.replay is not None else "the list of candidates was worked through"
-            end = self.clock.search_end
-            if end is not None and time.monotonic() >= end and self._ranked():
+            end = self._search_end()
+            if end is not None and time.monotonic() >= end:
                 return "the rest of the time is needed for evidence"
             try:
                 complete = self._try(wave)
@@ -229,9 +238,12 @@ class _Search:
         def note(position: int, result: FitResult) -> None:
             self._note(*running[position], result)
 
-        # the first candidates may use the time of evidence: without them there is nothing to give evidence of
-        end = self.clock.search_end if self._ranked() else self.clock.deadline
-        self.fits.run(tasks, deadline=end, on_done=note, limit=self.clock.fit_limit)
+        self.fits.run(tasks, deadline=self._search_end(), on_done=note, limit=self.clock.fit_limit)
+
+    def _search_end(self) -> float | None:
+        """The first candidates may use the time of evidence: without them there is nothing to give evidence of."""
+        best = self._best()
+        return self.clock.deadline if best is None else self.clock.search_end(best.full_seconds)
 
     def _task(self, recipe: Recipe, k: int) -> FitTask:
         rows = self.folds[k]
@@ -463,7 +475,7 @@ class _Search:
         if self.clock.deadline is None:
             self.progress.tell(text)
             return
-        end = self.clock.started + SEARCH_SHARE * (self.clock.deadline - self.clock.started)
+        end = self.clock.search_end(best.full_seconds) or self.clock.deadline
         left = max(end - time.monotonic(), 0.0)
         self.progress.tell(f"{text}; {left:.0f} s left", min(1.0 - left / max(end - self.clock.started, 1e-9), 1.0))
 
