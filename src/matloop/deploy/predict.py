@@ -84,7 +84,8 @@ def predict_frame(bundle: Bundle, frame: pd.DataFrame) -> Predicted:
 
 def predict_raw(bundle: Bundle, raw: RawTable, *, progress: Progress = SILENT) -> Predicted:
     """Predict the rows of a collected table with a loaded bundle."""
-    dataset, unreadable = read_inputs(raw, bundle.manifest.inputs)
+    known = {entry.name: entry.words for entry in bundle.manifest.representation.inputs if entry.words}
+    dataset, unreadable = read_inputs(raw, bundle.manifest.inputs, words=known)
     progress.step("predict")
     parts: list[dict[str, Prediction]] = []
     for start in range(0, max(len(dataset), 1), CHUNK):

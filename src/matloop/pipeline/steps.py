@@ -15,7 +15,7 @@ import numpy as np
 
 from matloop.core.arrays import IntArray
 from matloop.core.jsonable import dumps
-from matloop.data.clean import Cleaned, clean
+from matloop.data.clean import Cleaned, clean, sealed_account
 from matloop.data.dataset import Labels, Provenance, Removal, Repair
 from matloop.data.screen import Suspicion, screen_development
 from matloop.data.table import RawTable
@@ -85,13 +85,15 @@ def prepare(problem: Problem, raw: RawTable, vaults: Path, where: RunFolder, clo
     with clock.step("clean", where):
         cleaned = clean(raw, problem)
         write_account(where.path / "removed.csv", Removal, cleaned.removed)
-        write_account(where.path / "repaired.csv", Repair, cleaned.repaired)
     with clock.step("represent", where):
         representation = plan_representation(cleaned.dataset, problem.inputs)
         table = represent(cleaned.dataset, representation)
     with clock.step("seal", where):
         sealed = seal(cleaned.dataset, problem, vaults)
         check_split(cleaned.dataset, sealed.development, sealed.sealed)
+        # repairs tell values: those of sealed labels only after the look
+        repaired = sealed_account(cleaned.repaired, cleaned.dataset, sealed.sealed, problem)
+        write_account(where.path / "repaired.csv", Repair, repaired)
         write_parquet(where.path / "data.parquet", dataset_frame(sealed.dataset))
         where.write("split.json", dumps({"how": sealed.how, "sealed": sealed.dataset.ids[sealed.sealed]}))
         suspicions = screen_development(sealed.dataset, sealed.development, problem)
@@ -174,6 +176,7 @@ def look(
                 digest.update(np.ascontiguousarray(array).tobytes())
         vault = prepared.sealed.vault
         labels = vault.look(run=where.path.name, why="evaluation", predictions_sha=digest.hexdigest())
+        write_account(where.path / "repaired.csv", Repair, prepared.cleaned.repaired)
         return predictions, labels, vault.looks()
 
 
