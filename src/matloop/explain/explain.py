@@ -19,6 +19,8 @@ from matloop.train.values import Development
 SCREEN_ROWS = 500
 FEWEST_ROWS = 60
 N_REFINED = 15
+N_CHANCE = 5
+"""How many of the lowest groups are refined, too, to see what chance alone gives."""
 CURVE_ROWS = 300
 MAX_MEMBERS = 20
 
@@ -59,11 +61,8 @@ def explain(
         return Explanation(target, metric, (), (), ("no feature varies: there is nothing to explain",))
     notes = [_how(samples, groups, judge)]
     screened, n_rows = _screen(samples, groups, judge, pace, seed)
-    order, found = _refine(samples, groups, screened, judge, pace, repeats, seed, notes)
-    refined = max(len(row) for row in found.values()) > len(samples) or repeats == 1
-    # one shuffle per group: the luckiest of many groups of noise reaches about as far up as the unluckiest reaches down
-    floor = noise_floor(np.array([found[g].mean() for g in order])) * (1.0 if refined else 2.0)
-    told = [g for g in order if _above(found[g], floor)]
+    order, found, floor, refined = _refine(samples, groups, screened, judge, pace, repeats, seed, notes)
+    told = [g for g in order[:N_REFINED] if _above(found[g], floor)]
     members = _members(samples, groups, told[:n_top], judge, pace, n_rows, seed)
     importances = tuple(_importance(development, members.get(g, groups[g]), found[g]) for g in order)
     notes += _said(groups, order, told, importances, floor, refined)
@@ -115,25 +114,35 @@ def _refine(
     repeats: int,
     seed: int,
     notes: list[str],
-) -> tuple[list[int], dict[int, FloatArray]]:
-    """The groups that were reached, most important first, with all rises found for each."""
+) -> tuple[list[int], dict[int, FloatArray], float, bool]:
+    """The groups that were reached, most important first, all rises found for each, the noise floor, and whether the
+    leading groups were shuffled more than once.
+
+    The groups that came out lowest are refined as well: their importance is chance, seen as closely as the leaders'.
+    """
     found = {g: row[np.isfinite(row)] for g, row in enumerate(screened) if np.isfinite(row).any()}
     missed = len(groups) - len(found)
     if missed:
         notes.append(f"left out: {missed} of {len(groups)} groups of features were not shuffled, the time ran out")
-    best = sorted(found, key=lambda g: -float(found[g].mean()))[:N_REFINED]
+    ranked = sorted(found, key=lambda g: -float(found[g].mean()))
+    best, lowest = ranked[:N_REFINED], ranked[N_REFINED:][-N_CHANCE:]
+    chosen = [*best, *lowest]
     with pace.part_of_the_time(0.6):
-        again = rises(samples, [groups[g] for g in best], judge, pace, repeats=repeats, seed=seed + 1)
-    whole = [np.isfinite(again[:, s, r]).all() for s in range(again.shape[1]) for r in range(again.shape[2])]
-    if not all(whole):
-        notes.append(f"left out: {len(whole) - sum(whole)} of {len(whole)} repeats of the leading groups: time ran out")
-    if any(whole):
-        # only repeats that all leading groups have: otherwise their order would depend on the clock
-        flat = again.reshape(len(best), -1)[:, np.array(whole)]
-        found |= {g: flat[i] for i, g in enumerate(best)}
+        again = rises(samples, [groups[g] for g in chosen], judge, pace, repeats=repeats, seed=seed + 1)
+    flat = again.reshape(len(chosen), -1)
+    # only repeats that all have: otherwise their order would depend on the clock
+    whole = np.asarray(np.isfinite(flat).all(axis=0))
+    if not whole.all():
+        notes.append(f"left out: {(~whole).sum()} of {len(whole)} repeats of the leading groups: time ran out")
+    if not whole.any():
+        # the luckiest of many groups of noise reaches about as far up as the unluckiest reaches down
+        return ranked, found, 2.0 * noise_floor(np.array([found[g].mean() for g in ranked])), False
+    found |= {g: flat[i, whole] for i, g in enumerate(chosen)}
     order = sorted(best, key=lambda g: -float(found[g].mean()))
     rest = sorted((g for g in found if g not in best), key=lambda g: -float(found[g].mean()))
-    return [*order, *rest], found
+    close = chosen if lowest else best
+    floor = max(noise_floor(np.array([found[g].mean() for g in close])), *(float(found[g].mean()) for g in lowest), 0.0)
+    return [*order, *rest], found, floor, True
 
 
 def _above(found: FloatArray, floor: float) -> bool:
@@ -200,7 +209,7 @@ def _said(
     if noise:
         shown = ", ".join(noise[:10]) + (f" and {len(noise) - 10} more" if len(noise) > 10 else "")
         notes.append(
-            f"indistinguishable from noise (not above {floor:.3g}, how far the lowest importances lie below zero, or "
+            f"indistinguishable from noise (not above {floor:.3g}, what chance gives, or "
             f"not above zero in 95 % of the shuffles): {len(noise)} of {len(order)} groups: {shown}"
         )
     if any(len(group) > 1 for group in groups):
