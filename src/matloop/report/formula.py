@@ -11,11 +11,14 @@ from matloop.report.words import short
 
 _ELEMENT = "(?:" + "|".join(sorted(SYMBOLS[1:], key=len, reverse=True)) + ")"
 _WHOLE = re.compile(rf"(?:{_ELEMENT}|\d+(?:\.\d+)?|[()\[\]])+")
+_PART = re.compile(rf"(?<=[\d)\]])({_ELEMENT})")
+LONG = 24
 _AMOUNT = re.compile(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)")
 
 
 def formula_html(text: str, limit: int = 80) -> Markup:
     """`text` as safe HTML: `Fe2O3` with its numbers lowered, everything else escaped and cut to `limit` characters."""
     if len(text) <= limit and _WHOLE.fullmatch(text) and text[:1].isalpha():
-        return Markup(_AMOUNT.sub(r"<sub>\1</sub>", text))
+        lines = _PART.sub(r"<wbr>\1", text) if len(text) > LONG else text  # long ones break between elements
+        return Markup(_AMOUNT.sub(r"<sub>\1</sub>", lines))
     return escape(short(text, limit))

@@ -186,7 +186,7 @@ def seeds_strip(evaluation: Evaluation) -> tuple[Strip | None, str]:
     listed = ", ".join(words.fixed(score, places) for score in finite)
     label = words.metric_words(evaluation.metric).label
     if len(finite) == 1:
-        return None, f"Only one seed was run: {label} {words.with_unit(listed, unit)}."
+        return None, f"Only one seed was run: {label} {words.with_unit(words.number(finite[0]), unit)}."
     listed = words.with_unit(listed, unit)
     text = f"{label} over {len(finite)} seeds: {listed}; standard deviation {words.number(spread, 2)}."
     room = (max(finite) - min(finite)) * 0.5 or 1.0

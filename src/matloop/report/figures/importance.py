@@ -52,7 +52,8 @@ def importance_figure(key: str, importances: tuple[Importance, ...], metric: str
     more = f" The {SHOWN} largest of {len(importances)} are shown." if len(importances) > SHOWN else ""
     caption = (
         "Each bar: how much worse the model gets when these features are shuffled among rows it was not trained on. "
-        f"Features that go together are shuffled together. Lines: spread over folds and repeats.{more}"
+        f"Features that go together are shuffled together (+n: so many others). Lines: spread over folds and "
+        f"repeats.{more}"
     )
     return Figure(
         key,
@@ -65,7 +66,8 @@ def importance_figure(key: str, importances: tuple[Importance, ...], metric: str
 
 def _label(one: Importance) -> str:
     others = len(one.members) - 1
-    return f"{short(one.name, 31)} +{others}" if others > 0 else one.name
+    name = one.name.removesuffix(f" (+{others} correlated)")
+    return f"{short(name, 31)} +{others}" if others > 0 else name
 
 
 def _members(one: Importance) -> str:
