@@ -85,14 +85,14 @@ def _in_order_of_promise(samples: Sequence[Sample], groups: list[IntArray]) -> l
 def _screen(
     samples: Sequence[Sample], groups: Sequence[IntArray], judge: Judge, pace: Pace, seed: int
 ) -> tuple[FloatArray, int]:
-    """One shuffle of every group on as many rows as half of the time allows; shape (n_groups, n_samples)."""
+    """One shuffle of every group on as many rows as a third of the time allows; shape (n_groups, n_samples)."""
     for n_samples in (len(samples), 1):
-        n_rows = _step(SCREEN_ROWS, pace.rows(0.5) / (len(groups) * n_samples))
+        n_rows = _step(SCREEN_ROWS, pace.rows(0.35) / (len(groups) * n_samples))
         if n_rows >= FEWEST_ROWS:
             break
     n_rows = max(n_rows, FEWEST_ROWS)
     parts = [sample.first(n_rows) for sample in samples[:n_samples]]
-    with pace.part_of_the_time(0.6):
+    with pace.part_of_the_time(0.45):
         found = rises(parts, groups, judge, pace, repeats=1, seed=seed)[:, :, 0]
     return found, n_rows
 
@@ -127,7 +127,7 @@ def _refine(
     ranked = sorted(found, key=lambda g: -float(found[g].mean()))
     best, lowest = ranked[:N_REFINED], ranked[N_REFINED:][-N_CHANCE:]
     chosen = [*best, *lowest]
-    with pace.part_of_the_time(0.6):
+    with pace.part_of_the_time(0.5):
         again = rises(samples, [groups[g] for g in chosen], judge, pace, repeats=repeats, seed=seed + 1)
     flat = again.reshape(len(chosen), -1)
     # only repeats that all have: otherwise their order would depend on the clock
@@ -228,11 +228,13 @@ def _dependences(
     found: list[Dependence] = []
     for k, column in enumerate(leads):
         per_feature = pace.rows(0.9) / (len(leads) - k)
-        n_rows = _step(CURVE_ROWS, per_feature / (GRID * len(samples)))
+        n_rows, used = _step(CURVE_ROWS, per_feature / (GRID * len(samples))), len(samples)
         if n_rows < FEWEST_ROWS // 2:
+            n_rows, used = FEWEST_ROWS // 2, 1
+        if n_rows * used * GRID > pace.rows(0.9):
             names = ", ".join(development.table.names[c] for c in leads[k:])
             notes.append(f"left out: dependence plots of {names}, the time ran out")
             break
-        parts = [sample.first(n_rows) for sample in samples]
+        parts = [sample.first(n_rows) for sample in samples[:used]]
         found.append(dependence(parts, development.table, column, judge))
     return tuple(found)

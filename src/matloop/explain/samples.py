@@ -87,5 +87,5 @@ class Pace:
         self.deadline = end
 
     def batch(self, n: int) -> int:
-        """How many blocks of `n` rows go into one call: about a second's work, so that the clock is seen."""
-        return max(1, int(min(BATCH_ROWS, self.rate) // n))
+        """How many blocks of `n` rows go into one call: a second's work at most, so that the clock is seen."""
+        return max(1, int(min(BATCH_ROWS, self.rate * min(1.0, max(self.left(), 0.0) / 10)) // n))
