@@ -1,3 +1,4 @@
+import re
 from collections import namedtuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from matloop.matter.compositions import (
     to_pymatgen,
 )
 from matloop.matter.formula import FormulaError, parse_formula
+from matloop.matter.scan import scan
 
 symbols = st.sampled_from(SYMBOLS[1:])
 decimals = st.decimals(min_value="0.001", max_value="999", places=3).map(float)
@@ -49,8 +51,44 @@ def test_batch_reader_and_grammar_agree(texts):
         np.testing.assert_allclose(c.amounts[entries], list(one.amounts.values()), rtol=1e-12)
 
 
+def spaced(text):
+    return re.sub(r"(?<=[A-Za-z0-9)\]])(?=[A-Z(\[])", " ", text)
+
+
 @settings(deadline=None)
-@given(st.lists(st.text(max_size=12) | st.text("FeONa2.()x- ", max_size=8), max_size=6))
+@given(st.lists(groups(), min_size=1, max_size=8))
+def test_spaces_between_symbols_change_nothing(texts):
+    c, reasons = from_formulas([f" {spaced(text)} " for text in texts])
+    assert not reasons
+    together, _ = from_formulas(texts)
+    assert c.elements.tolist() == together.elements.tolist()
+    assert c.amounts.tolist() == together.amounts.tolist()
+
+
+def test_spaced_formulas_are_read_by_the_batch():
+    assert scan(["K4 Mn4 O8", "Ca3  (PO4)2", " Fe2O3 ", "[Fe (CN)6]"]).plain.all()
+
+
+@pytest.mark.parametrize("text", ["SO4 2-", "Fe 2 O 3", "C o", "TiO2 (rutile)", "CuSO4 5H2O", "2 H2O", " ", "Fe2 O3 1"])
+def test_spaces_that_may_mean_something_are_left_to_the_grammar(text):
+    assert not scan([text]).plain.any()
+
+
+def test_a_charge_after_a_space_stays_a_charge():
+    c, _ = from_formulas(["K4 Mn4 O8", "SO4 2-", "Fe2 O3"])
+    assert c.charges.tolist() == [0.0, -2.0, 0.0]
+    assert reduced_formulas(c).tolist() == ["KMnO2", "SO4", "Fe2O3"]
+
+
+@pytest.mark.parametrize("text", ["Fe(III)2O3", "Fe (III)2 O3"])
+def test_an_oxidation_number_is_no_iodine(text):
+    c, _, notes = read_formulas([text])
+    assert reduced_formulas(c).tolist() == ["Fe2O3"]
+    assert notes == {0: "'(III)' left out"}
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(max_size=12) | st.text("FeONaIV2.()x- ", max_size=8), max_size=6))
 def test_any_texts_give_a_row_each_and_the_same_answer_as_one_by_one(texts):
     c, reasons = from_formulas(texts)
     assert len(c) == len(texts)

@@ -49,6 +49,7 @@ def read(text, amounts="formula"):
         ("Fe2O0", {"Fe": 2}),
         ("D2O", {"H": 2, "O": 1}),
         ("2H2O", {"H": 4, "O": 2}),
+        ("Fe (III)2 O3", {"Fe": 2, "O": 3}),
     ],
 )
 def test_what_people_write_is_read(text, expected):
@@ -93,6 +94,7 @@ def test_the_digit_of_an_ion_is_its_charge_not_an_amount():
         ("TiO2 (rutile)", "rutile.* left out"),
         ("β-Ga2O3", "left out"),
         ("Fe(III)2O3", "left out"),
+        ("Fe (III)2 O3", "'\\(III\\)' left out"),
     ],
 )
 def test_what_was_assumed_is_said(text, note):

@@ -38,7 +38,7 @@ _UNIT = re.compile(
 _KIND: dict[str, Amounts] = {"wt": "wt%", "mass": "wt%", "weight": "wt%", "at": "at%", "atomic": "at%"}
 _ASSIGNED = re.compile(rf"(?<![A-Za-z])([a-zδ]|delta)\s*[=≈]\s*({_NUMBER})(?:\s*/\s*({_NUMBER}))?(?![\d.]*[-/\d.])")
 _GREEK = re.compile(r"^(alpha|beta|gamma|delta|epsilon|kappa|theta|[α-ω])'?-(?=[A-Z])")
-_ROMAN = re.compile(r"(?<=[a-zA-Z])\((II|III|IV|VI|VII|VIII)\)")
+_ROMAN = re.compile(r"(?<=[a-zA-Z]) ?\((II|III|IV|VI|VII|VIII)\)")
 _STATE = re.compile(r"\((s|l|g|aq|cr)\)$")
 _WORD = re.compile(r"\s+\(?([a-z][a-z -]{2,})\)?$")
 _HYDRATE = re.compile(r"(?<![A-Za-z)\]][01])\.((?:\d+(?:\.\d+)?)?(?:H2O|D2O)(?![\da-z]))")
@@ -135,7 +135,7 @@ def _normalised(text: str, notes: list[str]) -> str:
     text = re.sub(r"_\{([^{}]*)\}|_(?=[\d.a-z])", lambda m: m.group(1) or "", text).strip()
     for pattern in (_GREEK, _ROMAN):
         for found in pattern.finditer(text):
-            notes.append(f"{found.group()!r} left out")
+            notes.append(f"{found.group().strip()!r} left out")
         text = pattern.sub("", text)
     return text
 

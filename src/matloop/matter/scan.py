@@ -1,11 +1,13 @@
 """Plain formulas by the batch: all texts are read as one array of bytes, without a loop over rows.
 
-Plain means symbols, decimal amounts and round or square brackets ("Ca3(PO4)2", "La0.7Sr0.3MnO3"). Every other row is
-left to `matter.formula`, which knows the whole grammar and the reasons.
+Plain means symbols, decimal amounts and round or square brackets ("Ca3(PO4)2", "La0.7Sr0.3MnO3"), perhaps with spaces
+before a symbol or an opening bracket ("K4 Mn4 O8"). Every other row is left to `matter.formula`, which knows the whole
+grammar and the reasons; a space before a digit or a sign is one of them, for "SO4 2-" ends in a charge.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +19,8 @@ from matloop.core.elements import Z_OF
 
 LONGEST = 500
 _OTHER, _UPPER, _LOWER, _DIGIT, _DOT, _OPEN, _CLOSE, _END = range(8)
+_SPACE = ord(" ")
+_NOT_PLAIN = re.compile(rb"\((?:II|IV|VI)|H21[78]O")  # the start of "Fe(III)", whose numeral is no iodine; an isotope
 _MOST_DIGITS = 15  # more do not fit a float exactly; such rows are read one by one
 
 
@@ -60,7 +64,7 @@ def scan(texts: Sequence[str]) -> Scan:
     if not texts:
         none = np.zeros(0, dtype=np.int64)
         return Scan(none, none, np.zeros(0), np.zeros(0, dtype=bool))
-    buffer = np.frombuffer(("\n".join(texts) + "\n").encode("utf-8", "replace"), dtype=np.uint8)
+    buffer = _joined(np.frombuffer(("\n".join(texts) + "\n").encode("utf-8", "replace"), dtype=np.uint8))
     kinds = _CLASSES[buffer]
     ends = np.flatnonzero(kinds == _END)
     lengths = np.diff(ends, prepend=-1) - 1
@@ -70,6 +74,8 @@ def scan(texts: Sequence[str]) -> Scan:
     wrong = (kinds == _OTHER) | ((kinds == _LOWER) & (before != _UPPER)) | ((kinds == _CLOSE) & (before == _OPEN))
     plain[np.searchsorted(ends, np.flatnonzero(wrong))] = False
     plain[_perhaps_hydrates(buffer, kinds, ends)] = False
+    others = [found.start() for found in _NOT_PLAIN.finditer(buffer.tobytes())]
+    plain[np.searchsorted(ends, np.array(others, dtype=np.int64))] = False
     values = _numbers(buffer, kinds, before, ends, plain)
 
     heads = np.flatnonzero(kinds == _UPPER)
@@ -83,6 +89,22 @@ def scan(texts: Sequence[str]) -> Scan:
     plain[rows[~((amounts > 0) & (amounts <= 1e9))]] = False
     kept = plain[rows]
     return Scan(rows[kept], elements[kept], amounts[kept], plain)
+
+
+def _joined(buffer: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The bytes without spaces at the ends of a row, and without those that stand before a symbol or open a bracket.
+
+    Spaces that may mean something stay, so that their rows are not plain.
+    """
+    spaces = np.flatnonzero(buffer == _SPACE)
+    if not len(spaces):
+        return buffer
+    others = np.flatnonzero(buffer != _SPACE)
+    place = np.searchsorted(others, spaces)  # below len(others): the last byte is a line feed
+    kinds = np.append(_CLASSES[buffer[others]], np.uint8(_END))  # at -1: the start of the first row
+    after = np.isin(kinds[place - 1], (_UPPER, _LOWER, _DIGIT, _CLOSE, _END))
+    before = np.isin(kinds[place], (_UPPER, _OPEN, _END))
+    return np.delete(buffer, spaces[after & before])
 
 
 def _perhaps_hydrates(buffer: NDArray[np.uint8], kinds: NDArray[np.uint8], ends: IntArray) -> IntArray:
