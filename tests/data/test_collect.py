@@ -67,6 +67,18 @@ def test_blank_lines_and_a_spreadsheets_trailing_commas_are_no_rows(tmp_path):
     assert raw.column("formula").tolist() == ["NaCl", "KCl"]
 
 
+def test_a_blank_line_in_a_table_of_one_column_is_an_empty_value(tmp_path):
+    raw = written(tmp_path, "formula\r\nFe2O3\r\n\r\nAl2O3\r\n\r\n\r\n")
+    assert raw.column("formula").tolist() == ["Fe2O3", "", "Al2O3"]
+    assert raw.where(3) == "row 3 (line 4)"
+
+
+def test_a_missing_last_value_of_one_column_is_a_row(tmp_path):
+    frame = pd.DataFrame({"formula": ["Fe2O3", None, "Al2O3", None]})
+    raw = written(tmp_path, frame.to_csv(index=False))
+    assert raw.column("formula").tolist() == ["Fe2O3", "", "Al2O3", ""]
+
+
 def test_encoding_that_is_given_is_used(tmp_path):
     raw = written(tmp_path, "formula,größe\nNaCl,5 µm\n".encode("latin-1"), encoding="latin-1")
     assert raw.column("größe")[0] == "5 µm"

@@ -163,18 +163,20 @@ def _ragged_headline(name: str, width: int, n_ragged: int, n_rows: int, delimite
 def _rows(reader: Iterator[list[str]], width: int) -> tuple[NDArray, IntArray, list[str]]:
     """Cells (n_rows, width), the line where each row begins, and the rows that have another number of fields.
 
-    Blank lines are skipped, unless there is one column only; empty fields beyond the header are cut: spreadsheets
-    write such trailing commas.
+    Blank lines are skipped; empty fields beyond the header are cut: spreadsheets write such trailing commas. In a table
+    of one column a blank line between rows is an empty value, and so is `""` even at the end.
     """
     chunks: list[NDArray] = []
     lines: list[int] = []
     ragged: list[str] = []
     rows: list[Sequence[str]] = []
     size = max(1, min(_CHUNK, 20_000_000 // width))
+    written = 0
     begin = reader.line_num + 1  # type: ignore[attr-defined]
     for fields in reader:
-        if not fields and width == 1:
-            fields = [""]  # in a table of one column an empty line is an empty value
+        if width == 1:
+            written = len(lines) + 1 if fields == [""] else written  # a blank line is [], two quotation marks are [""]
+            fields = fields or [""]
         if fields:
             lines.append(begin)
             if len(fields) != width:
@@ -188,7 +190,7 @@ def _rows(reader: Iterator[list[str]], width: int) -> tuple[NDArray, IntArray, l
         begin = reader.line_num + 1  # type: ignore[attr-defined]
     chunks.append(_block(rows, width))
     cells = np.concatenate(chunks)
-    keep = _without_empty_tail(cells)
+    keep = max(_without_empty_tail(cells), written)
     return cells[:keep], np.array(lines[:keep], dtype=np.int64), ragged
 
 
