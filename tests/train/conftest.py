@@ -50,15 +50,15 @@ class Odd:
             os.kill(os.getpid(), signal.SIGSEGV)
         if deed == "raises":
             raise ValueError("this family always fails")
-        if deed == "hungry":
-            raise MemoryError
+        if deed == "swells":
+            bytearray(3_000_000_000)
         if deed == "counts":
             with open(settings["file"], "a") as stream:
                 stream.write("fit\\n")
         model = FAMILIES.load("ridge").build({}, columns, task, n_classes, "auto", seed)
         return Sleeper(model) if deed == "sleeps" else model
 
-SEGFAULT, RAISES, SLEEPS, COUNTS, HUNGRY = map(Odd, ("segfault", "raises", "sleeps", "counts", "hungry"))
+SEGFAULT, RAISES, SLEEPS, COUNTS, SWELLS = map(Odd, ("segfault", "raises", "sleeps", "counts", "swells"))
 """
 
 
@@ -70,7 +70,7 @@ def odd_families(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     info = place / "odd_families-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: odd_families\nVersion: 1.0\n", encoding="utf-8")
-    names = ("segfault", "raises", "sleeps", "counts", "hungry")
+    names = ("segfault", "raises", "sleeps", "counts", "swells")
     lines = "".join(f"{name} = odd_families:{name.upper()}\n" for name in names)
     (info / "entry_points.txt").write_text(f"[matloop.models]\n{lines}", encoding="utf-8")
     sys.path.insert(0, str(place))

@@ -89,10 +89,10 @@ def test_a_damaged_result_file_is_fitted_again(make, folder):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("segfault", "segmentation fault"), ("raises", "always fails"), ("hungry", "memory")]
+    ("name", "said"), [("segfault", "segmentation fault"), ("raises", "always fails"), ("swells", "memory")]
 )
 def test_a_broken_fit_fails_with_its_reason_and_others_go_on(make, folder, odd_families, name, said):
-    with Fits(make(), folder=folder, workers=1) as fits:
+    with Fits(make(), folder=folder, workers=1, memory_gb=2.0) as fits:
         broken, whole = fits.run([task(odd(name)), task(RIDGE)])
     assert said in broken.failed
     assert not whole.failed

@@ -68,6 +68,8 @@ def _chosen(kernel: Kernel, Z: FloatArray, y: FloatArray, weights: FloatArray, s
 def _space(columns: Columns, task: FitTask, rng: np.random.Generator, number: int) -> Settings:
     if number == 0:
         return {}
+    if number == 1:
+        return {"length": 0.5, "scaling": "none"}
     return {
         "kernel": one_of(rng, "rbf", "laplacian", "matern52"),
         "length": log_uniform(rng, 0.3, 3.0),

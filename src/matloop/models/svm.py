@@ -122,7 +122,7 @@ def _platt(decision: FloatArray, right: Any, weights: FloatArray) -> tuple[float
 
 def _space(columns: Columns, task: FitTask, rng: np.random.Generator, number: int) -> Settings:
     if number == 0:
-        return {} if task == "regression" else {"C": 3.0}
+        return {"kernel": "laplacian", "length": 0.5}
     if number == 1:
         # distances of plain element fractions, unscaled: a trace of a rare element must not count like a main one
         return {"kernel": "laplacian", "C": 10.0, "length": 0.2, "scaling": "none"}

@@ -33,6 +33,7 @@ from matloop.train.values import Development, LossCurve, Recipe
 _THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "BLIS")
 _LIBRARIES = ("matloop", "numpy", "scipy", "scikit-learn", "lightgbm", "torch")
 _START_S = 60.0  # a worker may take so long to import its libraries before its fit counts
+_LEAST_GB = 0.75  # below, importing the libraries fails already
 _TICK = 0.5  # seconds between looks at the clock while waiting
 _CAUSES = {-9: "killed, probably out of memory", -11: "segmentation fault", -6: "aborted"}
 _LAST_WORDS = 400  # characters of a crashed worker's standard error that are shown
@@ -101,8 +102,11 @@ class _Worker:
 
     def send(self, message: dict[str, Any]) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(message).encode() + b"\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(json.dumps(message).encode() + b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            return  # it died; the reader of its answers brings the news
 
     def kill(self) -> None:
         self.process.kill()
@@ -145,7 +149,7 @@ class Fits:
     development : the rows to learn from.
     folder : where data and results are kept; a second pool on the same folder finds finished fits there.
     workers : number of processes.
-    memory_gb : limit of each worker's own memory; a fit that needs more fails with that reason.
+    memory_gb : limit of all workers' own memory together; a fit that needs more than its share fails with that reason.
 
     Examples
     --------
@@ -213,6 +217,7 @@ class Fits:
                     break
                 self._hand_out(waiting, limit)
                 self._listen(desk, deadline, limit)
+                self._stop_overdue(desk)
         finally:
             self._dismiss(self._busy())
         return desk.results
@@ -226,6 +231,7 @@ class Fits:
             self._pool.remove(worker)
 
     def _hand_out(self, waiting: deque[_Job], limit: float | None) -> None:
+        self._dismiss([w for w in self._pool if w.job is None and w.process.poll() is not None])
         while waiting:
             worker = next((w for w in self._pool if w.job is None), None)
             if worker is None:
@@ -234,10 +240,7 @@ class Fits:
                 worker = self._hired()
             worker.job = waiting.popleft()
             worker.until = None if limit is None else time.monotonic() + limit + _START_S
-            try:
-                worker.send(worker.job.order)
-            except BrokenPipeError:
-                continue  # it died; its reader brings the news
+            worker.send(worker.job.order)
 
     def _listen(self, desk: _Desk, deadline: float | None, limit: float | None) -> None:
         now = time.monotonic()
@@ -246,7 +249,6 @@ class Fits:
         try:
             worker, line = self._news.get(timeout=patience + 0.001)
         except queue.Empty:
-            self._stop_overdue(desk)
             return
         if worker not in self._pool:
             return  # said by a worker that was dismissed meanwhile
@@ -294,7 +296,8 @@ class Fits:
         worker = _Worker(process, complaints)
         threading.Thread(target=_relay, args=(worker, self._news), daemon=True).start()
         self._pool.append(worker)
-        worker.send({"data": str(self._data), "memory_gb": self.memory_gb})
+        share = None if self.memory_gb is None else max(self.memory_gb / self.workers, _LEAST_GB)
+        worker.send({"data": str(self._data), "memory_gb": share})
         return worker
 
 

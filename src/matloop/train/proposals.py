@@ -23,8 +23,10 @@ CHEAP_FIRST = (
 """Order of the first round; families of other packages follow in their own order. Also the order from simple to not:
 between two candidates that cannot be told apart the earlier family is preferred."""
 
-WAVE = 4
-"""Candidates proposed at once: enough to keep workers busy, few enough to learn from each."""
+BY_DISTANCE = ("svm", "gaussian_process", "kernel_ridge", "nearest_neighbour")
+WAVE, WAVE_OF_LARGE, LARGE = 4, 2, 1_500
+"""Candidates proposed at once, and at once for more than `LARGE` rows: enough to keep workers busy, few enough to learn
+from each and to lose little when time is up. Independent of the number of workers: the order must be."""
 MOST = 72
 PATIENCE = 28
 """The search ends when so many candidates in a row brought less than `GAIN`."""
@@ -128,15 +130,27 @@ class Proposals:
         firsts = {name: 2 if "hurdle" in specs[0].settings else 1 for name, specs in self._fixed.items()}
         self._first = [spec for name, specs in self._fixed.items() for spec in specs[: firsts[name]][::-1]]
         self._taken = dict(firsts)
+        for name in self.names:
+            self._open_on_fractions(name)
+
+    def _open_on_fractions(self, name: str) -> None:
+        """Methods of distances get a second start, on element fractions: what is near depends on the columns."""
+        wanted = [s for s in self._fixed[name] if any(c.endswith(":fractions") for c in s.columns)]
+        if name in BY_DISTANCE and wanted:
+            self._fixed[name].remove(wanted[-1])
+            self._fixed[name].insert(self._taken[name], wanted[-1])
+            self._taken[name] += 1
+            self._first.append(wanted[-1])
 
     def next_wave(self, outcomes: Sequence[Outcome]) -> list[Spec]:
-        """Up to `WAVE` candidates that were not proposed before; empty when the search is over."""
+        """A few candidates that were not proposed before; empty when the search is over."""
+        size = WAVE if len(self.development) <= LARGE else WAVE_OF_LARGE
         if self._first:
-            wave, self._first = self._first[:WAVE], self._first[WAVE:]
+            wave, self._first = self._first[:size], self._first[size:]
             return wave
         if len(outcomes) >= MOST or _stalled(outcomes):
             return []
-        return list(islice(self._turns(outcomes), min(WAVE, MOST - len(outcomes))))
+        return list(islice(self._turns(outcomes), min(size, MOST - len(outcomes))))
 
     def _turns(self, outcomes: Sequence[Outcome]) -> Iterator[Spec]:
         best_of = _best_scores(outcomes)

@@ -26,7 +26,7 @@ from matloop.train.ensemble import blend, choose_threshold
 from matloop.train.fits import FitResult, Fits, FitTask
 from matloop.train.plan import EvidencePlan
 from matloop.train.proposals import CHEAP_FIRST, Outcome, Proposals, usable_families
-from matloop.train.recipe_model import Output, RecipeModel, combine
+from matloop.train.recipe_model import Output, RecipeModel
 from matloop.train.scoring import corrected_p_value, fold_losses, fold_rows, judged_metric, loss_of, search_metric
 from matloop.train.values import Candidate, Development, Recipe, Status, Trained
 
@@ -173,6 +173,7 @@ class _Search:
         self.past: dict[str, Any] = chosen[-1] if chosen else {}
         self.tried: list[_Tried] = []
         self.notes: list[str] = []
+        self.untaught = False
 
     def run(self) -> Trained:
         names, skipped = usable_families(self.development, self.training)
@@ -181,15 +182,9 @@ class _Search:
         chosen, excluded = self._choose()
         chosen = self._with_unlabelled(chosen)
         trained = self._trained(chosen, skipped, stopped, excluded)
-        facts = trained.facts
-        said = {
-            "chosen": chosen.number,
-            "score": chosen.score,
-            "excluded": excluded,
-            "candidates": facts["n_candidates"],
-            "stopped": stopped,
-        }
-        self._write({"event": "chosen", "recipe": trained.recipe, "metric": self.metric, **said})
+        said = {"chosen": chosen.number, "score": chosen.score, "metric": self.metric, "recipe": trained.recipe}
+        how = {"candidates": trained.facts["n_candidates"], "stopped": stopped}
+        self._write({"event": "chosen", **said, **how, "excluded": excluded, "untaught": self.untaught})
         return trained
 
     def _explore(self, proposals: Proposals) -> str:
@@ -201,7 +196,7 @@ class _Search:
             if not wave:
                 return "replayed" if self.replay is not None else "the list of candidates was worked through"
             end = self._search_end()
-            if end is not None and time.monotonic() >= end:
+            if end is not None and time.monotonic() >= end and self._ranked():
                 return "the rest of the time is needed for evidence"
             try:
                 complete = self._try(wave)
@@ -241,9 +236,9 @@ class _Search:
         self.fits.run(tasks, deadline=self._search_end(), on_done=note, limit=self.clock.fit_limit)
 
     def _search_end(self) -> float | None:
-        """The first candidates may use the time of evidence: without them there is nothing to give evidence of."""
+        """When to stop; the first candidates may use more: without them there is nothing to give evidence of."""
         best = self._best()
-        return self.clock.deadline if best is None else self.clock.search_end(best.full_seconds)
+        return self.clock.search_end(0.0 if best is None else best.full_seconds)
 
     def _task(self, recipe: Recipe, k: int) -> FitTask:
         rows = self.folds[k]
@@ -334,6 +329,8 @@ class _Search:
         if not ranked:
             raise RunError(self._nothing())
         single = _simplest(ranked)
+        if single.recipe.members[0].family == "dummy":
+            self.notes.append("Nothing better than a constant was found in the time that there was.")
         ensemble, excluded = self._ensemble(ranked)
         if ensemble is None:
             return single, excluded
@@ -390,33 +387,49 @@ class _Search:
         strange = self.development.unlabelled
         if strange is None or not len(strange) or not self.training.unlabelled:
             return chosen
-        cost = float(np.sum(chosen.fit_seconds)) * len(self.folds) / self.fits.workers
-        if not self.clock.affords(3.0 * (chosen.full_seconds + cost / max(self.clock.plan.full_fits, 1.0))):
+        if not self._time_to_teach(chosen):
+            self.untaught = True
             self.notes.append("Rows without a label were not used: there was no time to find out whether they help.")
             return chosen
-        recipe = replace(chosen.recipe, pseudo_labels=True)
-        taught = _Tried(len(self.tried) + 1, recipe, np.full(len(self.folds), np.nan))
-        self._fit([taught], range(len(self.folds)))
-        self._settle([taught])
+        taught = self._taught(chosen)
+        self._write_candidate(taught)
+        self.tried.append(taught)
         if taught.status != "ranked":
             return chosen
-        # both with the weights of all folds: the same advantage for both
-        plain = self._refolded(chosen)
-        p = corrected_p_value(taught.losses, plain, one_sided=True)
+        p = corrected_p_value(taught.losses, chosen.losses, one_sided=True)
         helps = p < HELPS
         self.notes.append(
             f"{len(strange):,} rows without a label {'were' if helps else 'were not'} used by self-training: "
-            f"score {taught.score:.4g} with, {plain.mean():.4g} without (p = {p:.2g})."
+            f"score {taught.score:.4g} with, {chosen.score:.4g} without (p = {p:.2g})."
         )
         return taught if helps else chosen
 
-    def _refolded(self, chosen: _Tried) -> FloatArray:
-        """Fold losses of a recipe with its final weights in every fold."""
-        if len(chosen.recipe.members) == 1:
-            return chosen.losses
-        by_spec = {t.recipe: t.out for t in self.tried if t.out is not None and len(t.recipe.members) == 1}
-        parts = [by_spec[Recipe((spec,))] for spec in chosen.recipe.members]
-        return fold_losses(self.metric, self.development, combine(parts, chosen.recipe.weights, self.fits.border, 0.5))
+    def _time_to_teach(self, chosen: _Tried) -> bool:
+        if self.replay is not None:
+            return not self.past.get("untaught", False)
+        # self-training fits three times, on all folds now and once per fit of the evidence
+        folds = len(self.folds) / max(self.clock.plan.full_fits, 1.0)
+        return self.clock.affords(3.0 * chosen.full_seconds * (1.0 + folds))
+
+    def _taught(self, chosen: _Tried) -> _Tried:
+        """The members of `chosen`, each with self-training, weighed like any ensemble: without the judged fold."""
+        members = [
+            _Tried(0, Recipe((spec,), pseudo_labels=True), np.full(len(self.folds), np.nan))
+            for spec in chosen.recipe.members
+        ]
+        self._fit(members, range(len(self.folds)))
+        recipe = replace(chosen.recipe, pseudo_labels=True)
+        taught = _Tried(len(self.tried) + 1, recipe, np.full(len(self.folds), np.nan))
+        outs = [t.out for t in members if t.out is not None and np.isfinite(t.losses).all()]
+        if len(outs) < len(members):
+            taught.status, taught.reason = "failed", "; ".join(t.reason for t in members if t.reason) or "no time"
+            return taught
+        found = blend(outs, self.development, self.fits.border, self.metric, self.seed)
+        taught.recipe = replace(recipe, weights=tuple(float(w) for w in found.weights))
+        taught.losses, taught.out = fold_losses(self.metric, self.development, found.out), found.out
+        taught.fit_seconds = [sum(float(np.mean(t.fit_seconds)) for t in members)]
+        taught.predict_ms, taught.status = sum(t.predict_ms for t in members), "ranked"
+        return taught
 
     def _trained(self, chosen: _Tried, skipped: dict[str, str], stopped: str, excluded: list[int]) -> Trained:
         assert chosen.out is not None
