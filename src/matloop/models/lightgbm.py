@@ -21,6 +21,9 @@ _PATIENCE = 60
 _HUBER = 0.35
 """where the Huber loss turns from squares to absolutes, in standard deviations of the target: a good model's error"""
 _HELD_BACK = 0.15
+_MANY_ROWS = 10_000
+"""from here on fewer rounds of larger trees that see fewer columns: on 27,700 formulas and 358 columns 2.6 times faster
+and no worse (104.5 instead of 105.9 uV/K on held-out Seebeck coefficients)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +31,18 @@ class LightGBMLearner:
     """Settings of a boosting.
 
     rounds : number of rounds, or the most where `stop_early`; 0 chooses by learning rate.
-    rate : learning rate. leaves : largest number of leaves of a tree; 0 chooses by the number of rows.
-    leaf : smallest number of rows in a leaf; 0 chooses by the number of rows.
-    features, rows : share of columns and of rows that a tree sees. l1, l2 : penalties on leaf values.
+    rate, leaves, leaf : learning rate, largest number of leaves of a tree, smallest number of rows in a leaf; 0 chooses
+        by the number of rows.
+    features, rows : share of columns (0 chooses by the number of rows) and of rows that a tree sees. l1, l2 : penalties on leaf values.
     stop_early : find the number of rounds on a part of the training rows that is held back, then refit on all.
     members : boostings of different seeds that are averaged; from two on there is a spread.
     """
 
     rounds: int = 0
-    rate: float = 0.05
+    rate: float = 0.0
     leaves: int = 0
     leaf: int = 0
-    features: float = 0.5
+    features: float = 0.0
     rows: float = 0.8
     l1: float = 0.0
     l2: float = 1.0
@@ -53,33 +56,35 @@ class LightGBMLearner:
         parts, curves = [], (np.zeros(0), np.zeros(0))
         for member in range(max(1, self.members)):
             settings = self._settings(len(Z), Z.shape[1], classes, (seed * 1_000 + member) % 2**31)
-            rounds = self._rounds()
+            rounds = self._rounds(settings["learning_rate"])
             if self.stop_early and len(Z) >= 50:
                 rounds, found = _best_rounds(data, y, weights, settings, rounds, classes, seed)
                 curves = found if member == 0 else curves
             parts.append(_boost(data, y, weights, settings, rounds).model_to_string())
         return from_boosters(parts, Z.shape[1], classes, curves)
 
-    def _rounds(self) -> int:
+    def _rounds(self, rate: float) -> int:
         if self.rounds:
             return self.rounds
-        return int(np.clip(round((60 if self.stop_early else 20) / self.rate), 50, 3_000))
+        return int(np.clip(round((60 if self.stop_early else 20) / rate), 50, 3_000))
 
     def _settings(self, n_rows: int, n_columns: int, classes: int, seed: int) -> dict[str, Any]:
         if classes:
             objective = {"objective": "binary"} if classes == 2 else {"objective": "multiclass", "num_class": classes}
         else:
             objective = {"objective": _OBJECTIVES[self.loss]}
+        many = n_rows >= _MANY_ROWS
+        features = self.features or (0.2 if many else 0.5)
         smallest = self.leaf or int(np.clip(n_rows // 100, 3, 20))
         return {
             **objective,
             "alpha": _HUBER,
-            "learning_rate": self.rate,
-            "num_leaves": self.leaves or (15 if n_rows < 1_000 else 31 if n_rows < 10_000 else 63),
+            "learning_rate": self.rate or (0.1 if many else 0.05),
+            "num_leaves": self.leaves or (15 if n_rows < 1_000 else 31 if n_rows < _MANY_ROWS else 127),
             "min_data_in_leaf": smallest,
             "min_data_in_bin": 1 if n_rows < 1_000 else 3,
             # a share of few columns must leave at least one
-            "feature_fraction": max(self.features, min(1.0, 1.01 / n_columns)),
+            "feature_fraction": max(features, min(1.0, 1.01 / n_columns)),
             "bagging_fraction": self.rows,
             "bagging_freq": 1 if self.rows < 1 else 0,
             "lambda_l1": self.l1,

@@ -207,7 +207,7 @@ def judge(
     warned = [found.said for found in prepared.suspicions if found.target in ("", each.target.name)]
     return TargetRecord(
         each.target.name, each.trained.recipe, each.trained.candidates, evaluation, explanation,
-        each.trained.loss_curves, (*each.trained.notes, *warned),
+        each.trained.loss_curves, (*each.trained.notes, *warned), each.trained.metric,
     )  # fmt: skip
 
 

@@ -45,7 +45,9 @@ class OrbitalsFeaturizer(CompositionFeaturizer):
         above = np.argmax(filled > FULL, axis=1)[:, None]
         edges = np.hstack([homo, np.where(filled[:, -1:] > FULL, above, homo)])
         found = np.take_along_axis(energy, edges, axis=1)
-        features = np.hstack([found, found[:, 1:] - level, np.take_along_axis(shell, edges, axis=1)])
+        with np.errstate(invalid="ignore"):  # elements without energies are made NaN below
+            gap = found[:, 1:] - level
+        features = np.hstack([found, gap, np.take_along_axis(shell, edges, axis=1)])
         closed = filled[:, -1] <= FULL  # as in neon: no empty orbital is listed
         features[np.ix_(closed, np.array([1, 2, 4]))] = np.nan
         features[np.isnan(electrons[elements]).any(axis=1)] = np.nan
