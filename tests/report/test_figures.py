@@ -78,6 +78,11 @@ def test_formula_gets_subscripts_and_other_text_is_escaped():
     assert formula_html("sample12") == "sample12"
 
 
+def test_long_numbers_in_a_text_that_is_no_formula_take_no_time():
+    text = "Fe97.12345678901234C1.23456789012345678, heat 7"
+    assert formula_html(text) == text
+
+
 def test_text_for_plotly_has_no_tags_and_no_templates():
     assert safe("<b>%{x}") == "&lt;b&gt;%\u200b{x}"
 

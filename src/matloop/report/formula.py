@@ -10,7 +10,8 @@ from matloop.core.elements import SYMBOLS
 from matloop.report.words import short
 
 _ELEMENT = "(?:" + "|".join(sorted(SYMBOLS[1:], key=len, reverse=True)) + ")"
-_WHOLE = re.compile(rf"(?:{_ELEMENT}|\d+(?:\.\d+)?|[()\[\]])+")
+# possessive: a number has one reading, so the time grows with the length only
+_WHOLE = re.compile(rf"(?:{_ELEMENT}|\d++(?:\.\d++)?+|[()\[\]])++")
 _PART = re.compile(rf"(?<=[\d)\]])({_ELEMENT})")
 LONG = 24
 _AMOUNT = re.compile(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)")
