@@ -519,7 +519,11 @@ def _skipped(reasons: dict[str, str]) -> list[Candidate]:
 
 
 def _pool(ranked: Sequence[_Tried]) -> list[_Tried]:
-    """The best candidates, and the best of each family however far behind: an ensemble lives from difference."""
+    """The best candidates, and the best of each family however far behind: an ensemble lives from difference.
+
+    A constant is no member: it would only shrink the others, which is the calibration's business.
+    """
+    ranked = [t for t in ranked if t.recipe.members[0].family != "dummy"]
     firsts: dict[str, _Tried] = {}
     for tried in ranked:
         firsts.setdefault(tried.recipe.members[0].family, tried)
