@@ -15,7 +15,7 @@ from matloop.evaluate.values import SliceError
 from matloop.represent.table import FeatureTable
 
 MIN_ROWS = 10
-"""Smaller slices say nothing and are left out."""
+"""Smaller slices say nothing and are left out, but for elements: a periodic table without them would mislead."""
 MAX_GROUPS = 20
 """Of the named groups at most this many of the largest are shown."""
 
@@ -48,7 +48,7 @@ def slice_errors(
     groups : shape (n_rows,), labels of rows that belong together.
     named : shape (n_rows,), the group's name as text where large groups become slices of their own, else empty.
     """
-    found = [s for s in _all(table, y, named, classes, in_domain) if MIN_ROWS <= s.member.sum() < len(y)]
+    found = [s for s in _all(table, y, named, classes, in_domain) if _shown(s)]
     if not found:
         return ()
     member = np.stack([s.member for s in found], axis=1).astype(np.float64)
@@ -57,6 +57,12 @@ def slice_errors(
     kinds = list(dict.fromkeys(s.kind for s in found))
     # ranges keep their order from small to large: a trend must be readable
     return tuple(sorted(slices, key=lambda s: (kinds.index(s.kind), 0.0 if s.kind == "range" else -s.error.value)))
+
+
+def _shown(part: Slice) -> bool:
+    """Every element is shown, for the periodic table; of the rest what has enough rows and leaves some out."""
+    n = int(part.member.sum())
+    return n >= 1 if part.kind == "element" else MIN_ROWS <= n < len(part.member)
 
 
 def _all(

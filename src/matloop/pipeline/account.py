@@ -15,6 +15,7 @@ from matloop.matter.compositions import Compositions
 from matloop.models import FAMILIES
 from matloop.problem.question import REDUCED_FORMULA, Problem
 from matloop.report.record import CleaningSummary, SplitSummary
+from matloop.report.tally import tally
 from matloop.represent import FEATURIZERS
 from matloop.represent.table import FeatureTable
 from matloop.split.vault import Sealed
@@ -39,8 +40,8 @@ def cleaning_summary(cleaned: Cleaned) -> CleaningSummary:
         n_removed=len(cleaned.removed),
         n_repaired=len(cleaned.repaired),
         n_merged=cleaned.n_merged,
-        removed_by_reason=_counted(entry.reason for entry in cleaned.removed),
-        repaired_by_reason=_counted(entry.reason for entry in cleaned.repaired),
+        removed_by_reason=tally(_counted(entry.reason for entry in cleaned.removed)),
+        repaired_by_reason=tally(_counted(entry.reason for entry in cleaned.repaired)),
         removed=cleaned.removed[:SHOWN],
         repaired=cleaned.repaired[:SHOWN],
         notes=cleaned.notes,

@@ -8,8 +8,9 @@ from typing import Any
 from matloop.core.jsonable import to_jsonable
 from matloop.report.record import RunRecord
 
-TIMES = frozenset({"seconds", "predict_ms", "timing", "run_id", "folder", "reproduce", "looks"})
-"""What a clock or a folder decides, not the data."""
+APART = frozenset({"seconds", "predict_ms", "timing", "run_id", "folder", "reproduce", "looks", "explanation"})
+"""What a clock or a folder decides, not the data. The explanation is drawn from as many rows as the first run had time
+for; models, predictions, intervals, scores and verdict are compared to the last digit."""
 
 
 def differences(first: RunRecord, again: RunRecord, limit: int = 20) -> tuple[str, ...]:
@@ -24,7 +25,7 @@ def differences(first: RunRecord, again: RunRecord, limit: int = 20) -> tuple[st
 
 def _differing(one: Any, other: Any, at: str) -> Iterator[str]:
     if isinstance(one, dict) and isinstance(other, dict):
-        for name in sorted({*one, *other} - TIMES):
+        for name in sorted({*one, *other} - APART):
             yield from _differing(one.get(name), other.get(name), f"{at}.{name}" if at else name)
     elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         for number, (mine, yours) in enumerate(zip(one, other, strict=True)):
