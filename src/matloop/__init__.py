@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     )
     from matloop.data.collect import collect, from_frame
     from matloop.deploy.bundle import load_bundle
-    from matloop.deploy.predict import predict_file
+    from matloop.deploy.predict import predict_file, predict_frame
     from matloop.matter.compositions import Compositions, as_compositions, from_formulas
     from matloop.pipeline.check import check
     from matloop.pipeline.draft import draft
@@ -52,7 +52,7 @@ _PLACES = {
     ),
     "matloop.data.collect": ("collect", "from_frame"),
     "matloop.deploy.bundle": ("load_bundle",),
-    "matloop.deploy.predict": ("predict_file",),
+    "matloop.deploy.predict": ("predict_file", "predict_frame"),
     "matloop.matter.compositions": ("Compositions", "as_compositions", "from_formulas"),
     "matloop.pipeline.check": ("check",),
     "matloop.pipeline.draft": ("draft",),
@@ -95,6 +95,7 @@ __all__ = [
     "load_bundle",
     "load_problem",
     "predict_file",
+    "predict_frame",
     "problem_from",
     "run",
 ]
