@@ -1,0 +1,71 @@
+"""What holds for the package as a whole."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import matloop
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ("numpy", "scipy", "pandas", "sklearn", "lightgbm", "duckdb", "plotly", "torch", "rich", "pint", "jinja2")
+# written in two halves, so that this file holds none of them
+FORBIDDEN = tuple(
+    a + b
+    for a, b in (
+        ("pickle", ".load"),
+        ("pickle", ".dump"),
+        ("joblib", ".load"),
+        ("joblib", ".dump"),
+        ("/wo", "rk/"),
+        ("/tmp/", "bash_jobs"),
+        ("/tmp/", "w/"),
+        ("/ro", "ot/"),
+        ("/ho", "me/"),
+        ("raise NotImplemented", "Error"),
+    )
+)
+CODE_ONLY = tuple(
+    a + b for a, b in ((" eval", "("), ("=eval", "("), ("(eval", "("), (" exec", "("), ("allow_pickle=", "True"))
+)
+TEXT = (".py", ".md", ".toml", ".txt", ".j2", ".css", ".js", ".json", ".cff", ".yml", ".yaml")
+
+
+def test_importing_matloop_loads_no_heavy_library():
+    code = f"import sys, matloop; dir(matloop); print(sorted(set({HEAVY!r}) & set(sys.modules)))"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", matloop.__all__)
+def test_public_name_resolves(name):
+    assert getattr(matloop, name) is not None
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'runn'"):
+        matloop.runn  # noqa: B018
+
+
+def test_public_names_are_sorted_and_listed_once():
+    assert matloop.__all__ == sorted(set(matloop.__all__))
+    assert dir(matloop) == matloop.__all__
+
+
+def files():
+    folders = [ROOT / name for name in ("src", "docs", "tests", "benchmarks", "examples", "tools")]
+    found = [path for folder in folders for path in folder.rglob("*") if path.suffix in TEXT]
+    found += [path for path in ROOT.iterdir() if path.is_file() and path.suffix in TEXT]
+    return [path for path in sorted(found) if "__pycache__" not in path.parts]
+
+
+def test_no_file_unpacks_foreign_objects_or_names_a_machine():
+    found = []
+    for path in files():
+        text = path.read_text("utf-8")
+        words = FORBIDDEN + (CODE_ONLY if path.suffix == ".py" else ())
+        found += [f"{path.relative_to(ROOT)}: {word}" for word in words if word in text]
+    assert found == []
