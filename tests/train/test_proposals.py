@@ -83,3 +83,14 @@ def test_a_loss_that_a_family_does_not_know_is_a_reason_to_skip_it(make):
     names, skipped = usable_families(make(), Training(families=("nearest_neighbour", "lightgbm"), loss="huber"))
     assert names == ["lightgbm"]
     assert "huber" in skipped["nearest_neighbour"]
+
+
+def test_methods_of_distances_also_start_on_element_fractions(make):
+    development = make()
+    X = np.random.default_rng(0).normal(size=(100, 25))
+    origins = ("f:magpie",) * 12 + ("f:fractions",) * 12 + ("T:number",)
+    table = replace(development.table, X=X, names=tuple(f"c{i}" for i in range(25)), origins=origins)
+    training = Training(families=("svm", "ridge"))
+    opening = walk(replace(development, table=table), lambda spec, place: 1.0, training=training)[:3]
+    assert [s.family for s in opening] == ["ridge", "svm", "svm"]
+    assert opening[2].columns == ("f:fractions", "T:number")

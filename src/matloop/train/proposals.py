@@ -23,7 +23,7 @@ CHEAP_FIRST = (
 """Order of the first round; families of other packages follow in their own order. Also the order from simple to not:
 between two candidates that cannot be told apart the earlier family is preferred."""
 
-BY_DISTANCE = ("svm", "gaussian_process", "kernel_ridge", "nearest_neighbour")
+ON_FRACTIONS = ("svm", "gaussian_process", "kernel_ridge", "nearest_neighbour", "extra_trees")
 WAVE, WAVE_OF_LARGE, LARGE = 4, 2, 1_500
 """Candidates proposed at once, and at once for more than `LARGE` rows: enough to keep workers busy, few enough to learn
 from each and to lose little when time is up. Independent of the number of workers: the order must be."""
@@ -134,9 +134,9 @@ class Proposals:
             self._open_on_fractions(name)
 
     def _open_on_fractions(self, name: str) -> None:
-        """Methods of distances get a second start, on element fractions: what is near depends on the columns."""
+        """Methods of distances (what is near depends on the columns) and extra trees start on element fractions, too."""
         wanted = [s for s in self._fixed[name] if any(c.endswith(":fractions") for c in s.columns)]
-        if name in BY_DISTANCE and wanted:
+        if name in ON_FRACTIONS and wanted:
             self._fixed[name].remove(wanted[-1])
             self._fixed[name].insert(self._taken[name], wanted[-1])
             self._taken[name] += 1
