@@ -134,7 +134,7 @@ class Proposals:
             self._open_on_fractions(name)
 
     def _open_on_fractions(self, name: str) -> None:
-        """Methods of distances (what is near depends on the columns) and extra trees start on element fractions, too."""
+        """Methods of distances (near depends on the columns) and extra trees start on element fractions, too."""
         wanted = [s for s in self._fixed[name] if any(c.endswith(":fractions") for c in s.columns)]
         if name in ON_FRACTIONS and wanted:
             self._fixed[name].remove(wanted[-1])
