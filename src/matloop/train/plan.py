@@ -22,6 +22,11 @@ class EvidencePlan:
         """How many fits on all development rows the evidence costs about as much as, the final fit included."""
         return 1.0 + self.clusters + self.extra_seeds * self.folds + sum(self.curve) * self.curve_repeats
 
+    @property
+    def essential_fits(self) -> float:
+        """The part without which a model is not believed: the final fit, and each cluster left out once."""
+        return 1.0 + (self.clusters - 1.0)
+
 
 def evidence_plan(depth: Depth, n_seeds: int, folds: int) -> EvidencePlan:
     """The evidence of `depth`; spread over seeds uses the seeds after the first."""
