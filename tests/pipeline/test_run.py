@@ -13,6 +13,7 @@ import pytest
 from matloop.core.errors import DataError, RunError
 from matloop.core.jsonable import dumps
 from matloop.pipeline.folder import RunFolder
+from matloop.pipeline.replay import differences
 from matloop.pipeline.run import cite, report_again, run
 from matloop.pipeline.store import read_record
 from matloop.problem import Limits, Source, Target
@@ -63,6 +64,13 @@ def test_replay_gives_the_identical_result(regression):
     again = run(regression.problem, folder=regression.folder, replay=True)
     assert again.differences == ()
     assert again.record.targets[0].evaluation.verdict.looks == 1
+
+
+def test_a_replay_on_another_day_is_no_difference(regression):
+    record = regression.result.record
+    later = replace(record, provenance=replace(record.provenance, retrieved="2030-01-01T00:00:00+00:00"))
+    assert differences(record, later) == ()
+    assert differences(record, replace(record, notes=("other",))) != ()
 
 
 def test_a_second_model_on_the_same_rows_is_called_optimistic(regression):
@@ -187,7 +195,11 @@ def test_a_run_of_another_version_is_not_mixed(regression, tmp_path):
 
 def test_the_minutes_are_kept(regression, tmp_path):
     begun = time.monotonic()
-    short = replace(regression.problem, limits=Limits(minutes=0.3, cores=2), training=replace(regression.problem.training, families=()))
+    short = replace(
+        regression.problem,
+        limits=Limits(minutes=0.3, cores=2),
+        training=replace(regression.problem.training, families=()),
+    )
     result = run(short, folder=tmp_path)
     took = sum(v for k, v in result.record.timing.items() if k.split()[0] in ("search", "fit", "evidence", "explain"))
     assert took < 1.1 * 18 + 10

@@ -8,7 +8,9 @@ from typing import Any
 from matloop.core.jsonable import to_jsonable
 from matloop.report.record import RunRecord
 
-APART = frozenset({"seconds", "predict_ms", "timing", "run_id", "folder", "reproduce", "looks", "explanation"})
+APART = frozenset(
+    {"seconds", "predict_ms", "timing", "retrieved", "run_id", "folder", "reproduce", "looks", "explanation"}
+)
 """What a clock or a folder decides, not the data. The explanation is drawn from as many rows as the first run had time
 for; models, predictions, intervals, scores and verdict are compared to the last digit."""
 
