@@ -1,0 +1,71 @@
+"""Tutorial and how-to pages: what they write, and what the commands answer, is what the reader gets."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from matloop.cli.main import app
+from matloop.problem.toml import parse_problem
+
+DOCS = Path(__file__).parents[2] / "docs"
+TUTORIAL = DOCS / "tutorials/first-hour.md"
+
+
+def block(text, language="text"):
+    """The first block of `language` in `text`."""
+    return re.search(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)[1]
+
+
+def after(page, command):
+    """What the page shows after a command."""
+    return block(page.read_text("utf-8").split(f"    {command}\n", 1)[1])
+
+
+def answered(command):
+    done = CliRunner().invoke(app, command.split()[1:] if '"' not in command else quoted(command))
+    return done.exit_code, done.stdout
+
+
+def quoted(command):
+    return [a or b for a, b in re.findall(r'"([^"]*)"|(\S+)', command)][1:]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def written(page, folder):
+    script = folder / "page.py"
+    script.write_text(block(page.read_text("utf-8"), "python"), "utf-8")
+    runpy.run_path(str(script))
+
+
+def test_the_first_hour_up_to_the_run_is_as_the_page_shows(here):
+    written(TUTORIAL, here)
+    assert (here / "steels.csv").read_text("utf-8").startswith(block(TUTORIAL.read_text("utf-8")))
+    init, check = "matloop init steels.csv -o problem.toml", "matloop check problem.toml"
+    assert answered(init) == (0, after(TUTORIAL, init))
+    assert answered(check) == (0, after(TUTORIAL, check))
+
+
+def test_several_targets_are_drafted_as_the_page_shows(here):
+    page = DOCS / "howto/several-targets.md"
+    written(page, here)
+    init = 'matloop init transport.csv -o problem.toml --target "S_n (uV/K)" --target "S_p (uV/K)"'
+    assert answered(init) == (0, after(page, init))
+    targets = block(page.read_text("utf-8"), "toml")
+    assert all(line in (here / "problem.toml").read_text("utf-8") for line in targets.splitlines())
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("howto/*.md")), ids=lambda page: page.stem)
+def test_problem_files_of_how_to_pages_are_understood(page):
+    for part in re.findall(r"^```toml\n(.*?)^```$", page.read_text("utf-8"), re.M | re.S):
+        rest = 'name = "page"\n[data]\nsource = "table.csv"\n'
+        inputs = "" if "[inputs]" in part else '[inputs]\nformula = { kind = "composition" }\n'
+        targets = "" if "[targets" in part else '[targets.y]\ntask = "regression"\n'
+        assert parse_problem(rest + inputs + part + targets).sentences() == ()
