@@ -125,6 +125,10 @@ class Proposals:
             if self.training.loss != "auto":
                 settings = [{k: v for k, v in one.items() if k != "loss"} for one in settings]
             losses = other_losses(family, self.development, self.training)
+            # for the mean absolute error, too: a smooth loss learns better from few rounds, and from outliers no worse
+            ahead = losses[:1] == ["huber"] and self.development.metric == "mae"
+            settings = [{**settings[0], "loss": "huber"}, *settings[1:]] if ahead else settings
+            losses = ["mae", "mse", "huber"] if ahead else losses
             fixed, self._drawn[name] = _listed(name, settings, self._views, losses)
             self._fixed[name] = [*_two_steps(family, fixed, self.development), *fixed]
         firsts = {name: 2 if "hurdle" in specs[0].settings else 1 for name, specs in self._fixed.items()}
