@@ -114,13 +114,14 @@ def save_bundle(folder: Path, manifest: Manifest, models: Mapping[str, Model], e
     return whole
 
 
-def load_bundle(folder: Path) -> Bundle:
+def load_bundle(folder: Path | str) -> Bundle:
     """Read a bundle and check all of it before anything is used.
 
     Raises
     ------
     BundleError : not a bundle, damaged, changed, hostile, or made by a later release; the message names the file.
     """
+    folder = Path(folder)
     manifest = read_manifest(folder)
     for name, file in manifest.files.items():
         _verify(folder, name, file)

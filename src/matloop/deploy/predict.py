@@ -55,7 +55,9 @@ class Predicted:
         return self.frame.head(20).to_html()
 
 
-def predict_file(bundle: Path, table: Path, out: Path | None = None, *, progress: Progress = SILENT) -> Predicted:
+def predict_file(
+    bundle: Path | str, table: Path | str, out: Path | str | None = None, *, progress: Progress = SILENT
+) -> Predicted:
     """Predict every row of a table file; rows that cannot be read come back with a reason.
 
     Raises
@@ -63,6 +65,7 @@ def predict_file(bundle: Path, table: Path, out: Path | None = None, *, progress
     ConfigError : `out` has an ending that is not known. BundleError, DataError : bundle or table cannot be read.
     RunError : `out` cannot be written.
     """
+    out = None if out is None else Path(out)
     if out is not None:
         ending_of(out)
     progress.step("load")
