@@ -7,7 +7,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 EXTRAS = all
 export PYTHONHASHSEED = 0
 
-.PHONY: demo test test-extras lint types layers check bench clean
+.PHONY: demo test test-extras test-lowest lint types layers check bench clean
 
 demo: $(VENV)/.core
 	$(BIN)/matloop run examples/thermopower.toml -o runs
@@ -17,6 +17,10 @@ test: $(VENV)/.dev
 
 test-extras: $(VENV)/.extras
 	$(BIN)/python -m pytest -n auto --dist loadfile tests/models tests/train tests/deploy
+
+# the lower bounds of pyproject.toml, exactly; they have no wheels for Python 3.13 and later
+test-lowest: $(VENV)-lowest/.done
+	$(VENV)-lowest/bin/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -35,7 +39,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/speed.py --save
 
 clean:
-	rm -rf $(VENV) $(VENV)-bench build dist
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-lowest build dist
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -52,6 +56,14 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.extras: $(VENV)/.dev
 	$(PIP) install -c constraints.txt -e '.[$(EXTRAS),dev]'
+	@touch $@
+
+$(VENV)-lowest/.done: pyproject.toml constraints-lowest.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
+		{ echo "the lowest versions need Python 3.11 or 3.12; choose one with: make PYTHON=python3.11 test-lowest"; exit 1; }
+	$(PYTHON) -m venv $(VENV)-lowest
+	$(VENV)-lowest/bin/python -m pip --disable-pip-version-check -q install -c constraints-lowest.txt \
+		-e . pytest pytest-xdist hypothesis crepes
 	@touch $@
 
 # the peer holds pandas below 3, so it lives in an environment of its own, without the constraints

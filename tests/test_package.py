@@ -1,8 +1,10 @@
 """What holds for the package as a whole."""
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,16 @@ def test_an_unknown_name_is_an_attribute_error():
 def test_public_names_are_sorted_and_listed_once():
     assert matloop.__all__ == sorted(set(matloop.__all__))
     assert dir(matloop) == matloop.__all__
+
+
+def test_every_lower_bound_is_the_one_that_is_tested():
+    pinned = dict(
+        line.lower().split("==") for line in (ROOT / "constraints-lowest.txt").read_text().splitlines() if "==" in line
+    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for bound in project["dependencies"]:
+        name, _, lowest = bound.partition(">=")
+        assert re.fullmatch(rf"{re.escape(lowest)}(\.0)*", pinned[name]), bound
 
 
 def files():
