@@ -11,7 +11,6 @@ import pytest
 
 from matloop.problem import Input, Limits, Problem, Protocol, Roles, Source, Success, Target, Training
 
-FAST = ("dummy", "nearest_neighbour", "ridge", "extra_trees")
 
 
 def seebeck_table(n: int = 240) -> pd.DataFrame:
@@ -73,4 +72,6 @@ def classification(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     frame = seebeck_table()
     frame["strong"] = np.where(frame["S_n"] < frame["S_n"].median(), "yes", "no")
     frame.drop(columns="S_n").to_csv(table, index=False)
-    return finished(root, quick_problem(table, Target("strong", "strong", task="classification", positive="yes")), table)
+    return finished(
+        root, quick_problem(table, Target("strong", "strong", task="classification", positive="yes")), table
+    )

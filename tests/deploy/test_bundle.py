@@ -168,7 +168,9 @@ def test_corrupt_arrays_give_a_clear_error_or_finite_work(bundle, regression, da
     elif how == "nan" and array.dtype.kind == "f":
         arrays[name] = np.full_like(array, np.nan)
     elif how == "huge" and array.dtype.kind in "iuf":
-        arrays[name] = np.full_like(array, np.iinfo(array.dtype).max if array.dtype.kind != "f" else np.finfo(array.dtype).max)
+        arrays[name] = np.full_like(
+            array, np.iinfo(array.dtype).max if array.dtype.kind != "f" else np.finfo(array.dtype).max
+        )
     elif how == "type":
         arrays[name] = np.array("text")
     write_arrays(bundle / "model-0.npz", arrays)

@@ -105,7 +105,9 @@ def test_weights_are_honoured_where_the_family_says_so():
         if missing(name) or "regression" not in family.tasks or not family.weighted or name == "nearest_neighbour":
             continue
         settings = {**family.settings(1, COLUMNS, "regression", np.random.default_rng(0))[0], **family.cheap}
-        settings |= {"leaf": 20} if name in ("extra_trees", "random_forest", "lightgbm") else {}  # else leaves of one row
+        settings |= (
+            {"leaf": 20} if name in ("extra_trees", "random_forest", "lightgbm") else {}
+        )  # else leaves of one row
         even, heavy = (
             family.build(settings, COLUMNS, "regression", 0, "auto", 0).fit(Z, y, w).predict(Z).mean()
             for w in (EVEN, weights)

@@ -48,9 +48,9 @@ def test_a_kept_value_is_not_made_twice(tmp_path):
 
 
 def test_two_processes_do_not_share_a_run(tmp_path):
-    with RunFolder(tmp_path, "1").alone():
-        with pytest.raises(RunError, match="another process"), RunFolder(tmp_path, "1").alone():
-            pass
+    first, second = RunFolder(tmp_path, "1"), RunFolder(tmp_path, "1")
+    with first.alone(), pytest.raises(RunError, match="another process"), second.alone():
+        pass
 
 
 def test_damaged_state_is_said(tmp_path):

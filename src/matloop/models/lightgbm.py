@@ -33,7 +33,8 @@ class LightGBMLearner:
     rounds : number of rounds, or the most where `stop_early`; 0 chooses by learning rate.
     rate, leaves, leaf : learning rate, largest number of leaves of a tree, smallest number of rows in a leaf; 0 chooses
         by the number of rows.
-    features, rows : share of columns (0 chooses by the number of rows) and of rows that a tree sees. l1, l2 : penalties on leaf values.
+    features, rows : share of columns (0 chooses by the number of rows) and of rows that a tree sees.
+    l1, l2 : penalties on leaf values.
     stop_early : find the number of rounds on a part of the training rows that is held back, then refit on all.
     members : boostings of different seeds that are averaged; from two on there is a spread.
     """

@@ -91,7 +91,8 @@ class Model:
             raise BundleError(f"{len(classes)} classes do not fit the task {task!r}. The bundle is not trusted.")
         estimator = RecipeModel.from_arrays(under("estimator", arrays))
         return cls(
-            target=text(arrays, "target"), task="classification" if classes else "regression", unit=text(arrays, "unit"), classes=classes, columns=columns,
-            estimator=estimator, doubt=Doubt.from_arrays(under("doubt", arrays)),
+            target=text(arrays, "target"), task="classification" if classes else "regression",
+            unit=text(arrays, "unit"), classes=classes, columns=columns, estimator=estimator,
+            doubt=Doubt.from_arrays(under("doubt", arrays)),
             domain=Domain.from_arrays(under("domain", arrays)), level=float(taken(arrays, "level", ndim=0)),
         )  # fmt: skip
