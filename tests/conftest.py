@@ -12,7 +12,6 @@ import pytest
 from matloop.problem import Input, Limits, Problem, Protocol, Roles, Source, Success, Target, Training
 
 
-
 def seebeck_table(n: int = 240) -> pd.DataFrame:
     """The first `n` records of the carried data set that have a finite n-type Seebeck coefficient."""
     from matloop.data.collect import collect
@@ -33,7 +32,7 @@ def quick_problem(source: Path | str, target: Target, **change: object) -> Probl
         "roles": Roles(id="mp_id"),
         "limits": Limits(minutes=2.0, cores=2),
         "protocol": Protocol(seeds=(0,), depth="quick", folds=3),
-        "training": Training(families=("dummy", "ridge", "extra_trees")),
+        "training": Training(families=("dummy", "ridge", "lightgbm"), candidates=3),
     }
     return Problem(**{**settings, **change})
 

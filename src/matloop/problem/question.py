@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from matloop.problem.show import problem_html
 
@@ -134,11 +134,20 @@ class Protocol:
 @dataclass(frozen=True, slots=True)
 class Training:
     """Which model families to try (empty: all that are installed), by which loss, and whether rows without a label
-    may be used (they are, only when paired folds say that it helps)."""
+    may be used (they are, only when paired folds say that it helps).
+
+    `candidates` is the most that are tried; 0 leaves that to the minutes. With it, and minutes enough, the result does
+    not depend on how fast the machine is.
+
+    `estimators` are the caller's own scikit-learn estimators as plain data; `matloop.run(problem, estimators=...)`
+    fills it. A problem file cannot have them: files come from strangers and must never name code to import.
+    """
 
     families: tuple[str, ...] = ()
     loss: Loss = "auto"
     unlabelled: bool = True
+    candidates: int = 0
+    estimators: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

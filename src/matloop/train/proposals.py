@@ -11,6 +11,8 @@ import numpy as np
 
 from matloop.models import FAMILIES, missing
 from matloop.models.family import Family, Spec
+from matloop.models.foreign import NAME as FOREIGN
+from matloop.models.foreign import candidates
 from matloop.problem.question import Training
 from matloop.represent.table import Columns
 from matloop.train.recipe_model import atom_of
@@ -51,8 +53,10 @@ def usable_families(development: Development, training: Training) -> tuple[list[
     ------
     ConfigError : `training.families` names a family that does not exist.
     """
-    asked = training.families or tuple(FAMILIES)
-    names = sorted(dict.fromkeys(asked), key=lambda n: CHEAP_FIRST.index(n) if n in CHEAP_FIRST else len(CHEAP_FIRST))
+    asked = training.families or tuple(name for name in FAMILIES if name != FOREIGN)
+    asked = (*asked, FOREIGN) if training.estimators else asked
+    places = {name: at for at, name in enumerate((*CHEAP_FIRST, "of other packages", FOREIGN))}
+    names = sorted(dict.fromkeys(asked), key=lambda n: places.get(n, len(CHEAP_FIRST)))
     usable, skipped = [], {}
     for name in names:
         family: Family = FAMILIES.load(name)
@@ -74,6 +78,9 @@ def _unfit(name: str, family: Family, development: Development, training: Traini
     if len(development) > family.max_rows:
         return f"{len(development):,} rows; {family.label} is reasonable up to {family.max_rows:,}"
     losses = getattr(family, "losses", None)
+    if name == FOREIGN:
+        mine = candidates(training.estimators, development.task)
+        return "" if mine else f"no estimator for {development.task} was given to matloop.run(problem, estimators=...)"
     if training.loss != "auto" and losses is not None and training.loss not in losses and name != "dummy":
         return f"{family.label} cannot be fitted by the loss {training.loss!r}"
     return ""
@@ -119,6 +126,8 @@ class Proposals:
         columns = self.development.table.columns()
         self._views = views(columns)
         for at, name in enumerate(self.names):
+            if name == FOREIGN:
+                continue
             rng = np.random.default_rng([self.seed, at])
             family: Family = FAMILIES.load(name)
             settings = family.settings(_DRAWS, columns, self.development.task, rng)
@@ -134,6 +143,10 @@ class Proposals:
         firsts = {name: 2 if "hurdle" in specs[0].settings else 1 for name, specs in self._fixed.items()}
         self._first = [spec for name, specs in self._fixed.items() for spec in specs[: firsts[name]][::-1]]
         self._taken = dict(firsts)
+        if FOREIGN in self.names:
+            self._fixed[FOREIGN] = candidates(self.training.estimators, self.development.task)
+            self._first += self._fixed[FOREIGN]
+            self._drawn[FOREIGN], self._taken[FOREIGN] = [], len(self._fixed[FOREIGN])
         for name in self.names:
             self._open_on_fractions(name)
 
@@ -148,13 +161,14 @@ class Proposals:
 
     def next_wave(self, outcomes: Sequence[Outcome]) -> list[Spec]:
         """A few candidates that were not proposed before; empty when the search is over."""
-        size = WAVE if len(self.development) <= LARGE else WAVE_OF_LARGE
+        left = (self.training.candidates or MOST) - len(outcomes)
+        size = min(WAVE if len(self.development) <= LARGE else WAVE_OF_LARGE, left)
+        if size <= 0:
+            return []
         if self._first:
             wave, self._first = self._first[:size], self._first[size:]
             return wave
-        if len(outcomes) >= MOST or _stalled(outcomes):
-            return []
-        return list(islice(self._turns(outcomes), min(size, MOST - len(outcomes))))
+        return [] if _stalled(outcomes) else list(islice(self._turns(outcomes), size))
 
     def _turns(self, outcomes: Sequence[Outcome]) -> Iterator[Spec]:
         best_of = _best_scores(outcomes)
