@@ -167,7 +167,8 @@ def _pieces(
     affordable = bool(extra) and _expected_seconds(trained, plan, fits) < 0.7 * time_left
     if like is not None:
         affordable = bool(extra) and np.array_equal(like.kept.part, folds[extra[0]])
-    part, seed = (folds[extra[0]], extra[0]) if affordable else (regions, int(seeds[0]))
+    # an explanation needs models that judge rows like their own: random folds, never left-out clusters
+    part, seed = (folds[extra[0]], extra[0]) if affordable else (trained.out_of_fold.fold, int(seeds[0]))
     sizes = np.bincount(part)
     kept = Kept(part, tuple(int(k) for k in np.argsort(-sizes, kind="stable")[:n_kept]), seed)
 
@@ -179,6 +180,9 @@ def _pieces(
 
     one = len(np.unique(regions)) < 2
     pieces = [_Piece("loco", 0, () if one else tasks(regions, int(seeds[0])))]
+    if not affordable:
+        to_explain = tuple(_without(recipe, part, k, seed, keep=True) for k in kept.which)
+        pieces.append(_Piece("explain", seed, to_explain))
     pieces += _curve_pieces(development, trained, plan, int(seeds[0]))
     pieces += [_Piece("seed", s, tasks(folds[s], s)) for s in extra]
     return pieces, kept
@@ -222,7 +226,12 @@ def _run(
     places = [(i, k) for i, piece in enumerate(pieces) for k in range(len(piece.tasks))]
     if like is not None:
         places = [place for place in places if place in set(like.done)]
-    names = {"loco": "leaving one cluster out", "curve": "learning curve", "seed": "other seeds"}
+    names = {
+        "loco": "leaving one cluster out",
+        "explain": "models to explain",
+        "curve": "learning curve",
+        "seed": "seeds",
+    }
     done = 0
 
     def tell(at: int, result: FitResult) -> None:

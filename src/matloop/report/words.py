@@ -82,6 +82,7 @@ FAMILIES: Mapping[str, str] = {
     "gaussian_process": "Gaussian process",
     "sparse_gp": "Sparse Gaussian process",
     "mlp": "Neural network",
+    "foreign": "Own estimator",
 }
 
 _UNIT_PARTS = (

@@ -118,6 +118,16 @@
   }, { rootMargin: "500px 0px" });
   figures.forEach((figure) => inView.observe(figure));
 
+  // those out of view are drawn when nothing else is to be done, so that a whole page can be saved or pictured
+  const idle = window.requestIdleCallback || ((work) => setTimeout(work, 30));
+  function drawNext() {
+    const figure = figures.find((one) => !one.drawn && one.querySelector(".plot").clientWidth > 0);
+    if (!figure) return;
+    draw(figure);
+    idle(drawNext);
+  }
+  idle(drawNext);
+
   function recolour() {
     figures.forEach((figure) => { if (figure.drawn && figure.visible) draw(figure); });
   }
