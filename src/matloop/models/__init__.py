@@ -21,6 +21,7 @@ FAMILIES = Registry(
     gaussian_process="matloop.models.gaussian_process:FAMILY",
     sparse_gp="matloop.models.sparse_gp:FAMILY",
     mlp="matloop.models.mlp:FAMILY",
+    foreign="matloop.models.foreign:FAMILY",
 )
 
 

@@ -10,6 +10,7 @@ from matloop.models.family import ArrayModel
 
 KINDS = {
     "table": "matloop.models.table_model:TableModel",
+    "foreign": "matloop.models.foreign:ForeignModel",
 }
 
 

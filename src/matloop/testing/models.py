@@ -295,7 +295,8 @@ def damaged(arrays: Arrays, rng: np.random.Generator) -> Arrays:
     elif array.dtype.kind in "fiu" and array.size:
         wild = [-1, 0, 1, 2, 100, 127] if array.dtype.kind in "iu" else [np.nan, np.inf, -1.0, 0.0, 1e300]
         with np.errstate(over="ignore"):
-            array.flat[int(rng.integers(array.size))] = wild[int(rng.integers(len(wild)))]
+            at, value = int(rng.integers(array.size)), wild[int(rng.integers(len(wild)))]
+            array.flat[at] = np.array(value).astype(array.dtype)
     return broken
 
 
