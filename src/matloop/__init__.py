@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from matloop.data.collect import collect, from_frame
     from matloop.deploy.bundle import load_bundle
+    from matloop.deploy.estimator import BundleClassifier, BundleRegressor
     from matloop.deploy.predict import predict_file, predict_frame
     from matloop.matter.compositions import Compositions, as_compositions, from_formulas
     from matloop.pipeline.check import check
@@ -52,6 +53,7 @@ _PLACES = {
     ),
     "matloop.data.collect": ("collect", "from_frame"),
     "matloop.deploy.bundle": ("load_bundle",),
+    "matloop.deploy.estimator": ("BundleClassifier", "BundleRegressor"),
     "matloop.deploy.predict": ("predict_file", "predict_frame"),
     "matloop.matter.compositions": ("Compositions", "as_compositions", "from_formulas"),
     "matloop.pipeline.check": ("check",),
@@ -66,7 +68,9 @@ _PLACES = {
 _HOME = {name: module for module, names in _PLACES.items() for name in names}
 
 __all__ = [
+    "BundleClassifier",
     "BundleError",
+    "BundleRegressor",
     "Compositions",
     "ConfigError",
     "DataError",
