@@ -22,6 +22,7 @@ from matloop.data.dataset import Dataset, Labels
 from matloop.data.table import RawTable, no_column
 from matloop.metrics import METRICS
 from matloop.models import FAMILIES, missing
+from matloop.models.foreign import NAME as FOREIGN
 from matloop.problem.fault import Fault, Places, quoted
 from matloop.problem.question import REDUCED_FORMULA, Problem, Target
 from matloop.problem.toml import Reading, read_problem
@@ -148,7 +149,7 @@ def _missing_extras(problem: Problem) -> Iterable[Fault]:
 def _optional_extras(problem: Problem) -> Iterable[str]:
     if not problem.training.families:
         for name in FAMILIES:
-            if why := missing(name):
+            if (name != FOREIGN or problem.training.estimators) and (why := missing(name)):
                 yield f"{quoted(name)} will not be tried: {why}"
 
 

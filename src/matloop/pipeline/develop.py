@@ -42,7 +42,7 @@ def develop(dataset: Dataset, table: FeatureTable, rows: IntArray, target: Targe
         )
     y = labels.values[known]
     groups = np.unique(whole_groups(dataset)[known], return_inverse=True)[1].astype(np.int64)
-    task: FitTask = "classification" if target.task == "classification" else "regression"
+    task = fit_task(target)
     if len(np.unique(y)) < 2:
         raise DataError(
             f"target {target.name!r}: all {len(y)} values outside the sealed rows are equal; nothing to learn."
@@ -55,6 +55,11 @@ def develop(dataset: Dataset, table: FeatureTable, rows: IntArray, target: Targe
         classes=labels.classes, unit=labels.unit, scale=target.scale, bounds=target.bounds, loss=problem.training.loss,
         metric=metric_of(target), unlabelled=table.take(unknown) if use_unlabelled else None,
     )  # fmt: skip
+
+
+def fit_task(target: Target) -> FitTask:
+    """What models are fitted for: a ranking is a regression."""
+    return "classification" if target.task == "classification" else "regression"
 
 
 def labelled_rows(dataset: Dataset, rows: IntArray, target: Target) -> IntArray:

@@ -22,7 +22,7 @@ from typing import TypeVar
 from matloop.core.errors import DataError, RunError
 from matloop.core.files import said, write_text
 from matloop.core.journal import Journal
-from matloop.core.jsonable import dumps, from_jsonable
+from matloop.core.jsonable import dumps, from_jsonable, to_jsonable
 from matloop.core.locks import locked
 from matloop.problem.question import Problem
 
@@ -33,7 +33,10 @@ FORMAT = 1
 
 def run_id(problem: Problem, data_sha256: str) -> str:
     """What tells a run from others: same question and same data give the same id, so a killed run is found again."""
-    return hashlib.sha256((dumps(problem, indent=None) + data_sha256).encode()).hexdigest()[:12]
+    asked = to_jsonable(problem)
+    if not problem.training.estimators:
+        del asked["training"]["estimators"]  # the id of a problem file does not change by what it cannot hold
+    return hashlib.sha256((dumps(asked, indent=None) + data_sha256).encode()).hexdigest()[:12]
 
 
 def slug(name: str) -> str:

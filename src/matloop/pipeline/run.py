@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +13,11 @@ from matloop.core.errors import RunError
 from matloop.core.progress import SILENT, Progress
 from matloop.data.collect import collect, from_frame
 from matloop.data.table import RawTable
+from matloop.models.foreign import checked
 from matloop.pipeline import steps
 from matloop.pipeline.account import citations, cleaning_summary, features_by_origin, split_summary
 from matloop.pipeline.clock import Budget, Clock, seconds_trained
+from matloop.pipeline.develop import fit_task
 from matloop.pipeline.folder import RunFolder, find_run, run_id, slug
 from matloop.pipeline.replay import differences
 from matloop.pipeline.result import RunResult
@@ -24,6 +28,7 @@ from matloop.report.record import RunRecord
 
 if TYPE_CHECKING:
     import pandas as pd
+    from sklearn.base import BaseEstimator
 
 
 def run(
@@ -32,6 +37,7 @@ def run(
     folder: Path | str = "runs",
     base: Path | None = None,
     data: pd.DataFrame | None = None,
+    estimators: Mapping[str, BaseEstimator] | None = None,
     replay: bool = False,
     progress: Progress = SILENT,
 ) -> RunResult:
@@ -45,6 +51,8 @@ def run(
     folder : where runs are kept; this one goes to `folder/<problem.name>/<id>`.
     base : the folder that a relative `problem.data.source` starts from (the current one if not given).
     data : a table in memory, instead of reading `problem.data.source`.
+    estimators : unfitted scikit-learn estimators by name, tried beside the built-in families (extra "foreign"). They
+        belong to the question: give the same ones to go on with a stopped run, or to replay a finished one.
     replay : do a finished run again, exactly as far as it came, beside it, and compare the results.
 
     Raises
@@ -60,6 +68,7 @@ def run(
     """
     clock = Clock(progress)
     begun = time.monotonic()
+    problem = with_estimators(problem, estimators or {})
     with clock.step("collect"):
         raw = collect(problem.data, base=base) if data is None else from_frame(data)
     home = Path(folder) / slug(problem.name)
@@ -72,6 +81,21 @@ def run(
             return RunResult(where.path, read_record(where.path), finished_before=True)
         record = _walk(problem, raw, where, clock, begun, like=None)
         return RunResult(where.path, record, went_on=went_on)
+
+
+def with_estimators(problem: Problem, estimators: Mapping[str, BaseEstimator]) -> Problem:
+    """The problem with the caller's estimators as plain data beside those that it has already.
+
+    Raises
+    ------
+    ConfigError : one is no scikit-learn estimator, is not for the task of any target, or has a parameter without a JSON
+        form; the message names it.
+    """
+    every = {**problem.training.estimators, **estimators}
+    if not every:
+        return problem
+    tasks = {target.name: fit_task(target) for target in problem.targets}
+    return replace(problem, training=replace(problem.training, estimators=checked(every, tasks)))
 
 
 def _walk(
@@ -106,7 +130,9 @@ def _walk(
         timing={**clock.seconds, "total": time.monotonic() - begun},
         citations=citations(raw.provenance, prepared.table, [target.recipe for target in targets]),
         reproduce=(
-            "matloop run problem.toml -o runs --replay",
+            "matloop run problem.toml -o runs --replay"
+            if not problem.training.estimators
+            else "matloop.run(problem, estimators={...}, replay=True)  # in Python, with the same estimators",
             f"matloop predict {where.path}/bundle TABLE -o OUT.csv",
         ),
         notes=prepared.cleaned.notes,

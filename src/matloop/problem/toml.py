@@ -31,6 +31,11 @@ from matloop.problem.question import (
 from matloop.problem.validate import located
 
 _FROM_TABLE_NAME = {Input: ("name",), Target: ("name",)}
+_PYTHON_ONLY: dict[type, tuple[str, ...]] = {Training: ("estimators",)}
+_WHY_PYTHON_ONLY = (
+    "a problem file may come from a stranger, so it never names code to import. Delete the key, and give your own "
+    "estimators in Python: matloop.run(problem, estimators={...})."
+)
 _SYNONYMS = {
     "formula": "composition", "material": "composition", "chemical formula": "composition", "float": "number",
     "numeric": "number", "numerical": "number", "int": "number", "integer": "number", "continuous": "number",
@@ -193,9 +198,11 @@ def _how_to_write(table: str, key: str, found: object) -> str:
 def _built(kind: type, table: Mapping[str, Any], path: tuple[str, ...], faults: list[Fault], name: str = "") -> Any:
     """A dataclass of the question from its table; field types are the schema. What cannot be read keeps its default;
     None where something that has no default is missing."""
-    given = _FROM_TABLE_NAME.get(kind, ())
+    given, python_only = _FROM_TABLE_NAME.get(kind, ()), _PYTHON_ONLY.get(kind, ())
     hints = typing.get_type_hints(kind)
-    fields = [f for f in dataclasses.fields(kind) if f.name not in given]
+    fields = [f for f in dataclasses.fields(kind) if f.name not in (*given, *python_only)]
+    faults += [Fault((*path, key), _WHY_PYTHON_ONLY) for key in python_only if key in table]
+    table = {key: found for key, found in table.items() if key not in python_only}
     _unknown_keys(table, [f.name for f in fields], path, faults)
     values, whole = {}, True
     for f in fields:
@@ -408,8 +415,12 @@ def dump_problem(problem: Problem, notes: Mapping[str, Sequence[str]] | None = N
     lines += [] if not problem.targets else _comments(notes.get("targets", ()))
     for name, value in (("roles", problem.roles), ("limits", problem.limits), ("protocol", problem.protocol)):
         lines += _section(name, _pairs(value, always=_ALWAYS.get(name, ())), notes)
-    if training := _pairs(problem.training):
+    own = problem.training.estimators
+    if (training := _pairs(problem.training, leave=_PYTHON_ONLY[Training])) or own:
         lines += _section("training", training, notes)
+        lines += _comments(
+            [f"own estimators, only in Python (matloop.run): {', '.join(map(repr, own))}"] if own else []
+        )
     return "\n".join(lines) + "\n"
 
 
