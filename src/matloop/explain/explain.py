@@ -8,7 +8,7 @@ import numpy as np
 
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.explain.dependence import GRID, dependence
-from matloop.explain.grouping import association, correlated_groups
+from matloop.explain.grouping import TOGETHER, association, correlated_groups
 from matloop.explain.permutation import noise_floor, rises
 from matloop.explain.samples import Judge, Pace, Sample, draw_samples
 from matloop.explain.values import Dependence, Explanation, Importance
@@ -188,7 +188,7 @@ def _how(samples: Sequence[Sample], groups: Sequence[IntArray], judge: Judge) ->
     rows = sum(len(sample.y) for sample in samples)
     return (
         f"importance: {way} of the {found.label} when a group of features is shuffled, on {rows:,} development rows "
-        f"that the {len(samples)} models used did not see; columns with a mean |Spearman| above 0.7 go together "
+        f"that the {len(samples)} models used did not see; columns with a mean |Spearman| above {TOGETHER} go together "
         f"({len(groups)} groups); low and high are the 5 and 95 % quantiles over models and repeats"
     )
 

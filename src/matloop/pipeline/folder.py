@@ -140,7 +140,7 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             with (self.path / ".lock").open("a+b") as stream, locked(stream, patience=0.5, busy=busy):
                 yield
-        except PermissionError as error:
+        except OSError as error:
             raise RunError(said(Path(error.filename or self.path), error)) from error
 
 

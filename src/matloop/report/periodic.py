@@ -87,7 +87,7 @@ def coverage_map(slices: tuple[SliceError, ...]) -> PeriodicMap | None:
         counted(least, "row"),
         counted(most, "row"),
         f"Periodic table of rows per element; {len(found)} elements occur. Most rows: {said}.",
-        f"{len(found)} elements could be judged by themselves. Blank: too few rows, none at all, or in every row.",
+        f"{len(found)} elements in the data. Blank: no row holds the element.",
     )
 
 
