@@ -46,7 +46,7 @@ from matloop.train.model import Model
 from matloop.train.plan import evidence_plan
 from matloop.train.recipe_model import RecipeModel
 from matloop.train.search import final_fit, search
-from matloop.train.values import Development, Trained
+from matloop.train.values import Development, LossCurve, Trained
 
 LEAST_EXPLAIN_S = 8.0
 """Seconds that the explanation gets even when the minutes are used up; within what the limit allows to be over."""
@@ -76,6 +76,7 @@ class Answered:
     model: Model
     fold_models: tuple[tuple[RecipeModel, IntArray], ...]
     rows: IntArray
+    loss_curves: tuple[LossCurve, ...]
 
 
 def prepare(problem: Problem, raw: RawTable, vaults: Path, where: RunFolder, clock: Clock) -> Prepared:
@@ -129,7 +130,7 @@ def answer(
                 ),
             )  # fmt: skip
         with clock.step(f"fit {target.name}", where):
-            model = final_model(development, trained, fits, target, seed)
+            model, curves = final_model(development, trained, fits, target, seed)
         with clock.step(f"evidence {target.name}", where):
             gathered = where.kept(
                 f"gathered-{name}.json",
@@ -141,26 +142,30 @@ def answer(
             )  # fmt: skip
             kept = fold_models(development, trained, fits, gathered)
     rows = labelled_rows(prepared.sealed.dataset, prepared.sealed.development, target)
-    return Answered(target, development, trained, gathered, model, tuple(kept), rows)
+    return Answered(target, development, trained, gathered, model, tuple(kept), rows, curves)
 
 
-def final_model(development: Development, trained: Trained, fits: Fits, target: Target, seed: int) -> Model:
-    """The recipe fitted on all development rows in a child process, with doubt and domain from out-of-fold rows.
+def final_model(
+    development: Development, trained: Trained, fits: Fits, target: Target, seed: int
+) -> tuple[Model, tuple[LossCurve, ...]]:
+    """The recipe fitted on all development rows in a child process, with doubt and domain from out-of-fold rows; and
+    the loss curves of members that have one.
 
     Raises
     ------
     RunError : the fit failed; the message says why.
     """
-    estimator, _ = final_fit(fits, trained.recipe, seed)
+    estimator, result = final_fit(fits, trained.recipe, seed)
     table = development.table
     doubt = fit_doubt(
         trained.out_of_fold, table.X, development.y, groups=development.groups, task=development.task,
         classes=development.classes, bounds=development.bounds, seed=seed,
     )  # fmt: skip
     domain = fit_domain(table, development.y, development.groups, seed=seed)
-    return Model(
+    model = Model(
         target.name, development.task, development.unit, development.classes, table.columns(), estimator, doubt, domain
     )
+    return model, result.curves
 
 
 def look(
@@ -207,7 +212,7 @@ def judge(
     warned = [found.said for found in prepared.suspicions if found.target in ("", each.target.name)]
     return TargetRecord(
         each.target.name, each.trained.recipe, each.trained.candidates, evaluation, explanation,
-        each.trained.loss_curves, (*each.trained.notes, *warned), each.trained.metric,
+        each.loss_curves, (*each.trained.notes, *warned), each.trained.metric,
     )  # fmt: skip
 
 
