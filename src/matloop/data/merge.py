@@ -69,7 +69,7 @@ def merge(dataset: Dataset, keys: IntArray, targets: Sequence[Target], source: s
         repairs.extend(changed)
         if changed:
             notes.append(
-                f'"{target.name}": {len(changed)} sets of rows with the same inputs have different values '
+                f'"{target.name}": sets of rows with the same inputs and different values: {len(changed):,} '
                 f"({rule_of(target)} taken)"
             )
     split = _straddling(dataset, groups)
@@ -89,7 +89,7 @@ def merge(dataset: Dataset, keys: IntArray, targets: Sequence[Target], source: s
     return Merged(
         merged,
         tuple(repairs),
-        (f"{n_merged} rows repeat the inputs of another row and were merged with it", *notes),
+        (f"rows that repeat the inputs of another row and were merged with it: {n_merged:,}", *notes),
         n_merged,
     )
 

@@ -137,12 +137,26 @@ class Domain:
     def _most_unusual(self, x: FloatArray, standard: FloatArray) -> str:
         if standard.size == 0:
             return ""
+        if amount := self._most_unusual_amount(x):
+            return amount
         column = int(self.nearness.columns[int(standard.argmax())])
         if column >= len(self.names):
             word = self.words[column - len(self.names), 0]
             return f", most unusual: {self.names[word]}"
         low, high = _short(self.typical_low[column]), _short(self.typical_high[column])
         return f", most unusual: {self.names[column]} {_short(x[column])} (most training rows: {low} to {high})"
+
+    def _most_unusual_amount(self, x: FloatArray) -> str:
+        """The common element whose amount is furthest above what most training rows hold: a chemist reads that first."""
+        excess = np.zeros(len(self.names))
+        common = np.char.find(self.names, "fraction ") >= 0
+        common &= self.typical_high > 0.0
+        excess[common] = np.nan_to_num(x[common]) / self.typical_high[common]
+        column = int(excess.argmax())
+        if excess[column] <= 1.0:
+            return ""
+        low, high, found = (_short(100.0 * v) for v in (self.typical_low[column], self.typical_high[column], x[column]))
+        return f", most unusual: {found} at% {self._element(column)} (most training rows: {low} to {high})"
 
     def to_arrays(self) -> Arrays:
         """Plain arrays; `from_arrays` judges the same."""
