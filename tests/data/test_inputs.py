@@ -177,3 +177,11 @@ def test_numbers_in_a_text_column_of_excel_read_like_text(tmp_path):
     from matloop.data.words import texts
 
     assert texts(column(27.0, 27, "27 ", None, np.nan, True)).tolist() == ["27", "27", "27", "", "", "True"]
+
+
+def test_an_amount_that_is_not_given_is_read_as_none_and_said(tmp_path):
+    table = "Fe,C,Cr,gap\n" + "".join(f"{98 - k},{2 + k},n.d.,{k}\n" for k in range(12))
+    cleaned = clean(written(tmp_path, table), problem(STEEL))
+    said = [repair for repair in cleaned.repaired if repair.column == "Cr"]
+    assert len(said) == 12
+    assert "no amount of Cr is given: read as none" in said[0].reason

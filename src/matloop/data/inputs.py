@@ -285,6 +285,9 @@ def _amount_columns(raw: RawTable, item: Input) -> InputsRead:
         matrix[:, j] = np.nan_to_num(read.values)
         for row, reason in read.faults.items():
             unreadable.setdefault(row, Why(name, written[row], reason))
+        for row in np.flatnonzero(np.isnan(read.values) & (written != "") & ~balance[:, j]).tolist():
+            if row not in read.faults:
+                changes.append(Change(row, name, written[row], "0", f"no amount of {element} is given: read as none"))
         for row in np.flatnonzero(matrix[:, j] < 0).tolist():
             unreadable.setdefault(row, Why(name, written[row], f"is a negative amount of {element}"))
         changes.extend(Change(row, name, written[row], new, why) for row, (new, why) in read.repairs.items())
