@@ -16,7 +16,7 @@ from matloop.pipeline.folder import RunFolder
 from matloop.pipeline.replay import differences
 from matloop.pipeline.run import cite, report_again, run
 from matloop.pipeline.store import read_record
-from matloop.problem import Limits, Source, Target
+from matloop.problem import Limits, Source, Target, Training
 from matloop.problem.toml import dump_problem
 
 FILES = [
@@ -154,6 +154,24 @@ def test_kill_9_after_any_step_and_the_next_call_goes_on_to_the_same_result(regr
     first = regression.result.record.targets[0].evaluation.vault.scores
     assert result.record.targets[0].evaluation.vault.scores == first
     assert result.record.targets[0].evaluation.verdict.looks == 1
+
+
+def test_ctrl_c_keeps_the_best_so_far_and_finishes(regression, tmp_path):
+    question, runs = tmp_path / "problem.toml", tmp_path / "runs"
+    question.write_text(dump_problem(replace(regression.problem, training=Training(), limits=Limits(minutes=3, cores=2))))
+    command = [sys.executable, "-c", CALL, "run", str(question), "-o", str(runs), "--quiet"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    until = time.monotonic() + 100
+    while time.monotonic() < until and process.poll() is None:
+        tried = [line for log in runs.glob("*/*/candidates-*.jsonl") for line in log.read_text().splitlines()]
+        if any('"status": "ranked"' in line for line in tried):
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=150)
+    assert process.returncode == 0, said
+    record = read_record(next(runs.glob("*/*/record.json")).parent)
+    assert any("interrupted" in note for note in record.targets[0].notes)
 
 
 def test_a_full_disk_is_said_and_nothing_finished_is_lost(regression, tmp_path, monkeypatch):

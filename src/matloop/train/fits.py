@@ -208,6 +208,7 @@ class Fits:
         ------
         RunError : the disk is full or the folder not writable. KeyboardInterrupt : running fits are killed before.
         """
+        self._dismiss(self._busy())  # a second Ctrl-C may have cut the tidying of an interrupted call short
         desk = _Desk(self, tasks, on_done)
         desk.start()
         waiting = deque(desk.open_jobs())
