@@ -158,7 +158,8 @@ def test_kill_9_after_any_step_and_the_next_call_goes_on_to_the_same_result(regr
 
 def test_ctrl_c_keeps_the_best_so_far_and_finishes(regression, tmp_path):
     question, runs = tmp_path / "problem.toml", tmp_path / "runs"
-    question.write_text(dump_problem(replace(regression.problem, training=Training(), limits=Limits(minutes=3, cores=2))))
+    everything = replace(regression.problem, training=Training(), limits=Limits(minutes=3, cores=2))
+    question.write_text(dump_problem(everything))
     command = [sys.executable, "-c", CALL, "run", str(question), "-o", str(runs), "--quiet"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     until = time.monotonic() + 100

@@ -260,7 +260,9 @@ def _training(problem: Problem) -> Iterable[Fault]:
     loss = problem.training.loss
     if problem.training.candidates < 0:
         found = problem.training.candidates
-        yield Fault(("training", "candidates"), f"found {found}; give the most to try, or 0 for as many as there is time.")
+        yield Fault(
+            ("training", "candidates"), f"found {found}; give the most to try, or 0 for as many as there is time."
+        )
     if loss in _CLASS_LOSSES and tasks and "classification" not in tasks:
         yield Fault(
             ("training", "loss"), f"{quoted(loss)} is for classes; use {', '.join(map(quoted, _NUMBER_LOSSES))}."
