@@ -147,7 +147,7 @@ class Domain:
         return f", most unusual: {self.names[column]} {_short(x[column])} (most training rows: {low} to {high})"
 
     def _most_unusual_amount(self, x: FloatArray) -> str:
-        """The common element whose amount is furthest above what most training rows hold: what a chemist reads first."""
+        """The common element whose amount is furthest above what most training rows hold: a chemist reads it first."""
         excess = np.zeros(len(self.names))
         common = np.char.find(self.names, "fraction ") >= 0
         common &= self.typical_high > 0.0

@@ -14,8 +14,8 @@ from matloop.models.trees import Trees, rounded_down
 _ALL_COLUMNS = 2_000
 """rows up to which extra trees look at all columns: better, and time does not matter there"""
 _MANY_ROWS = 10_000
-"""rows from which a fifth of the columns is enough: on 22,000 formulas and 358 columns 50 such trees took 8.5 s and their
-median was 94 uV/K off held-out Seebeck coefficients, a tenth of the columns 100, LightGBM 107"""
+"""rows from which a fifth of the columns is enough: on 22,000 formulas and 358 columns 50 such trees took 8.5 s and
+their median was 94 uV/K off held-out Seebeck coefficients, with a tenth of the columns 100, LightGBM 107"""
 _NODE_BUDGET = 2_000_000
 """leaves of a whole forest: about 36 MB of arrays"""
 
@@ -42,7 +42,8 @@ class ForestLearner:
     def learn(self, Z: FloatArray, y: FloatArray, weights: FloatArray, *, classes: int, seed: int) -> Trees:
         """Grow the forest; row weights count in every split and leaf."""
         leaf = self.leaf or (1 if len(Z) < 5_000 else 2 if len(Z) < 50_000 else 3)
-        wanted = self.n_trees or (300 if len(Z) < 1_000 else 200 if len(Z) < 5_000 else 150 if len(Z) < _MANY_ROWS else 60)
+        usual = 300 if len(Z) < 1_000 else 200 if len(Z) < 5_000 else 150 if len(Z) < _MANY_ROWS else 60
+        wanted = self.n_trees or usual
         n_trees = int(max(20, min(wanted, _NODE_BUDGET * leaf // max(len(Z), 1))))
         settings: dict[str, Any] = {
             "n_estimators": n_trees,

@@ -54,6 +54,8 @@ def develop(dataset: Dataset, table: FeatureTable, rows: IntArray, target: Targe
         weights=frozen(row_weights(dataset.weights[known], labels.take(known))), groups=groups, fold=fold, task=task,
         classes=labels.classes, unit=labels.unit, scale=target.scale, bounds=target.bounds, loss=problem.training.loss,
         metric=metric_of(target), unlabelled=table.take(unknown) if use_unlabelled else None,
+        positive=labels.classes.index(target.positive) if target.positive in labels.classes else 1,
+        never=target.success.never if target.success else None,
     )  # fmt: skip
 
 

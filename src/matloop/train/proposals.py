@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -26,9 +27,9 @@ CHEAP_FIRST = (
 between two candidates that cannot be told apart the earlier family is preferred."""
 
 ON_FRACTIONS = ("svm", "gaussian_process", "kernel_ridge", "nearest_neighbour", "extra_trees")
-WAVE, WAVE_OF_LARGE, LARGE = 4, 2, 1_500
-"""Candidates proposed at once, and at once for more than `LARGE` rows: enough to keep workers busy, few enough to learn
-from each and to lose little when time is up. Independent of the number of workers: the order must be."""
+WAVES = ((1_500, 4), (10_000, 2), (math.inf, 1))
+"""Up to so many rows, so many candidates at once: enough to keep workers busy, few enough to learn from each and to
+lose little when time is up. Independent of the number of workers: the order must be."""
 MOST = 72
 PATIENCE = 28
 """The search ends when so many candidates in a row brought less than `GAIN`."""
@@ -162,7 +163,7 @@ class Proposals:
     def next_wave(self, outcomes: Sequence[Outcome]) -> list[Spec]:
         """A few candidates that were not proposed before; empty when the search is over."""
         left = (self.training.candidates or MOST) - len(outcomes)
-        size = min(WAVE if len(self.development) <= LARGE else WAVE_OF_LARGE, left)
+        size = min(next(size for most, size in WAVES if len(self.development) <= most), left)
         if size <= 0:
             return []
         if self._first:

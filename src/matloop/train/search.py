@@ -45,6 +45,9 @@ POOL = 12
 """Candidates that may become members."""
 NEGLIGIBLE = 0.003
 """Relative difference in score below which the simpler of two indistinguishable candidates is taken."""
+NEARLY = 1.25
+"""A candidate that keeps the problem's `never` is taken before a better one that does not, up to this factor of its
+score."""
 HELPS = 0.05
 """p-value (one-sided, corrected paired test) below which rows without a label are said to help."""
 
@@ -333,7 +336,8 @@ class _Search:
         ranked = self._ranked() or self._cheapest()
         if not ranked:
             raise RunError(self._nothing())
-        single = _simplest(ranked)
+        harmless = self._harmless(ranked)
+        single = _simplest(harmless or ranked)
         if single.recipe.members[0].family == "dummy":
             self.notes.append("Nothing better than a constant was found in the time that there was.")
         ensemble, excluded = self._ensemble(ranked)
@@ -342,7 +346,30 @@ class _Search:
         self.tried.append(ensemble)
         self._write_candidate(ensemble)
         better = ensemble.score < single.score and (ensemble.losses < single.losses).mean() > 0.5
+        if better and harmless and self._breaks(ensemble):
+            better = False
         return (ensemble if better else single), excluded
+
+    def _breaks(self, tried: _Tried) -> bool:
+        """Whether more rows than the problem allows are further off, out of fold, than must never happen."""
+        never = self.development.never
+        if never is None or tried.out is None:
+            return False
+        off = np.abs(tried.out.value - self.development.y) > never.abs_error_above
+        return float(off.mean()) > never.share_above
+
+    def _harmless(self, ranked: Sequence[_Tried]) -> list[_Tried]:
+        """Candidates without too many errors that must never happen, if one of them is nearly as good as the best."""
+        kept = [t for t in ranked if not self._breaks(t)]
+        if not kept or kept[0].score > NEARLY * ranked[0].score:
+            return []
+        if kept[0] is not ranked[0]:
+            self.notes.append(
+                f"{ranked[0].recipe.members[0].family} was better on average but errs too far too often; "
+                f"{kept[0].recipe.members[0].family} was taken, as the problem asks for no more than "
+                f"{100 * self.development.never.share_above:g} % of such errors."  # type: ignore[union-attr]
+            )
+        return kept
 
     def _cheapest(self) -> list[_Tried]:
         """Where nothing can be afforded: the cheapest that was judged at all, and a note that says so."""
@@ -374,7 +401,7 @@ class _Search:
                 return None, excluded
             full = sum(pool[k].full_seconds for k in members)
             slow = self._slow_to_predict(sum(pool[k].predict_ms for k in members))
-            if self.replay is not None or not (slow or not self.clock.affords(full)):
+            if self.replay is not None or not (slow or not self.clock.affords_essentials(full)):
                 break
             costs = [(pool[k].predict_ms if slow else pool[k].full_seconds) / blended.weights[k] for k in members]
             excluded.append(pool[members[int(np.argmax(costs))]].number)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.doubt.prediction import OutOfFold
 from matloop.models.family import FitTask, Spec
-from matloop.problem.question import Loss
+from matloop.problem.question import Loss, Never
 from matloop.represent.table import FeatureTable
 
 Status = Literal["ranked", "pruned", "failed", "out of time", "too slow", "skipped"]
@@ -41,6 +41,7 @@ class Development:
     metric: str = ""
     unlabelled: FeatureTable | None = None
     positive: int = 1
+    never: Never | None = None
 
     def __len__(self) -> int:
         return len(self.y)
