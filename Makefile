@@ -16,7 +16,7 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-extras: $(VENV)/.extras
-	$(BIN)/python -m pytest -n auto --dist loadfile tests/models tests/train tests/deploy
+	$(BIN)/python -m pytest -n auto --dist loadfile tests/models tests/train tests/deploy tests/pipeline/test_estimators.py
 
 # the lower bounds of pyproject.toml, exactly; they have no wheels for Python 3.13 and later
 test-lowest: $(VENV)-lowest/.done
