@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, Never, overload
+from typing import Any, Literal, Never, TypeAlias, overload
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from matloop.doubt.prediction import Prediction
 from matloop.models.family import FitTask
 from matloop.train.model import Model
 
-Rows = pd.DataFrame | pd.Series | NDArray[Any] | Sequence[Any]
+Rows: TypeAlias = pd.DataFrame | pd.Series | NDArray[Any] | Sequence[Any]
 """A data frame with the columns of the bundle's inputs; or, for one input, a Series or list (formulas, as a rule); or
 an array with a column per input, in their order."""
 
