@@ -454,7 +454,9 @@ class _Search:
         taught = _Tried(len(self.tried) + 1, recipe, np.full(len(self.folds), np.nan))
         outs = [t.out for t in members if t.out is not None and np.isfinite(t.losses).all()]
         if len(outs) < len(members):
-            taught.status, taught.reason = "failed", "; ".join(t.reason for t in members if t.reason) or "no time"
+            reasons = "; ".join(t.reason for t in members if t.reason)
+            taught.status = "failed" if reasons else "out of time"
+            taught.reason = reasons or "self-training was not finished before the time was needed for evidence"
             return taught
         found = blend(outs, self.development, self.fits.border, self.metric, self.seed)
         taught.recipe = replace(recipe, weights=tuple(float(w) for w in found.weights))
