@@ -73,6 +73,15 @@ def test_a_replay_on_another_day_is_no_difference(regression):
     assert differences(record, replace(record, notes=("other",))) != ()
 
 
+def test_replay_of_a_search_that_the_clock_cut_off_is_identical(regression, tmp_path):
+    every = replace(regression.problem.training, families=(), candidates=0)
+    short = replace(regression.problem, limits=Limits(minutes=0.25, cores=2), training=every)
+    first = run(short, folder=tmp_path)
+    again = run(short, folder=tmp_path, replay=True)
+    assert again.differences == ()
+    assert again.record.targets[0].recipe == first.record.targets[0].recipe
+
+
 def test_a_second_model_on_the_same_rows_is_called_optimistic(regression):
     other = replace(regression.problem, training=replace(regression.problem.training, families=("dummy", "ridge")))
     verdict = run(other, folder=regression.folder).record.targets[0].evaluation.verdict

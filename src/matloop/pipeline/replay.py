@@ -18,11 +18,23 @@ for; models, predictions, intervals, scores and verdict are compared to the last
 def differences(first: RunRecord, again: RunRecord, limit: int = 20) -> tuple[str, ...]:
     """Where two records differ, as `path: first -> again`; nothing but times, places and looks may."""
     found = []
-    for text in _differing(to_jsonable(first), to_jsonable(again), ""):
+    for text in _differing(_comparable(first), _comparable(again), ""):
         found.append(text)
         if len(found) == limit:
             break
     return tuple(found)
+
+
+def _comparable(record: RunRecord) -> Any:
+    """The record without the candidates that the clock cut off (a replay does not come to them; numbers of those behind
+    shift), and without the warnings that name what was left out for want of time."""
+    content = to_jsonable(record)
+    for target in content["targets"]:
+        tried = [candidate for candidate in target["candidates"] if candidate["status"] != "out of time"]
+        target["candidates"] = [{name: c[name] for name in c if name != "number"} for c in tried]
+        verdict = target["evaluation"]["verdict"]
+        verdict["warnings"] = [text for text in verdict["warnings"] if not text.startswith("Left out")]
+    return content
 
 
 def _differing(one: Any, other: Any, at: str) -> Iterator[str]:
