@@ -27,6 +27,7 @@ from matloop.core.errors import BundleError, RunError
 from matloop.core.files import write_atomic, write_text
 from matloop.core.jsonable import dumps, to_jsonable
 from matloop.problem.question import Loss
+from matloop.train.change import Change
 from matloop.train.recipe_model import Border, Output, RecipeModel, combine
 from matloop.train.values import Development, LossCurve, Recipe
 
@@ -43,7 +44,7 @@ _LAST_WORDS = 400  # characters of a crashed worker's standard error that are sh
 class FitTask:
     """One fit: `recipe` on the rows `train` (positions in the development), then predictions of the rows `predict`.
 
-    `keep` asks for the fitted model, too, as arrays of a `RecipeModel`.
+    `keep` asks for the fitted model, too, as arrays of a `RecipeModel`. `change` alters the training rows first.
     """
 
     recipe: Recipe
@@ -51,6 +52,7 @@ class FitTask:
     predict: IntArray
     seed: int
     keep: bool = False
+    change: Change | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,6 +423,8 @@ def _job(folder: Path, data: Path, task: FitTask, part: int) -> _Job:
     train, predict = _write_rows(folder, task.train), _write_rows(folder, task.predict)
     what = {"data": data.name, "spec": spec, "pseudo_labels": task.recipe.pseudo_labels, "train": train.stem,
             "predict": predict.stem, "seed": int(task.seed), "keep": task.keep}  # fmt: skip
+    if task.change is not None:
+        what["change"] = to_jsonable(task.change)
     key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
     path = folder / "results" / f"{key}.npz"
     return _Job(key, {**what, "key": key, "train": str(train), "predict": str(predict), "result": str(path)}, path)

@@ -26,6 +26,7 @@ from matloop.core.errors import MatloopError, RunError
 from matloop.core.jsonable import from_jsonable
 from matloop.models.family import Spec
 from matloop.represent.table import Columns
+from matloop.train.change import Change
 from matloop.train.recipe_model import Border, FitData, Member, fit_member, member_output
 
 _TIMED_PREDICTS = 3
@@ -46,11 +47,13 @@ def run_fit(order: dict[str, Any], data: FitData) -> Arrays:
     """Fit one spec and predict; the arrays of a result file."""
     spec = from_jsonable(Spec, order["spec"])
     train, predict = np.load(order["train"]), np.load(order["predict"])
+    change = from_jsonable(Change, order.get("change", {}))
+    altered = change.training(data, train) if "change" in order else data
     started = time.perf_counter()
-    member = fit_member(spec, data, train, order["seed"], pseudo_labels=order["pseudo_labels"])
+    member = fit_member(spec, altered, train, order["seed"], pseudo_labels=order["pseudo_labels"])
     seconds = time.perf_counter() - started
     border = _border(data)
-    rows = np.asarray(data.X[predict])
+    rows = change.seen(np.asarray(data.X[predict]))
     out = member_output(member, rows, border)
     if not (np.isfinite(out.value).all() and np.isfinite(out.proba).all()):
         raise ArithmeticError("some predictions are not finite")
