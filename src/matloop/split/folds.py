@@ -12,15 +12,13 @@ from numpy.typing import ArrayLike
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.core.errors import DataError, MatloopWarning
 from matloop.problem.question import Task
+from matloop.split.clusterings import Clusterer, kmeans
 from matloop.split.groups import group_index
+from matloop.split.space import feature_space
 
 logger = logging.getLogger(__name__)
 STRATA = 20
 """Most slices of a continuous target that are spread over the folds."""
-COMPONENTS, VARIANCE = 20, 0.95
-OUTLYING = 5.0
-"""Standardised features are clipped here, so that one odd row does not become a cluster of its own."""
-STARTS = 10
 
 
 def fold_count(groups: ArrayLike, n_folds: int) -> int:
@@ -127,18 +125,19 @@ class Clusters:
     how: str
 
 
-def cluster_folds(X: FloatArray, groups: ArrayLike, *, n_clusters: int, seed: int) -> IntArray:
+def cluster_folds(X: FloatArray, groups: ArrayLike, *, n_clusters: int, seed: int, by: Clusterer = kmeans) -> IntArray:
     """The cluster of each row for leave-one-cluster-out, shape (n,); see `clusters`."""
-    return clusters(X, groups, n_clusters=n_clusters, seed=seed).fold
+    return clusters(X, groups, n_clusters=n_clusters, seed=seed, by=by).fold
 
 
-def clusters(X: FloatArray, groups: ArrayLike, *, n_clusters: int, seed: int) -> Clusters:
-    """Regions by k-means on the principal components of standardised features; a group goes with most of its rows.
+def clusters(X: FloatArray, groups: ArrayLike, *, n_clusters: int, seed: int, by: Clusterer = kmeans) -> Clusters:
+    """Regions of the principal components of standardised features; a group goes with most of its rows.
 
     Parameters
     ----------
     X : shape (n, n_features); NaN becomes the column's median, columns without spread are left out.
     n_clusters : fewer are made where there are fewer distinct groups or points; none is empty.
+    by : `kmeans`, `agglomerative` or `mixture_by_bic` (`n_clusters` is then the largest number it may choose).
 
     Raises
     ------
@@ -149,50 +148,23 @@ def clusters(X: FloatArray, groups: ArrayLike, *, n_clusters: int, seed: int) ->
     Meredig et al., Mol. Syst. Des. Eng. 3 (2018) 819 (leave-one-cluster-out). doi:10.1039/C8ME00012C
     """
     index = group_index(groups)
-    wanted = fold_count(index, n_clusters)
-    scores, n_columns, share = _components(np.asarray(X, dtype=np.float64), seed)
-    wanted = min(wanted, len(np.unique(np.round(scores, 9), axis=0)))
-    if wanted < 2:
+    most = fold_count(index, n_clusters)
+    space = feature_space(np.asarray(X, dtype=np.float64), seed)
+    most = min(most, len(np.unique(np.round(space.points, 9), axis=0)))
+    if most < 2:
         raise DataError("all rows have the same features; no cluster can be left out. List more inputs.")
-    nearest = _k_means(scores, wanted, seed)
-    fold = _majority(nearest, index)[index]
+    found = by(space.points, most, seed=seed)
+    fold = _majority(found.labels, index)[index]
     names, fold, sizes = np.unique(fold, return_inverse=True, return_counts=True)
     rank = np.empty(len(names), dtype=np.int64)
     rank[np.argsort(-sizes, kind="stable")] = np.arange(len(names))
     if len(names) < 2:
         raise DataError("the groups are so large that all rows fall into one cluster; nothing can be left out.")
     how = (
-        f"{len(names)} clusters by k-means ({STARTS} starts, seed {seed}) in {scores.shape[1]} principal components "
-        f"({100 * share:.0f} % of the variance) of {n_columns} standardised features, missing values at the median; "
-        f"groups whole; {', '.join(str(s) for s in sorted(sizes.tolist(), reverse=True))} rows"
+        f"{len(names)} clusters by {found.how} in {space.how}; groups whole; "
+        f"{', '.join(str(s) for s in sorted(sizes.tolist(), reverse=True))} rows"
     )
     return Clusters(rank[fold.reshape(-1)], how)
-
-
-def _components(X: FloatArray, seed: int) -> tuple[FloatArray, int, float]:
-    """Principal components of standardised features, number of columns used, share of the variance kept."""
-    from sklearn.decomposition import PCA
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a column without any value has no median
-        middle = np.nanmedian(X, axis=0) if len(X) else np.zeros(X.shape[1])
-    filled = np.where(np.isfinite(X), X, np.nan_to_num(middle))
-    scale = filled.std(axis=0)
-    used = scale > 1e-12 * np.maximum(np.abs(filled).max(axis=0), 1e-300)
-    if not used.any():
-        return np.zeros((len(X), 1)), 0, 1.0
-    standard = np.clip((filled[:, used] - filled[:, used].mean(axis=0)) / scale[used], -OUTLYING, OUTLYING)
-    pca = PCA(min(COMPONENTS, *standard.shape), random_state=seed, svd_solver="auto").fit(standard)
-    kept = 1 + int(np.searchsorted(np.cumsum(pca.explained_variance_ratio_), VARIANCE))
-    kept = min(kept, pca.n_components_)
-    return pca.transform(standard)[:, :kept], int(used.sum()), float(pca.explained_variance_ratio_[:kept].sum())
-
-
-def _k_means(scores: FloatArray, n_clusters: int, seed: int) -> IntArray:
-    from sklearn.cluster import KMeans
-
-    found: IntArray = KMeans(n_clusters, n_init=STARTS, random_state=seed).fit_predict(scores).astype(np.int64)
-    return found
 
 
 def _majority(cluster: IntArray, index: IntArray) -> IntArray:
