@@ -117,7 +117,7 @@ def agglomerative(points: FloatArray, n_clusters: int, *, seed: int = 0) -> Clus
 
     known = _checked(points)
     wanted, sample = _allowed(known, n_clusters), _sample(len(known), seed)
-    labels = AgglomerativeClustering(wanted).fit_predict(known[sample])
+    labels = AgglomerativeClustering(wanted).fit_predict(known[sample]) if wanted > 1 else np.zeros(len(sample))
     how = f"agglomerative clustering (Ward){_of(sample, known)}"
     return _clustering(labels[_nearest(known[sample], known)] if len(sample) < len(known) else labels, how)
 
@@ -127,7 +127,7 @@ def density(points: FloatArray, *, smallest: int | None = None, seed: int = 0) -
 
     Parameters
     ----------
-    smallest : rows that make a cluster; 1 % of the rows and at least 5 where it is not given.
+    smallest : rows that make a cluster; 2 % of the rows and at least 10 where it is not given.
 
     Notes
     -----
@@ -141,7 +141,7 @@ def density(points: FloatArray, *, smallest: int | None = None, seed: int = 0) -
 
     known = _checked(points)
     sample = _sample(len(known), seed)
-    least = max(5, len(known) // 100) if smallest is None else smallest
+    least = max(10, len(known) // 50) if smallest is None else smallest
     least = max(2, round(least * len(sample) / len(known)))
     if least > len(sample):
         return Clustering(frozen(np.full(len(known), NOISE)), 0, f"HDBSCAN: fewer than {least} rows make no cluster")
