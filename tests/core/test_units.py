@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matloop.core.errors import ConfigError
-from matloop.core.units import compatible, convert, known, tidy
+from matloop.core.units import compatible, convert, in_base, known, tidy
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,12 @@ def test_pint_is_not_loaded_before_it_is_needed():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_base_form_of_units_by_hand():
+    speed, heat = in_base("km/h"), in_base("°C")
+    assert speed.scale == pytest.approx(1 / 3.6)
+    assert speed.exponents == (("[length]", 1.0), ("[time]", -1.0))
+    assert (heat.scale, heat.offset) == (1.0, 273.15)
+    assert in_base("").exponents == ()
+    assert in_base("xyzzy") is None

@@ -123,6 +123,33 @@ def convert(values: FloatArray, from_unit: str, to_unit: str) -> FloatArray:
 
 
 @dataclass(frozen=True, slots=True)
+class BaseForm:
+    """A unit in SI base units: `value * scale + offset` of them; `exponents` by pint's names ({"[length]": 1.0})."""
+
+    exponents: tuple[tuple[str, float], ...]
+    scale: float
+    offset: float
+
+
+def in_base(unit: str) -> BaseForm | None:
+    """What `unit` is in SI base units; None if it is unknown.
+
+    Examples
+    --------
+    >>> in_base("km/h").exponents
+    (('[length]', 1.0), ('[time]', -1.0))
+    >>> in_base("°C").offset
+    273.15
+    """
+    parsed = _parsed(tidy(unit))
+    if parsed is None:
+        return None
+    ends = _registry().Quantity(np.array([0.0, 1.0]) * parsed.factor, parsed.unit).to_base_units().magnitude
+    found = sorted((str(name), float(power)) for name, power in parsed.unit.dimensionality.items())
+    return BaseForm(tuple(found), float(ends[1] - ends[0]), float(ends[0]))
+
+
+@dataclass(frozen=True, slots=True)
 class _Unit:
     factor: float
     unit: Any
