@@ -40,7 +40,7 @@ def test_forest_spread_is_the_standard_deviation_over_trees():
     trees, forest = _forest()
     X = _table(seed=1)[0]
     each = np.stack([t.predict(X.astype(np.float32)) for t in forest.estimators_])
-    np.testing.assert_allclose(trees.values_and_spread(X)[1], each.std(axis=0), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(trees.values_and_uncertainty(X)[1].epistemic, each.std(axis=0), rtol=1e-5, atol=1e-6)
 
 
 def test_forest_probabilities_equal_scikit_learn():

@@ -9,6 +9,7 @@ import numpy as np
 
 from matloop.core.arrays import Arrays, FloatArray, taken
 from matloop.core.errors import BundleError
+from matloop.models.family import Uncertainty, only_epistemic
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,8 @@ class Constant:
     def values(self, Z: FloatArray) -> FloatArray:
         return np.tile(self.value, (len(Z), 1))
 
-    def values_and_spread(self, Z: FloatArray) -> tuple[FloatArray, FloatArray]:
-        return self.values(Z), np.zeros(len(Z))
+    def values_and_uncertainty(self, Z: FloatArray) -> tuple[FloatArray, Uncertainty]:
+        return self.values(Z), only_epistemic(np.zeros(len(Z)))
 
     def to_arrays(self) -> Arrays:
         return {"value": self.value}

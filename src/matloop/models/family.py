@@ -8,11 +8,53 @@ from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 
-from matloop.core.arrays import Arrays, FloatArray
+from matloop.core.arrays import Arrays, FloatArray, IntArray
 from matloop.represent.table import Columns
 
 FitTask = Literal["regression", "classification"]
 """What an estimator is fitted for; a ranking is fitted as a regression and judged by its order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertainty:
+    """How unsure a model is of each row, apart by cause: standard deviations >= 0, target unit, shape (n_rows,).
+
+    epistemic : what more training rows like this one would take away (few or no such rows, or members that disagree).
+    aleatoric : what would stay: noise of the measurement, and everything that the columns do not tell.
+
+    A model that cannot tell one of them says zeros. For a classification both are of the label: the variance p (1 - p)
+    of "it is the predicted class" is the variance of p over what the model could have been (epistemic) plus the rest.
+    Kiureghian & Ditlevsen, Struct. Saf. 31 (2009) 105. doi:10.1016/j.strusafe.2008.06.020
+    """
+
+    epistemic: FloatArray
+    aleatoric: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.epistemic)
+
+    @property
+    def total(self) -> FloatArray:
+        """Both together, shape (n_rows,): the root of the sum of squares."""
+        return np.hypot(self.epistemic, self.aleatoric)
+
+    def times(self, factor: float | FloatArray) -> Uncertainty:
+        """Both parts stretched, as when the unit of the target changes."""
+        return Uncertainty(self.epistemic * factor, self.aleatoric * factor)
+
+    def take(self, rows: IntArray) -> Uncertainty:
+        """The given rows, in the given order."""
+        return Uncertainty(self.epistemic[rows], self.aleatoric[rows])
+
+
+def only_epistemic(spread: FloatArray) -> Uncertainty:
+    """Of a model that has one standard deviation and does not say what of it is noise."""
+    return Uncertainty(spread, np.zeros(len(spread)))
+
+
+def of_label(chance: FloatArray, epistemic: FloatArray) -> Uncertainty:
+    """Of a class that has the probability `chance`, when that probability itself has the deviation `epistemic`."""
+    return Uncertainty(epistemic, np.sqrt(np.maximum(chance * (1.0 - chance) - epistemic**2, 0.0)))
 
 
 class ArrayModel(Protocol):
@@ -35,8 +77,9 @@ class ArrayModel(Protocol):
 
 
 # Classifiers also have  predict_proba(X) -> (n_rows, n_classes), columns in the order 0..n_classes-1 of class indices.
-# Models that know their own doubt also have  spread(X) -> (n_rows,) >= 0: one standard deviation of the value
-# (for classifiers of the positive or largest probability), e.g. of a Gaussian process or over the members of a forest.
+# Models that know their own doubt also have  uncertainty(X) -> Uncertainty, both parts apart, and
+# spread(X) -> (n_rows,) >= 0: one standard deviation of the value, which is `uncertainty(X).total`
+# (for classifiers: of the positive or largest probability, which is `uncertainty(X).epistemic`).
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,15 +17,15 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
-from matloop.core.arrays import Arrays, FloatArray, IntArray, nested, number, taken, text, under, within
+from matloop.core.arrays import Arrays, FloatArray, IntArray, nested, taken, text, under
 from matloop.core.errors import BundleError, ConfigError, DataError
+from matloop.models.checks import described_to_scikit_learn, matrix, read_task, row_weights, target
 from matloop.models.described import Description, built, described, task_of
-from matloop.models.family import FitTask, Spec
+from matloop.models.family import FitTask, Spec, Uncertainty, of_label, only_epistemic
 from matloop.models.kept import kept, read_kept, versions
 from matloop.models.outputs import Outputs
 from matloop.models.prepare import Preparation, Prepared, prepare
 from matloop.models.table_family import BOTH
-from matloop.models.table_model import matrix, row_weights, target
 from matloop.represent.table import Columns
 
 NAME = "foreign"
@@ -102,8 +102,12 @@ class ForeignModel(BaseEstimator):
             raise DataError("a regression has no class probabilities. Use predict.")
         return self.outputs(X).proba
 
+    def uncertainty(self, X: FloatArray) -> Uncertainty:
+        """Nothing is known of values; of labels p (1 - p), all of it aleatoric."""
+        return self.outputs(X).uncertainty
+
     def outputs(self, X: FloatArray) -> Outputs:
-        """Value, probabilities and a spread of zero: what an estimator says of its own doubt is not asked."""
+        """Value, probabilities and p (1 - p) of labels: what an estimator says of its own doubt is not asked."""
         if not hasattr(self, "prepared_"):
             raise NotFittedError("this model was not fitted yet. Call fit(X, y) first.")
         X = matrix(X, self.n_features_in_, self.columns.names if self.columns else ())
@@ -111,10 +115,10 @@ class ForeignModel(BaseEstimator):
         if said.shape != (len(X), len(self.constant_)) or not np.isfinite(said).all():
             raise DataError(f"estimator {self.name!r} gave predictions of shape {said.shape}, or some are not finite.")
         if self.task == "regression":
-            return Outputs(said[:, 0], np.zeros((len(X), 0)), np.zeros(len(X)))
+            return Outputs(said[:, 0], np.zeros((len(X), 0)), only_epistemic(np.zeros(len(X))))
         proba = np.zeros((len(X), self.n_classes))
         proba[:, self.present_] = said
-        return Outputs(proba.argmax(axis=1).astype(np.float64), proba, np.zeros(len(X)))
+        return Outputs(proba.argmax(axis=1).astype(np.float64), proba, of_label(proba.max(axis=1), np.zeros(len(X))))
 
     def _said(self, X: FloatArray) -> FloatArray:
         """Shape (n_rows, 1) or (n_rows, n_present)."""
@@ -148,15 +152,8 @@ class ForeignModel(BaseEstimator):
         ------
         MissingExtra : skops is not installed. BundleError : arrays that do not fit together; see `read_kept`.
         """
-        task, n_classes = text(arrays, "task"), int(number(arrays, "n_classes"))
-        if task not in ("regression", "classification") or not 0 <= n_classes <= 100_000:
-            raise BundleError(f"a model claims the task {task!r} with {n_classes} classes. The bundle is not trusted.")
-        present = within(arrays, "present", 0, max(n_classes, 1)).astype(np.int64)
-        if (task == "regression") != (len(present) == 0) or (np.diff(present) <= 0).any():
-            raise BundleError("the classes of a model are not in order. The bundle is not trusted.")
-        model = cls(
-            text(arrays, "name"), None, None, "regression" if task == "regression" else "classification", n_classes
-        )
+        task, n_classes, present = read_task(arrays)
+        model = cls(text(arrays, "name"), None, None, task, n_classes)
         model.present_, model.prepared_ = present, Prepared.from_arrays(under("prepared", arrays))
         model.n_features_in_ = model.prepared_.n_columns
         model.constant_ = taken(arrays, "constant").astype(np.float64)
@@ -173,11 +170,7 @@ class ForeignModel(BaseEstimator):
         return np.arange(self.n_classes)
 
     def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.estimator_type = "classifier" if self.task == "classification" else "regressor"
-        tags.input_tags.allow_nan = True
-        tags.target_tags.required = True
-        return tags
+        return described_to_scikit_learn(super().__sklearn_tags__(), self.task)
 
 
 def _try(model: ForeignModel) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from matloop.core.arrays import Arrays, FloatArray, number, taken, text
 from matloop.core.errors import BundleError
+from matloop.models.family import Uncertainty
 from matloop.models.link import Link, linked, read_link
 
 KernelName = Literal["rbf", "laplacian", "matern32", "matern52"]
@@ -64,7 +65,7 @@ class KernelSum:
 
     centres : shape (n_centres, n_columns). weights : shape (n_centres, n). intercept : shape (n,).
     precision : shape (n_centres, n_centres), or (0, 0) where the method has no variance; the variance of the latent
-    value is k(z, z) - k^T precision k.
+    value is k(z, z) - k^T precision k. noise : variance of the target around it for a row of weight one, 0 if unknown.
     """
 
     kind: ClassVar[str] = "kernel"
@@ -74,6 +75,7 @@ class KernelSum:
     intercept: FloatArray
     link: Link = "identity"
     precision: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+    noise: float = 0.0
 
     @property
     def n_in(self) -> int:
@@ -87,9 +89,11 @@ class KernelSum:
         """Shape (n_rows, n_values)."""
         return self._both(Z, variance=False)[0]
 
-    def values_and_spread(self, Z: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The values and the posterior standard deviation (without noise), zeros for methods that have none."""
-        return self._both(Z, variance=bool(self.precision.size))
+    def values_and_uncertainty(self, Z: FloatArray) -> tuple[FloatArray, Uncertainty]:
+        """The values, the posterior standard deviation of the latent value, and that of the noise of a new row of
+        weight one; zeros for methods that have none."""
+        values, spread = self._both(Z, variance=bool(self.precision.size))
+        return values, Uncertainty(spread, np.full(len(Z), np.sqrt(self.noise)))
 
     def _both(self, Z: FloatArray, *, variance: bool) -> tuple[FloatArray, FloatArray]:
         values, spread = np.empty((len(Z), self.n_values)), np.zeros(len(Z))
@@ -114,6 +118,7 @@ class KernelSum:
             "amplitude": np.array(self.kernel.amplitude), "linear": np.array(self.kernel.linear),
             "centres": self.centres, "weights": self.weights, "intercept": self.intercept,
             "link": np.array(self.link), "precision": self.precision,
+            **({"noise": np.array(self.noise)} if self.noise else {}),
         }  # fmt: skip
 
     @classmethod
@@ -127,16 +132,17 @@ class KernelSum:
         )
         m, d = centres.shape
         link, amplitude, linear = read_link(arrays), number(arrays, "amplitude"), number(arrays, "linear")
+        noise = number(arrays, "noise") if "noise" in arrays else 0.0
         good = (
             m > 0 and d > 0 and len(lengths) == d and bool((lengths > 0).all())
             and weights.shape == (m, len(intercept)) and len(intercept) > 0
             and precision.shape in ((0, 0), (m, m)) and (link != "sigmoid" or len(intercept) == 1)
-            and 0 <= amplitude < np.inf and 0 <= linear < np.inf
+            and 0 <= amplitude < np.inf and 0 <= linear < np.inf and 0 <= noise < np.inf
         )  # fmt: skip
         if not good:
             raise BundleError("the arrays of a kernel model do not fit together. The bundle is not trusted.")
         kernel = Kernel(KERNELS[KERNELS.index(name)], lengths, amplitude, linear)
-        return cls(kernel, centres, weights, intercept, link, precision)
+        return cls(kernel, centres, weights, intercept, link, precision, noise)
 
 
 def usual_distance(Z: FloatArray, name: KernelName, seed: int, most: int = 500) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Protocol, Self
 
 from matloop.core.arrays import Arrays, FloatArray
+from matloop.models.family import Uncertainty
 
 
 class Predictor(Protocol):
@@ -30,8 +31,11 @@ class Predictor(Protocol):
         """Shape (n_rows, n_values)."""
         ...
 
-    def values_and_spread(self, Z: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The values and one standard deviation of them, shape (n_rows,), zeros where the model has no such thing."""
+    def values_and_uncertainty(self, Z: FloatArray) -> tuple[FloatArray, Uncertainty]:
+        """The values and how unsure they are, zeros where the model does not know.
+
+        For classes only the epistemic part is read: one standard deviation of the largest probability.
+        """
         ...
 
     def to_arrays(self) -> Arrays: ...

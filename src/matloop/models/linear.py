@@ -9,6 +9,7 @@ import numpy as np
 
 from matloop.core.arrays import Arrays, FloatArray, taken
 from matloop.core.errors import BundleError
+from matloop.models.family import Uncertainty, only_epistemic
 from matloop.models.link import Link, linked, read_link
 
 
@@ -32,8 +33,8 @@ class Linear:
     def values(self, Z: FloatArray) -> FloatArray:
         return linked(Z @ self.weights + self.intercept, self.link)
 
-    def values_and_spread(self, Z: FloatArray) -> tuple[FloatArray, FloatArray]:
-        return self.values(Z), np.zeros(len(Z))
+    def values_and_uncertainty(self, Z: FloatArray) -> tuple[FloatArray, Uncertainty]:
+        return self.values(Z), only_epistemic(np.zeros(len(Z)))
 
     def to_arrays(self) -> Arrays:
         return {"weights": self.weights, "intercept": self.intercept, "link": np.array(self.link)}

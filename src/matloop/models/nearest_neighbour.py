@@ -9,7 +9,7 @@ import numpy as np
 
 from matloop.core.arrays import Arrays, FloatArray, number, taken, text
 from matloop.core.errors import BundleError
-from matloop.models.family import FitTask
+from matloop.models.family import FitTask, Uncertainty
 from matloop.models.table_family import BOTH, Settings, TableFamily, one_of
 from matloop.represent.table import Columns
 
@@ -47,15 +47,20 @@ class Neighbours:
         found, share = self._near(Z)
         return np.einsum("nk,nkv->nv", share, self.answers[found])
 
-    def values_and_spread(self, Z: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The values, and the standard deviation over the neighbours; zeros for a single neighbour."""
+    def values_and_uncertainty(self, Z: FloatArray) -> tuple[FloatArray, Uncertainty]:
+        """The values, and the variance v over the neighbours; zeros for a single neighbour.
+
+        Of v, the part v * sum(shares^2) is that of a mean of so few neighbours; the rest is how they differ.
+        """
         found, share = self._near(Z)
         answers = self.answers[found]
         values = np.einsum("nk,nkv->nv", share, answers)
         column = values.argmax(axis=1) if self.n_values > 1 else np.zeros(len(Z), np.int64)
         own = np.take_along_axis(answers, column[:, None, None], axis=2)[:, :, 0]
         middle = np.take_along_axis(values, column[:, None], axis=1)
-        return values, np.sqrt(np.einsum("nk,nk->n", share, (own - middle) ** 2))
+        variance = np.einsum("nk,nk->n", share, (own - middle) ** 2)
+        few = np.minimum(np.einsum("nk,nk->n", share, share), 1.0)
+        return values, Uncertainty(np.sqrt(few * variance), np.sqrt((1.0 - few) * variance))
 
     def _near(self, Z: FloatArray) -> tuple[Any, FloatArray]:
         """The k nearest training rows and their shares, both shape (n_rows, k)."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from matloop.core.arrays import Arrays, FloatArray, nested, number, taken, text, under
 from matloop.core.errors import BundleError
+from matloop.models.family import Uncertainty, only_epistemic
 from matloop.models.link import Link, linked, read_link
 
 Bend = Literal["relu", "silu"]
@@ -57,12 +58,13 @@ class Network:
         """Shape (n_rows, n_values)."""
         return self._each(Z).mean(axis=0)
 
-    def values_and_spread(self, Z: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def values_and_uncertainty(self, Z: FloatArray) -> tuple[FloatArray, Uncertainty]:
         """The values, and the standard deviation over the networks; zeros for a single one."""
         each = self._each(Z)
         values = each.mean(axis=0)
         column = values.argmax(axis=1) if self.n_values > 1 else np.zeros(len(Z), np.int64)
-        return values, np.take_along_axis(each, column[None, :, None], axis=2)[:, :, 0].std(axis=0)
+        own = np.take_along_axis(each, column[None, :, None], axis=2)[:, :, 0]
+        return values, only_epistemic(own.std(axis=0))
 
     def _each(self, Z: FloatArray) -> FloatArray:
         found = []

@@ -7,19 +7,24 @@ from typing import NamedTuple
 import numpy as np
 
 from matloop.core.arrays import FloatArray
-from matloop.models.family import ArrayModel
+from matloop.models.family import ArrayModel, Uncertainty, of_label, only_epistemic
 
 
 class Outputs(NamedTuple):
-    """Value, probabilities and spread of a batch, in one pass.
+    """Value, probabilities and uncertainty of a batch, in one pass.
 
     value : shape (n_rows,), target unit, or class index. proba : shape (n_rows, n_classes), (n_rows, 0) for a
-    regression. spread : shape (n_rows,), one standard deviation of the value or of the largest probability.
+    regression. uncertainty : epistemic and aleatoric, of the value or of the label.
     """
 
     value: FloatArray
     proba: FloatArray
-    spread: FloatArray
+    uncertainty: Uncertainty
+
+    @property
+    def spread(self) -> FloatArray:
+        """One standard deviation of the value or of the largest probability, shape (n_rows,)."""
+        return self.uncertainty.epistemic if self.proba.shape[1] else self.uncertainty.total
 
 
 def outputs_of(model: ArrayModel, X: FloatArray) -> Outputs:
@@ -31,4 +36,5 @@ def outputs_of(model: ArrayModel, X: FloatArray) -> Outputs:
     value = model.predict(X)
     proba = model.predict_proba(X) if hasattr(model, "predict_proba") else np.zeros((len(value), 0))
     spread = model.spread(X) if hasattr(model, "spread") else np.zeros(len(value))
-    return Outputs(value, proba, spread)
+    known = of_label(proba.max(axis=1), spread) if proba.shape[1] else only_epistemic(spread)
+    return Outputs(value, proba, model.uncertainty(X) if hasattr(model, "uncertainty") else known)

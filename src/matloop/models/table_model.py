@@ -8,10 +8,11 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
-from matloop.core.arrays import Arrays, FloatArray, IntArray, nested, number, text, under, within
-from matloop.core.errors import BundleError, DataError, listed
+from matloop.core.arrays import Arrays, FloatArray, IntArray, nested, number, text, under
+from matloop.core.errors import BundleError, DataError
+from matloop.models.checks import described_to_scikit_learn, matrix, read_task, row_weights, target
 from matloop.models.constant import Constant
-from matloop.models.family import FitTask
+from matloop.models.family import FitTask, Uncertainty, of_label
 from matloop.models.learner import Learner, Predictor
 from matloop.models.outputs import Outputs
 from matloop.models.predictors import predictor_class
@@ -20,8 +21,6 @@ from matloop.represent.table import Columns
 
 _BLOCK = 16_384
 """rows that are predicted at once: memory stays flat, and the same batch always meets the same blocks"""
-_HUGE = float(np.finfo(np.float32).max)
-"""numbers beyond single precision would become infinite inside tree models"""
 
 
 class TableModel(BaseEstimator):
@@ -89,25 +88,30 @@ class TableModel(BaseEstimator):
         """Value in the unit of the target, or class index as float; shape (n_rows,)."""
         if self.task == "classification":
             return self.predict_proba(X).argmax(axis=1).astype(np.float64)
-        return self._value(self._over_blocks(X, spread=False)[0])
+        return self._value(self._over_blocks(X, unsure=False)[0])
 
     def predict_proba(self, X: FloatArray) -> FloatArray:
         """Probability of every class, shape (n_rows, n_classes)."""
         if self.task != "classification":
             raise DataError("a regression has no class probabilities. Use predict.")
-        return self._proba(self._over_blocks(X, spread=False)[0])
+        return self._proba(self._over_blocks(X, unsure=False)[0])
 
     def spread(self, X: FloatArray) -> FloatArray:
         """One standard deviation of the value or of the largest probability, shape (n_rows,); zeros if unknown."""
         return self.outputs(X).spread
 
+    def uncertainty(self, X: FloatArray) -> Uncertainty:
+        """What more rows would take away and what would stay, apart; zeros where the family does not know."""
+        return self.outputs(X).uncertainty
+
     def outputs(self, X: FloatArray) -> Outputs:
-        """Value, probabilities and spread in one pass: half the time of asking for them one by one."""
-        values, spread = self._over_blocks(X, spread=True)
+        """Value, probabilities and uncertainty in one pass: half the time of asking for them one by one."""
+        values, unsure = self._over_blocks(X, unsure=True)
         if self.task == "classification":
             proba = self._proba(values)
-            return Outputs(proba.argmax(axis=1).astype(np.float64), proba, spread)
-        return Outputs(self._value(values), np.zeros((len(values), 0)), spread * self.scale_)
+            label = of_label(proba.max(axis=1), unsure.epistemic)
+            return Outputs(proba.argmax(axis=1).astype(np.float64), proba, label)
+        return Outputs(self._value(values), np.zeros((len(values), 0)), unsure.times(self.scale_))
 
     def to_arrays(self) -> Arrays:
         """Plain arrays; `from_arrays` makes a model of them that predicts the same bits."""
@@ -127,14 +131,9 @@ class TableModel(BaseEstimator):
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
         """The fitted model; BundleError where the arrays do not fit together."""
-        task, n_classes = text(arrays, "task"), int(number(arrays, "n_classes"))
-        if task not in ("regression", "classification") or not 0 <= n_classes <= 100_000:
-            raise BundleError(f"a model claims the task {task!r} with {n_classes} classes. The bundle is not trusted.")
-        present = within(arrays, "present", 0, max(n_classes, 1)).astype(np.int64)
+        task, n_classes, present = read_task(arrays)
         seen = len(present) if task == "classification" else 1
-        if (task == "regression") != (len(present) == 0) or (np.diff(present) <= 0).any():
-            raise BundleError("the classes of a model are not in order. The bundle is not trusted.")
-        model = cls(None, None, None, "regression" if task == "regression" else "classification", n_classes)
+        model = cls(None, None, None, task, n_classes)
         model.present_ = present
         model.centre_, model.scale_ = number(arrays, "centre"), number(arrays, "scale")
         model.prepared_ = Prepared.from_arrays(under("prepared", arrays))
@@ -159,29 +158,26 @@ class TableModel(BaseEstimator):
         return curve if curve is not None and len(curve[0]) else None
 
     def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.estimator_type = "classifier" if self.task == "classification" else "regressor"
-        tags.input_tags.allow_nan = True
-        tags.target_tags.required = True
-        return tags
+        return described_to_scikit_learn(super().__sklearn_tags__(), self.task)
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "predictor_"):
             raise NotFittedError("this model was not fitted yet. Call fit(X, y) first.")
 
-    def _over_blocks(self, X: FloatArray, *, spread: bool) -> tuple[FloatArray, FloatArray]:
+    def _over_blocks(self, X: FloatArray, *, unsure: bool) -> tuple[FloatArray, Uncertainty]:
         self._check_fitted()
         X = matrix(X, self.n_features_in_, self.columns.names if self.columns else ())
         values = np.empty((len(X), self.predictor_.n_values))
-        spreads = np.zeros(len(X))
+        epistemic, aleatoric = np.zeros(len(X)), np.zeros(len(X))
         for start in range(0, len(X), _BLOCK):
             block = slice(start, start + _BLOCK)
             Z = self.prepared_.transform(X[block])
-            if spread:
-                values[block], spreads[block] = self.predictor_.values_and_spread(Z)
+            if unsure:
+                values[block], found = self.predictor_.values_and_uncertainty(Z)
+                epistemic[block], aleatoric[block] = found.epistemic, found.aleatoric
             else:
                 values[block] = self.predictor_.values(Z)
-        return values, spreads
+        return values, Uncertainty(epistemic, aleatoric)
 
     def _value(self, values: FloatArray) -> FloatArray:
         return values[:, 0] * self.scale_ + self.centre_
@@ -190,54 +186,6 @@ class TableModel(BaseEstimator):
         proba = np.zeros((len(values), self.n_classes))
         proba[:, self.present_] = values
         return proba
-
-
-def matrix(X: FloatArray, n_features: int, names: tuple[str, ...] = ()) -> FloatArray:
-    """X as float64 of shape (n_rows, n_features), NaN allowed; DataError otherwise, naming rows and columns."""
-    X = np.asarray(X, dtype=np.float64)
-    if X.ndim != 2 or X.shape[1] != n_features:
-        raise DataError(
-            f"the feature matrix has shape {X.shape}, the model needs (rows, {n_features}). "
-            "Make it with the representation that belongs to the model."
-        )
-    bad = np.abs(X) > _HUGE
-    if bad.any():
-        found = [
-            f"row {r}, column {names[c] if names else c!r}: {X[r, c]}" for r, c in np.argwhere(bad)[:1000].tolist()
-        ]
-        raise DataError(f"infinite or absurdly large features. Correct them or make them NaN:\n{listed(found)}")
-    return X
-
-
-def target(y: FloatArray, n_rows: int, classes: int) -> FloatArray:
-    """y as float64 of shape (n_rows,), finite, class indices in range; DataError otherwise."""
-    y = np.asarray(y, dtype=np.float64)
-    if y.shape != (n_rows,):
-        raise DataError(f"there are {n_rows} rows and targets of shape {y.shape}. Give one target per row.")
-    if n_rows == 0:
-        raise DataError("there are no rows to learn from. Look into removed.csv for why they were dropped.")
-    bad = ~np.isfinite(y)
-    if classes:
-        bad |= (y < 0) | (y >= classes) | (y != np.round(y))
-    if bad.any():
-        what = f"class indices 0 to {classes - 1}" if classes else "finite numbers"
-        found = [f"row {row}: {y[row]}" for row in np.flatnonzero(bad).tolist()]
-        raise DataError(f"targets must be {what}. Leave such rows out:\n{listed(found)}")
-    return y
-
-
-def row_weights(weights: FloatArray | None, n_rows: int) -> FloatArray:
-    """Weights of mean one, shape (n_rows,); DataError where one is negative or not finite, or all are zero."""
-    if weights is None:
-        return np.ones(n_rows)
-    weights = np.asarray(weights, dtype=np.float64)
-    if weights.shape != (n_rows,):
-        raise DataError(f"there are {n_rows} rows and weights of shape {weights.shape}. Give one weight per row.")
-    bad = ~(np.isfinite(weights) & (weights >= 0))
-    if bad.any() or weights.sum() == 0:
-        found = [f"row {row}: {weights[row]}" for row in np.flatnonzero(bad).tolist()] or ["all weights are zero"]
-        raise DataError(f"weights must be finite, not negative, and some above zero:\n{listed(found)}")
-    return weights / weights.mean()
 
 
 def _coded(y: FloatArray, weights: FloatArray, classes: int) -> tuple[IntArray, FloatArray, float, float]:

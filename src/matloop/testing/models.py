@@ -138,7 +138,23 @@ def check_shapes(family: Family, case: Example) -> None:
         spread = model.spread(case.X)
         assert spread.shape == (n,)
         assert (np.isfinite(spread) & (spread >= 0)).all()
+    if hasattr(model, "uncertainty"):
+        _check_uncertainty(model, case)
     assert model.predict(case.X[:0]).shape == (0,), "no rows should give no predictions"
+
+
+def _check_uncertainty(model: Any, case: Example) -> None:
+    """Both parts are there for every row and add up: to the spread, or to the variance p (1 - p) of the label."""
+    found = model.uncertainty(case.X)
+    for part in (found.epistemic, found.aleatoric):
+        assert part.shape == (len(case.X),)
+        assert (np.isfinite(part) & (part >= 0)).all()
+    if case.n_classes:
+        np.testing.assert_array_equal(found.epistemic, model.spread(case.X))
+        top = model.predict_proba(case.X).max(axis=1)
+        assert (found.total**2 >= top * (1.0 - top) - 1e-9).all(), "a label is more certain than its probability"
+    else:
+        np.testing.assert_array_equal(found.total, model.spread(case.X))
 
 
 def check_input_untouched(family: Family, case: Example) -> None:
@@ -165,6 +181,10 @@ def check_round_trip(family: Family, case: Example) -> None:
         np.testing.assert_array_equal(model.predict_proba(case.X), again.predict_proba(case.X))
     if hasattr(model, "spread"):
         np.testing.assert_array_equal(model.spread(case.X), again.spread(case.X))
+    if hasattr(model, "uncertainty"):
+        here, there = model.uncertainty(case.X), again.uncertainty(case.X)
+        np.testing.assert_array_equal(here.epistemic, there.epistemic)
+        np.testing.assert_array_equal(here.aleatoric, there.aleatoric)
     assert digest(again.to_arrays()) == digest(arrays), "arrays of the reloaded model differ"
 
 

@@ -12,7 +12,8 @@ from matloop.core.arrays import Arrays, FloatArray, IntArray, nested, number, ta
 from matloop.core.errors import BundleError, DataError
 from matloop.models import FAMILIES
 from matloop.models.arrays import model_from_arrays
-from matloop.models.family import ArrayModel, FitTask, Spec
+from matloop.models.family import ArrayModel, FitTask, Spec, Uncertainty, of_label
+from matloop.models.outputs import outputs_of
 from matloop.problem.question import Loss
 from matloop.represent.table import Columns
 from matloop.train.values import Recipe
@@ -47,11 +48,15 @@ class FitData:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a fitted recipe says about rows: value (n,), proba (n, n_classes) or (n, 0), spread (n,) >= 0."""
+    """What a fitted recipe says about rows: value (n,), proba (n, n_classes) or (n, 0), spread (n,) >= 0.
+
+    uncertainty : the spread apart by cause (for classes: of the label); None where only the spread was kept.
+    """
 
     value: FloatArray
     proba: FloatArray
     spread: FloatArray
+    uncertainty: Uncertainty | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,48 +195,46 @@ def _fitted(
 
 def _self_labels(model: ArrayModel, X: FloatArray, task: FitTask) -> tuple[FloatArray, np.ndarray]:
     """The model's own labels of rows without one, and which of them it is sure about."""
-    said = _said(model, X, task)
+    said = outputs_of(model, X)
     if task == "classification":
         return said.value, said.proba.max(axis=1) >= _SURE
     return said.value, (said.spread <= np.median(said.spread)) & np.isfinite(said.value)
 
 
-def _said(model: ArrayModel, X: FloatArray, task: FitTask) -> Output:
-    """Value, probabilities and spread of one model, in its own units; in one pass where it offers that."""
-    outputs = getattr(model, "outputs", None)
-    if outputs is not None:
-        return Output(*outputs(X))
-    proba = model.predict_proba(X) if task == "classification" else np.zeros((len(X), 0))  # type: ignore[attr-defined]
-    own = getattr(model, "spread", None)
-    return Output(model.predict(X), proba, np.zeros(len(X)) if own is None else own(X))
-
-
 def member_output(member: Member, X: FloatArray, border: Border) -> Output:
     """What one member says, in target units."""
-    said = _said(member.model, X[:, member.columns], border.task)
+    said = outputs_of(member.model, X[:, member.columns])
     if border.task == "classification":
-        return said
-    value, spread = border.back(said.value), said.spread
+        return Output(said.value, said.proba, said.spread, said.uncertainty)
+    value, unsure = border.back(said.value), said.uncertainty
     if member.gate is not None:
-        value, spread = _gated(member, X, value, spread)
+        value, unsure = _gated(member, X, value, unsure)
     if border.scale == "log":
-        spread = spread * np.log(10.0) * np.abs(value)  # first order: d(10^u) = ln(10) 10^u du
-    return Output(value, said.proba, spread)
+        unsure = unsure.times(np.log(10.0) * np.abs(value))  # first order: d(10^u) = ln(10) 10^u du
+    return Output(value, said.proba, unsure.total, unsure)
 
 
-def _gated(member: Member, X: FloatArray, value: FloatArray, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The atom where "above" is less likely than not, else the value drawn towards the atom by the doubt about it."""
+def _gated(member: Member, X: FloatArray, value: FloatArray, unsure: Uncertainty) -> tuple[FloatArray, Uncertainty]:
+    """The atom where "above" is less likely than not, else the value drawn towards the atom by the doubt about it.
+
+    The variance of "rise or nothing" is chance * variance + chance * (1 - chance) * rise^2; of the second term the part
+    of a chance that is itself unsure is epistemic.
+    """
     assert member.gate is not None
-    chance = _said(member.gate, X[:, member.columns], "classification").proba[:, 1]
-    rise = value - member.atom
-    doubt = np.sqrt(chance * spread**2 + chance * (1.0 - chance) * rise**2)  # variance of "rise or nothing"
-    return member.atom + np.where(chance > 0.5, chance * rise, 0.0), doubt
+    gate = outputs_of(member.gate, X[:, member.columns])
+    chance, rise = gate.proba[:, 1], value - member.atom
+    coin = chance * (1.0 - chance)
+    loose = np.minimum(gate.uncertainty.epistemic**2, coin)
+    epistemic = np.sqrt(chance * unsure.epistemic**2 + loose * rise**2)
+    aleatoric = np.sqrt(chance * unsure.aleatoric**2 + (coin - loose) * rise**2)
+    return member.atom + np.where(chance > 0.5, chance * rise, 0.0), Uncertainty(epistemic, aleatoric)
 
 
 def combine(parts: Sequence[Output], weights: Sequence[float] | FloatArray, border: Border, threshold: float) -> Output:
     """Members' outputs as one: weighted mean (of the logarithms on a log scale), own spread and disagreement together.
 
-    The variance of a mixture is the mean of the members' variances plus the variance between their means.
+    The variance of a mixture is the mean of the members' variances plus the variance between their means; the latter is
+    epistemic, so a committee of unlike families says where they disagree.
     """
     w = np.asarray(weights, dtype=float)
     own = sum(w[k] * part.spread**2 for k, part in enumerate(parts))
@@ -252,8 +255,16 @@ def combine(parts: Sequence[Output], weights: Sequence[float] | FloatArray, bord
         means = [part.value for part in parts]
         centre = np.asarray(sum(w[k] * mean for k, mean in enumerate(means)))
         value, proba = border.back(centre), parts[0].proba
-    between = sum(w[k] * (mean - centre) ** 2 for k, mean in enumerate(means))
-    return Output(value, proba, np.sqrt(own + between))
+    between = np.asarray(sum(w[k] * (mean - centre) ** 2 for k, mean in enumerate(means)))
+    spread = np.sqrt(own + between)
+    apart = [part.uncertainty for part in parts if part.uncertainty is not None]
+    if len(apart) < len(parts):
+        return Output(value, proba, spread)
+    if border.task == "classification":
+        return Output(value, proba, spread, of_label(centre, spread))
+    noise = sum(w[k] * part.aleatoric**2 for k, part in enumerate(apart))
+    model = sum(w[k] * part.epistemic**2 for k, part in enumerate(apart)) + between
+    return Output(value, proba, spread, Uncertainty(np.sqrt(model), np.sqrt(noise)))
 
 
 def decided(proba: FloatArray, threshold: float) -> FloatArray:
@@ -299,6 +310,13 @@ class RecipeModel:
     def spread(self, X: FloatArray) -> FloatArray:
         """Standard deviation from the members' own doubt and from their disagreement, shape (n,), target unit."""
         return self.output(X).spread
+
+    def uncertainty(self, X: FloatArray) -> Uncertainty:
+        """The spread apart by cause: the members' own doubt and their disagreement (epistemic), and the noise that they
+        see (aleatoric); target unit. For classes both are of the label, and the epistemic part alone is the spread."""
+        found = self.output(X).uncertainty
+        assert found is not None
+        return found
 
     def to_arrays(self) -> Arrays:
         """The model as plain arrays, members under `member<k>/`."""
