@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from matloop.matter.compositions import Compositions, as_compositions, from_formulas
     from matloop.pipeline.check import check
     from matloop.pipeline.draft import draft
+    from matloop.pipeline.leaks import find_leaks
     from matloop.pipeline.run import run
     from matloop.problem.make import problem_from
     from matloop.problem.question import (
@@ -58,6 +59,7 @@ _PLACES = {
     "matloop.matter.compositions": ("Compositions", "as_compositions", "from_formulas"),
     "matloop.pipeline.check": ("check",),
     "matloop.pipeline.draft": ("draft",),
+    "matloop.pipeline.leaks": ("find_leaks",),
     "matloop.pipeline.run": ("run",),
     "matloop.problem.make": ("problem_from",),
     "matloop.problem.question": (
@@ -94,6 +96,7 @@ __all__ = [
     "collect",
     "draft",
     "dump_problem",
+    "find_leaks",
     "from_formulas",
     "from_frame",
     "load_bundle",

@@ -24,9 +24,11 @@ app = typer.Typer(
 features = typer.Typer(no_args_is_help=True, help="Turn compositions into numbers.")
 data = typer.Typer(no_args_is_help=True, help="Data sets that matloop carries.")
 models = typer.Typer(no_args_is_help=True, help="Model families that a run may try.")
+trust = typer.Typer(no_args_is_help=True, help="Whether a model, or the way it was tested, can be believed.")
 app.add_typer(features, name="features")
 app.add_typer(data, name="data")
 app.add_typer(models, name="models")
+app.add_typer(trust, name="trust")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result (or the error) as JSON and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
@@ -173,6 +175,24 @@ def models_list(json: Json = False) -> None:
     known = load("matloop.pipeline.catalogue:families")()
     rows = [(card.name, card.about, ", ".join(card.tasks), card.state) for card in known]
     show(load("matloop.cli.lists:aligned")(rows), known, json)
+
+
+@trust.command("leaks", epilog="Example: matloop trust leaks problem.toml --folds split --pipeline mine.py:predict")
+def trust_leaks(
+    problem: ProblemFile,
+    folds: Annotated[str, typer.Option("--folds", help="Column that says where each row is held out.")] = "",
+    pipeline: Annotated[
+        str,
+        typer.Option("--pipeline", help="Your own cross-validation, FILE.py:FUNCTION; the file is run.", metavar="F"),
+    ] = "",
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Search table, split, matloop's own walk and your pipeline for leaks (exit 7: one is certain)."""
+    with load("matloop.cli.bar:listener")(quiet=quiet) as progress:
+        found = load("matloop.pipeline.leaks:find_leaks")(problem, folds=folds, pipeline=pipeline, progress=progress)
+    show(found.lines(), found.as_json(), json)
+    raise typer.Exit(found.exit_code)
 
 
 def main() -> None:
