@@ -16,6 +16,7 @@ FAMILIES = Registry(
     kernel_ridge="matloop.models.kernel_ridge:FAMILY",
     svm="matloop.models.svm:FAMILY",
     random_forest="matloop.models.random_forest:FAMILY",
+    jackknife_forest="matloop.models.jackknife_forest:FAMILY",
     extra_trees="matloop.models.extra_trees:FAMILY",
     lightgbm="matloop.models.lightgbm:FAMILY",
     gaussian_process="matloop.models.gaussian_process:FAMILY",
@@ -23,6 +24,11 @@ FAMILIES = Registry(
     mlp="matloop.models.mlp:FAMILY",
     foreign="matloop.models.foreign:FAMILY",
 )
+
+
+def by_name(name: str) -> bool:
+    """Whether the family `name` is tried by a search only where it is named, or where depth is thorough."""
+    return bool(getattr(FAMILIES.load(name), "by_name", False))
 
 
 def missing(name: str) -> str:

@@ -14,6 +14,7 @@ PREDICTORS = {
     "kernel": "matloop.models.kernels:KernelSum",
     "network": "matloop.models.network:Network",
     "trees": "matloop.models.trees:Trees",
+    "jackknife": "matloop.models.jackknife:JackknifeForest",
 }
 
 

@@ -39,7 +39,8 @@ class TableFamily:
     space : the settings to try. preparation : how this family wants its columns; a setting of the same name overrides
     it. losses : what it can be fitted by ("auto" always works).
     needs : modules that must be installed beside the core. weighted : whether row weights change the fit.
-    own_spread : whether `spread` is more than zeros. cheap : settings for which a fit is quick and poor, for checks.
+    own_spread : whether `spread` is more than zeros. by_name : too slow for the usual search, which tries it only where
+    it is named or depth is thorough. cheap : settings for which a fit is quick and poor, for checks.
     """
 
     name: str
@@ -55,6 +56,7 @@ class TableFamily:
     needs: tuple[str, ...] = ()
     weighted: bool = True
     own_spread: bool = False
+    by_name: bool = False
     cheap: Mapping[str, Any] = field(default_factory=dict)
 
     def settings(self, n: int, columns: Columns, task: FitTask, rng: np.random.Generator) -> list[Settings]:

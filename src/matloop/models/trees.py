@@ -50,8 +50,6 @@ class Trees:
     link : what turns the mean of members into values.
     median : members are taken together by their median instead of their mean: for absolute errors.
     noise : shape (n_leaves,), variance of the target in each leaf that is no fault of the model; or (0,), not known.
-    jackknife : shape (n_members, n_members), or (0, 0) where there is none: the variance of the mean over members is
-    d^T jackknife d, with d the members' values less their mean (see `models/jackknife.py`).
     """
 
     kind: ClassVar[str] = "trees"
@@ -72,7 +70,6 @@ class Trees:
     validation_loss: FloatArray = field(default_factory=lambda: np.zeros(0))
     median: bool = False
     noise: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
-    jackknife: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     _router: list[Any] = field(default_factory=list, compare=False, repr=False)
 
     @property
@@ -108,27 +105,21 @@ class Trees:
         return linked(self._sums(Z, members=False)[0][:, 0], self.link)
 
     def values_and_uncertainty(self, Z: FloatArray) -> tuple[FloatArray, Uncertainty]:
-        """The values; of the value or of the largest probability the deviation over members (or of their mean, by the
-        jackknife); and the noise of the leaves."""
+        """The values, the deviation over members of the value or of the largest probability, and the noise of the
+        leaves."""
         if self.n_members == 1:
             return self.values(Z), only_epistemic(np.zeros(len(Z)))
-        values, each, noise = self.by_member(Z)
-        column = values.argmax(axis=1) if self.n_values > 1 else np.zeros(len(Z), np.int64)
-        own = np.take_along_axis(each, column[:, None, None], axis=2)[:, :, 0]
-        spread = own.std(axis=1)
-        if len(self.jackknife):
-            away = own - own.mean(axis=1, keepdims=True)
-            variance = np.einsum("nm,nm->n", away @ self.jackknife.astype(np.float64), away)
-            # the estimate can fall below zero; the mean of so few members is at least as unsure as this
-            spread = np.sqrt(np.maximum(variance, spread**2 / self.n_members))
-        return values, Uncertainty(spread, np.sqrt(np.maximum(noise, 0.0)))
+        values, own, noise = self.by_member(Z)
+        return values, Uncertainty(own.std(axis=1), np.sqrt(np.maximum(noise, 0.0)))
 
     def by_member(self, Z: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """The values, those of each member, shape (n_rows, n_members, n_values), and the noise variance (n_rows,)."""
+        """The values; the value or the largest probability by each member, shape (n_rows, n_members); the variance of
+        the noise, shape (n_rows,)."""
         sums, noise = self._sums(Z, members=True)
         values = linked(np.median(sums, axis=1) if self.median else sums.mean(axis=1), self.link)
         each = linked(sums.reshape(-1, self.n_raw), self.link).reshape(len(Z), self.n_members, self.n_values)
-        return values, each, noise
+        column = values.argmax(axis=1) if self.n_values > 1 else np.zeros(len(Z), np.int64)
+        return values, np.take_along_axis(each, column[:, None, None], axis=2)[:, :, 0], noise
 
     def leaf_of(self, Z: FloatArray) -> IntArray:
         """The leaf (numbered inside its tree) where each row ends in each tree, shape (n_rows, n_trees)."""
@@ -176,7 +167,6 @@ class Trees:
             "value": self.value, "output": self.output, "member": self.member, "link": np.array(self.link),
             "train_loss": self.train_loss, "validation_loss": self.validation_loss, "median": np.array(self.median),
             **({"noise": self.noise} if len(self.noise) else {}),
-            **({"jackknife": self.jackknife} if len(self.jackknife) else {}),
         }  # fmt: skip
 
     @classmethod
@@ -194,7 +184,6 @@ class Trees:
         train, held = (taken(arrays, name).astype(np.float64) for name in ("train_loss", "validation_loss"))
         link = read_link(arrays)
         noise = taken(arrays, "noise") if "noise" in arrays else np.zeros(0)
-        jackknife = taken(arrays, "jackknife", ndim=2) if "jackknife" in arrays else np.zeros((0, 0))
         sizes = {len(a) for a in (feature, threshold, left, right, default_left, missing)}
         _check_offsets(splits, leaves, len(output), len(feature), value)
         if len(sizes) != 1 or len(member) != len(output) or len(np.unique(member)) != int(member.max()) + 1:
@@ -204,12 +193,12 @@ class Trees:
         trees = cls(
             n_columns, splits, leaves, feature, threshold, left.astype(np.int32), right.astype(np.int32), default_left,
             missing, value, output, member, link, train, held, bool(number(arrays, "median")),
-            noise.astype(np.float32), jackknife.astype(np.float32),
+            noise.astype(np.float32),
         )  # fmt: skip
         if len(filled) != trees.n_raw or (link == "sigmoid" and trees.n_raw != 1):
             raise BundleError("the trees leave an output column empty. The bundle is not trusted.")
-        if len(noise) not in (0, len(value)) or jackknife.shape not in ((0, 0), (trees.n_members, trees.n_members)):
-            raise BundleError("the uncertainty of a tree model does not fit its trees. The bundle is not trusted.")
+        if len(noise) not in (0, len(value)):
+            raise BundleError("the noise of a tree model does not fit its leaves. The bundle is not trusted.")
         return trees
 
 

@@ -9,13 +9,17 @@ from matloop.problem.question import Depth
 
 @dataclass(frozen=True, slots=True)
 class EvidencePlan:
-    """Fits that follow the search. `curve` are shares of the development rows, each fitted `curve_repeats` times."""
+    """Fits that follow the search. `curve` are shares of the development rows, each fitted `curve_repeats` times.
+
+    wide : whether the search also tries the families that are else only tried by name.
+    """
 
     clusters: int
     extra_seeds: int
     curve: tuple[float, ...]
     curve_repeats: int
     folds: int
+    wide: bool = False
 
     @property
     def full_fits(self) -> float:
@@ -35,4 +39,4 @@ def evidence_plan(depth: Depth, n_seeds: int, folds: int) -> EvidencePlan:
         return EvidencePlan(5, 0, (0.1, 0.3, 0.6), 1, folds)
     if depth == "standard":
         return EvidencePlan(5, min(extra, 1), (0.1, 0.25, 0.5), 1, folds)
-    return EvidencePlan(10, extra, (0.05, 0.1, 0.2, 0.4, 0.7), 3, folds)
+    return EvidencePlan(10, extra, (0.05, 0.1, 0.2, 0.4, 0.7), 3, folds, wide=True)

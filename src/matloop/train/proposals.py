@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from matloop.models import FAMILIES, missing
+from matloop.models import FAMILIES, by_name, missing
 from matloop.models.family import Family, Spec
 from matloop.models.foreign import NAME as FOREIGN
 from matloop.models.foreign import candidates
@@ -21,7 +21,9 @@ from matloop.train.values import Development
 
 CHEAP_FIRST = (
     "dummy", "nearest_neighbour", "ridge", "logistic", "lightgbm", "extra_trees", "svm", "gaussian_process",
-    "kernel_ridge", "mlp", "random_forest", "elastic_net", "lasso", "sparse_gp",
+    "kernel_ridge", "mlp", "random_forest", "elastic_net", "lasso", "sparse_gp", "jackknife_forest", "composition_gp",
+    "quantile_boosting", "laplace_network", "distance_aware_network", "mc_dropout", "variational_network",
+    "deep_ensemble",
 )  # fmt: skip
 """Order of the first round; families of other packages follow in their own order. Also the order from simple to not:
 between two candidates that cannot be told apart the earlier family is preferred."""
@@ -47,14 +49,18 @@ class Outcome:
     score: float
 
 
-def usable_families(development: Development, training: Training) -> tuple[list[str], dict[str, str]]:
+def usable_families(
+    development: Development, training: Training, *, wide: bool = False
+) -> tuple[list[str], dict[str, str]]:
     """Names of the families to try, cheap ones first, and why others are not tried.
+
+    Families that ask for being named (slow, and seldom the best) are tried where they are, or where `wide`.
 
     Raises
     ------
     ConfigError : `training.families` names a family that does not exist.
     """
-    asked = training.families or tuple(name for name in FAMILIES if name != FOREIGN)
+    asked = training.families or tuple(name for name in FAMILIES if name != FOREIGN and (wide or not by_name(name)))
     asked = (*asked, FOREIGN) if training.estimators else asked
     places = {name: at for at, name in enumerate((*CHEAP_FIRST, "of other packages", FOREIGN))}
     names = sorted(dict.fromkeys(asked), key=lambda n: places.get(n, len(CHEAP_FIRST)))
