@@ -186,7 +186,7 @@ class _Search:
         self.untaught = False
 
     def run(self) -> Trained:
-        names, skipped = usable_families(self.development, self.training, wide=self.plan.wide)
+        names, skipped = usable_families(self.development, self.training, wide=self.clock.plan.wide)
         self._write_skipped(skipped)
         stopped = self._explore(Proposals(self.development, self.training, names, self.seed))
         chosen, excluded = self._choose()
