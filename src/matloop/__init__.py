@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from matloop.matter.compositions import Compositions, as_compositions, from_formulas
     from matloop.pipeline.check import check
     from matloop.pipeline.draft import draft
+    from matloop.pipeline.judge import judge, judge_predictions
     from matloop.pipeline.leaks import find_leaks
     from matloop.pipeline.run import run
     from matloop.problem.make import problem_from
@@ -59,6 +60,7 @@ _PLACES = {
     "matloop.matter.compositions": ("Compositions", "as_compositions", "from_formulas"),
     "matloop.pipeline.check": ("check",),
     "matloop.pipeline.draft": ("draft",),
+    "matloop.pipeline.judge": ("judge", "judge_predictions"),
     "matloop.pipeline.leaks": ("find_leaks",),
     "matloop.pipeline.run": ("run",),
     "matloop.problem.make": ("problem_from",),
@@ -99,6 +101,8 @@ __all__ = [
     "find_leaks",
     "from_formulas",
     "from_frame",
+    "judge",
+    "judge_predictions",
     "load_bundle",
     "load_problem",
     "predict_file",

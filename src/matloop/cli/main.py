@@ -195,6 +195,32 @@ def trust_leaks(
     raise typer.Exit(found.exit_code)
 
 
+@trust.command("judge", epilog="Example: matloop trust judge runs/steels/1f3a/bundle new_heats.csv -o judgement.html")
+def trust_judge(
+    subject: Annotated[
+        str, typer.Argument(help="A bundle; or, with --truth, a table of predictions.", metavar="BUNDLE|PREDICTIONS")
+    ],
+    table: Annotated[str, typer.Argument(help="New labelled rows for the bundle.", metavar="TABLE")] = "",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The page to write (.html).")] = None,
+    truth: Annotated[str, typer.Option("--truth", help="Column of the measured value.")] = "",
+    prediction: Annotated[str, typer.Option("--prediction", help="Column of the predicted value.")] = "prediction",
+    low: Annotated[str, typer.Option("--low", help="Column of the lower end of the interval.")] = "",
+    high: Annotated[str, typer.Option("--high", help="Column of the upper end of the interval.")] = "",
+    std: Annotated[str, typer.Option("--std", help="Column of one standard deviation.")] = "",
+    group: Annotated[str, typer.Option("--group", help="Column of rows that belong together.")] = "",
+    json: Json = False,
+) -> None:
+    """Judge an existing model, or anybody's predictions, on new labelled rows (exit 8: not to be trusted)."""
+    if truth:
+        found = load("matloop.pipeline.judge:judge_predictions")(
+            subject, truth=truth, prediction=prediction, low=low, high=high, std=std, group=group, out=out
+        )
+    else:
+        found = load("matloop.pipeline.judge:judge")(subject, table, out=out)
+    show(found.lines(), found.as_json(), json)
+    raise typer.Exit(found.exit_code)
+
+
 def main() -> None:
     """Run the command line."""
     sys.exit(app(prog_name="matloop"))

@@ -35,7 +35,6 @@ def write_page(record: RunRecord) -> str:
     views = tuple(
         target_view(found, record.problem.target(found.name), place) for place, found in enumerate(record.targets)
     )
-    scripts = (_inline(get_plotlyjs()), _inline(_read("script.js")))
     return (
         environment()
         .get_template("page.html.j2")
@@ -45,15 +44,23 @@ def write_page(record: RunRecord) -> str:
             several=len(views) > 1,
             cautions=_cautions(views),
             split=_shown_split(record),
-            style=Markup(_style()),
-            colours=Markup(json.dumps({"light": dict(palette.LIGHT), "dark": dict(palette.DARK)})),
-            plotly=Markup(scripts[0]),
-            script=Markup(scripts[1]),
-            policy=_policy(scripts),
             answers=ANSWERS,
             evidence=words.EVIDENCE,
+            **page_parts(),
         )
     )
+
+
+def page_parts() -> dict[str, Markup | str]:
+    """What every page of matloop carries in itself: style, scripts, colours, and the policy that lets no others run."""
+    scripts = (_inline(get_plotlyjs()), _inline(_read("script.js")))
+    return {
+        "style": Markup(_style()),
+        "colours": Markup(json.dumps({"light": dict(palette.LIGHT), "dark": dict(palette.DARK)})),
+        "plotly": Markup(scripts[0]),
+        "script": Markup(scripts[1]),
+        "policy": _policy(scripts),
+    }
 
 
 def _cautions(views: tuple[TargetView, ...]) -> tuple[Caution, ...]:

@@ -157,13 +157,13 @@ def recipe_lines(recipe: Recipe) -> tuple[tuple[str, str, tuple[tuple[str, str],
 def confusions(evaluation: Evaluation) -> tuple[Confusion, ...]:
     """The confusion matrix of each set of rows that has one."""
     return tuple(
-        _confusion(found, evaluation.classes)
+        confusion(found, evaluation.classes)
         for found in (evaluation.vault, evaluation.cv, evaluation.loco)
         if found.confusion
     )
 
 
-def _confusion(found: Evidence, classes: tuple[str, ...]) -> Confusion:
+def confusion(found: Evidence, classes: tuple[str, ...]) -> Confusion:
     rows = []
     for name, counts in zip(classes, found.confusion, strict=True):
         total = sum(counts)

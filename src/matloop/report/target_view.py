@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from matloop.evaluate.judgement import Judged
 from matloop.evaluate.values import Evaluation, Evidence, Failure, SliceError
 from matloop.problem.question import Target
 from matloop.report import tables, words
@@ -162,7 +163,7 @@ def target_view(record: TargetRecord, target: Target, place: int) -> TargetView:
     classification = evaluation.task == "classification"
     search = record.search_metric or evaluation.metric
     unit, log = words.unit_text(evaluation.unit), target.scale == "log"
-    error_words, error_unit, scale = _error(classification, unit)
+    error_words, error_unit, scale = error_terms(classification, unit)
     groups = [one for one in evaluation.slices if one.kind != "element"]
     return TargetView(
         key=key,
@@ -182,14 +183,16 @@ def target_view(record: TargetRecord, target: Target, place: int) -> TargetView:
         candidates=tables.candidate_rows(record.candidates, record.recipe, search, evaluation.unit),
         recipe=tables.recipe_lines(record.recipe),
         confusions=tables.confusions(evaluation),
-        intervals=tuple(_interval_row(found, unit) for found in sets if found.intervals),
-        failures=tuple(_failure_row(one, evaluation, unit) for one in evaluation.failures),
+        intervals=tuple(interval_row(found, unit) for found in sets if found.intervals),
+        failures=tuple(failure_row(one, evaluation, unit) for one in evaluation.failures),
         error_words=error_words,
         seeds=tables.seeds_strip(evaluation),
         distribution=None if classification else distribution_figure(f"{key}-distribution", evaluation, log),
         class_counts=_class_counts(evaluation),
-        fit=_classes(key, sets, evaluation, target) if classification else _values(key, sets, evaluation, target, log),
-        calibration=_calibration(key, sets, evaluation, target),
+        fit=class_figures(key, sets, evaluation, target)
+        if classification
+        else value_figures(key, sets, evaluation, target, log),
+        calibration=calibration_figures(key, sets, evaluation, target),
         comparison=comparison_figure(f"{key}-comparison", evaluation),
         learning=_there(
             learning_figure(f"{key}-learning-curve", evaluation.learning_curve, evaluation.metric, evaluation.unit),
@@ -201,10 +204,10 @@ def target_view(record: TargetRecord, target: Target, place: int) -> TargetView:
         dependence=dependence_figures(
             f"{key}-dependence", record.explanation.dependences, evaluation.target, evaluation.unit
         ),
-        by_group=_by_group(key, groups, error_words, error_unit, scale),
-        maps=_maps(evaluation, error_words, error_unit, scale),
-        element_rows=_slice_rows([one for one in evaluation.slices if one.kind == "element"], error_unit, scale),
-        slice_tables=_slice_tables(groups, error_unit, scale),
+        by_group=group_figures(key, groups, error_words, error_unit, scale),
+        maps=element_maps(evaluation, error_words, error_unit, scale),
+        element_rows=slice_rows([one for one in evaluation.slices if one.kind == "element"], error_unit, scale),
+        slice_tables=slice_tables(groups, error_unit, scale),
     )
 
 
@@ -227,12 +230,12 @@ def _there(*figures: Figure | None) -> tuple[Figure, ...]:
     return tuple(figure for figure in figures if figure is not None)
 
 
-def _error(classification: bool, unit: str) -> tuple[str, str, float]:
+def error_terms(classification: bool, unit: str) -> tuple[str, str, float]:
     return ("share of rows in the wrong class", "%", 100.0) if classification else ("mean absolute error", unit, 1.0)
 
 
-def _values(
-    key: str, sets: tuple[Evidence, ...], evaluation: Evaluation, target: Target, log: bool
+def value_figures(
+    key: str, sets: tuple[Evidence, ...], evaluation: Evaluation | Judged, target: Target, log: bool
 ) -> tuple[Figure, ...]:
     return _there(
         parity_figure(f"{key}-parity", sets, evaluation.target, evaluation.unit, log),
@@ -242,7 +245,9 @@ def _values(
     )
 
 
-def _classes(key: str, sets: tuple[Evidence, ...], evaluation: Evaluation, target: Target) -> tuple[Figure, ...]:
+def class_figures(
+    key: str, sets: tuple[Evidence, ...], evaluation: Evaluation | Judged, target: Target
+) -> tuple[Figure, ...]:
     which = curve_classes(evaluation.classes, target.positive)
     return _there(
         roc_figure(f"{key}-roc", sets, evaluation.classes, which),
@@ -257,7 +262,9 @@ def curve_classes(classes: tuple[str, ...], positive: str) -> tuple[int, ...]:
     return tuple(range(min(len(classes), MAX_CURVES)))
 
 
-def _calibration(key: str, sets: tuple[Evidence, ...], evaluation: Evaluation, target: Target) -> tuple[Figure, ...]:
+def calibration_figures(
+    key: str, sets: tuple[Evidence, ...], evaluation: Evaluation | Judged, target: Target
+) -> tuple[Figure, ...]:
     if evaluation.task == "classification":
         which = curve_classes(evaluation.classes, target.positive)
         return _there(reliability_figure(f"{key}-reliability", sets, evaluation.classes, which))
@@ -268,7 +275,7 @@ def _calibration(key: str, sets: tuple[Evidence, ...], evaluation: Evaluation, t
     )
 
 
-def _by_group(key: str, groups: list[SliceError], error: str, unit: str, scale: float) -> tuple[Figure, ...]:
+def group_figures(key: str, groups: list[SliceError], error: str, unit: str, scale: float) -> tuple[Figure, ...]:
     kinds = list(dict.fromkeys(one.kind for one in groups))
     title = f"{error} ({unit})" if unit else error
     return _there(
@@ -286,21 +293,21 @@ def _scaled(one: SliceError, scale: float) -> SliceError:
     return SliceError(one.kind, one.name, one.n_rows, error)
 
 
-def _maps(evaluation: Evaluation, error: str, unit: str, scale: float) -> tuple[PeriodicMap, ...]:
+def element_maps(evaluation: Evaluation | Judged, error: str, unit: str, scale: float) -> tuple[PeriodicMap, ...]:
     maps = (coverage_map(evaluation.slices), error_map(evaluation.slices, unit, error, scale))
     return tuple(one for one in maps if one is not None)
 
 
-def _slice_tables(groups: list[SliceError], unit: str, scale: float) -> tuple[SliceTable, ...]:
+def slice_tables(groups: list[SliceError], unit: str, scale: float) -> tuple[SliceTable, ...]:
     kinds = list(dict.fromkeys(one.kind for one in groups))
     parts = [[one for one in groups if one.kind == kind] for kind in kinds]
     return tuple(
-        SliceTable(kind, _slice_rows(part, unit, scale)[:100], len(part))
+        SliceTable(kind, slice_rows(part, unit, scale)[:100], len(part))
         for kind, part in zip(kinds, parts, strict=True)
     )
 
 
-def _slice_rows(slices: list[SliceError], unit: str, scale: float) -> tuple[tuple[str, str, str, str], ...]:
+def slice_rows(slices: list[SliceError], unit: str, scale: float) -> tuple[tuple[str, str, str, str], ...]:
     ordered = sorted(slices, key=lambda one: -one.error.value if math.isfinite(one.error.value) else math.inf)
     return tuple((one.name, words.count(one.n_rows), *words.estimate(one.error, unit, scale=scale)) for one in ordered)
 
@@ -347,7 +354,7 @@ def _second(evaluation: Evaluation) -> KeyNumber | None:
     )
 
 
-def _interval_row(found: Evidence, unit: str) -> IntervalRow:
+def interval_row(found: Evidence, unit: str) -> IntervalRow:
     kept = found.intervals
     if kept is None:
         raise ValueError("no intervals to describe")
@@ -365,7 +372,7 @@ def _interval_row(found: Evidence, unit: str) -> IntervalRow:
     )
 
 
-def _failure_row(one: Failure, evaluation: Evaluation, unit: str) -> FailureRow:
+def failure_row(one: Failure, evaluation: Evaluation | Judged, unit: str) -> FailureRow:
     def said(value: float) -> str:
         return (
             _class_name(value, evaluation.classes) if evaluation.classes else words.with_unit(words.number(value), unit)

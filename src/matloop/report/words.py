@@ -65,6 +65,7 @@ EVIDENCE: Mapping[str, tuple[str, str, str]] = {
         "new cluster",
         "each family of similar materials predicted by a model that saw none of it: the honest guess for new chemistry",
     ),
+    "new": ("New rows", "new", "labelled rows that the model was judged on afterwards"),
 }
 
 FAMILIES: Mapping[str, str] = {

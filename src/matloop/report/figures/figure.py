@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from matloop.report.words import short
 
 Trace = Mapping[str, Any]
-SET_COLOURS: Mapping[str, str] = {"vault": "@blue", "cv": "@green", "loco": "@orange"}
-SET_SYMBOLS: Mapping[str, str] = {"vault": "circle", "cv": "square", "loco": "diamond"}
+SET_COLOURS: Mapping[str, str] = {"vault": "@blue", "cv": "@green", "loco": "@orange", "new": "@blue"}
+SET_SYMBOLS: Mapping[str, str] = {"vault": "circle", "cv": "square", "loco": "diamond", "new": "circle"}
 SERIES = ("@blue", "@orange", "@green", "@purple", "@red", "@grey")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
