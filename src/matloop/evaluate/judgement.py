@@ -89,7 +89,7 @@ def judge_rows(
     table: FeatureTable | None = None,
     success: Success | None = None,
     domain_known: bool = True,
-    promised: str = "",
+    promised: Estimate | None = None,
 ) -> Judged:
     """Judge predictions of labelled rows that the model has not seen.
 
@@ -99,7 +99,7 @@ def judge_rows(
     ids, shown, groups : shape (n_rows,), names of rows, what a reader knows them by, and which belong together.
     table : features, for errors by element and category. success : the goal, if there is one.
     domain_known : whether `prediction.in_domain` says anything.
-    promised : what was promised on the sealed rows of its run, in words.
+    promised : the metric on the sealed rows of its own run.
 
     Raises
     ------
@@ -140,7 +140,7 @@ class _Case:
     terms: Terms
     success: Success | None
     domain_known: bool
-    promised: str
+    promised: Estimate | None
 
     @property
     def estimate(self) -> Estimate:
@@ -272,6 +272,11 @@ def _warnings(case: _Case) -> Iterator[str]:
             f"On these rows the model is {told} always giving one and the same answer "
             f"({with_unit(case.estimate.value, case.unit)} against {with_unit(constant.value, case.unit)})."
         )
+    if _too_good(case):
+        yield (
+            f"These rows come out better ({with_unit(case.estimate.value, case.unit)}) than the sealed rows of the "
+            "model's own run: it may have learnt from them. Give rows that it cannot have seen."
+        )
     if case.domain_known and case.new.in_domain_share < 1.0 - MOSTLY_OUTSIDE:
         yield (
             f"{percent(1.0 - case.new.in_domain_share)} of these rows are unlike the training rows: they test another "
@@ -288,6 +293,15 @@ def _warnings(case: _Case) -> Iterator[str]:
             )
 
 
+def _too_good(case: _Case) -> bool:
+    """Whether the whole interval is on the better side of that of the sealed rows."""
+    if case.promised is None:
+        return False
+    if metric_of(case.terms.metric).greater_is_better:
+        return bool(case.estimate.low > case.promised.high)
+    return bool(case.estimate.high < case.promised.low)
+
+
 def _shares(found: Estimate) -> str:
     return f"95 % interval {percent(found.low)} to {percent(found.high)}"
 
@@ -299,8 +313,9 @@ def _reasons(case: _Case) -> Iterator[str]:
         f"The best constant for these very rows would have {with_unit(constant.value, case.unit)}; the model has "
         f"{with_unit(case.estimate.value, case.unit)}{change}."
     )
-    if case.promised:
-        yield f"On the sealed rows of its own run it was {case.promised}."
+    if case.promised is not None:
+        told = f" ({between(case.promised)})" if between(case.promised) else ""
+        yield f"On the sealed rows of its own run it was {with_unit(case.promised.value, case.unit)}{told}."
     intervals = case.new.intervals
     if intervals is not None:
         yield (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from matloop.deploy.predict import predict_raw
 from matloop.doubt.prediction import Prediction
 from matloop.evaluate.evidence import Terms
 from matloop.evaluate.judgement import Judged, judge_rows
+from matloop.metrics.estimate import Estimate
 from matloop.pipeline.account import shown_rows
 from matloop.pipeline.develop import DEFAULT_METRIC, metric_of
 from matloop.problem.question import Problem, Source, Target, Task
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 NOT_TRUSTED = 8
 """Exit code where something grave speaks against the model."""
 MOST_CLASSES = 30
+_ESTIMATE = re.compile(r"(\S+) \[(\S+), (\S+)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,10 +272,11 @@ def _terms(problem: Problem, target: Target, prediction: Prediction) -> Terms:
     )
 
 
-def _promised(bundle: Bundle, target: Target) -> str:
+def _promised(bundle: Bundle, target: Target) -> Estimate | None:
+    """The metric on the sealed rows of the bundle's own run, as its manifest tells it: "83.2 [62.4, 108.9]"."""
     told = bundle.manifest.evidence.get(target.name, {}).get(metric_of(target), "")
-    value, _, interval = told.partition(" [")
-    return f"{value} (95 % interval {interval.rstrip(']').replace(', ', ' to ')})" if interval else value
+    found = _ESTIMATE.fullmatch(told)
+    return Estimate(*(float(part) for part in found.groups())) if found else None
 
 
 def _judge_estimator(estimator: Any, X: Any, y: ArrayLike | None, groups: ArrayLike | None) -> Judged:
