@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from matloop.core.arrays import IntArray, TextArray
+from matloop.core.arrays import BoolArray, IntArray, TextArray
 from matloop.core.errors import DataError, all_faults
 from matloop.data.dataset import Categories, Column, Dataset, Numbers
 
@@ -35,7 +35,22 @@ def whole_groups(dataset: Dataset) -> IntArray:
     A row none of whose inputs is known stays with its group name alone.
     """
     first, second = group_index(dataset.groups), group_index(fingerprints(dataset))
-    known = ~_blank(dataset)
+    return joined(first, second, linked=~_blank(dataset))
+
+
+def joined(first: IntArray, second: IntArray, *, linked: BoolArray | None = None) -> IntArray:
+    """The finest groups that tear neither `first` nor `second` apart, shape (n,): connected components of both.
+
+    Parameters
+    ----------
+    first, second : shape (n,), group indices from 0. linked : rows for which `second` counts (all if None).
+
+    Examples
+    --------
+    >>> joined(np.array([0, 0, 1, 2]), np.array([0, 1, 1, 2])).tolist()
+    [0, 0, 0, 1]
+    """
+    known = np.ones(len(first), dtype=bool) if linked is None else linked
     offset = int(first.max()) + 1 if len(first) else 0
     size = offset + (int(second.max()) + 1 if len(second) else 0)
     links = coo_array((np.ones(int(known.sum())), (first[known], second[known] + offset)), shape=(size, size))

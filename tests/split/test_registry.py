@@ -1,0 +1,59 @@
+"""Every registered splitter keeps the contract."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from matloop.core.errors import ConfigError, MatloopWarning
+from matloop.core.optional import available
+from matloop.split import SPLITTERS
+from matloop.testing.splitters import check_splitter
+
+RNG = np.random.default_rng(5)
+N = 160
+GROUPS = np.arange(N) // 2
+PAIRS = zip(RNG.choice(["Fe", "Co", "Ni", "Zn", "Y", "La"], N // 2), RNG.choice(["O", "S", "F"], N // 2), strict=True)
+FORMULAS = [f"{a}{i % 4 + 1}{b}{i % 3 + 1}" for i, (a, b) in enumerate(PAIRS) for _ in range(2)]
+RINGS = ["c1ccccc1O", "c1ccccc1CC", "C1CCNCC1", "CCO", "c1ccc2ccccc2c1", "C1CC1"]
+SMILES = np.repeat(RNG.choice(RINGS, N // 2), 2).tolist()
+X = RNG.normal(size=(N, 6)) + np.repeat(RNG.normal(0, 3, (N // 10, 6)), 10, axis=0)
+Y = X @ np.arange(6.0)
+LABELS = RNG.choice(["Fm-3m", "P1", "R-3c"], N).tolist()
+SETTINGS = {
+    "label": {"labels": LABELS},
+    "element": {"compositions": FORMULAS},
+    "period": {"compositions": FORMULAS},
+    "table_group": {"compositions": FORMULAS},
+    "chemical_system": {"compositions": FORMULAS, "least_rows": 4},
+    "chemical_system_folds": {"compositions": FORMULAS},
+    "scaffold": {"smiles": SMILES, "n_splits": 3},
+}
+PARTITIONS = {"random", "stratified", "nested", "cluster", "chemical_system_folds", "near_twins", "scaffold"}
+
+
+@pytest.mark.parametrize("name", list(SPLITTERS))
+def test_splitter_keeps_the_contract(name):
+    if name == "scaffold" and not available("rdkit"):
+        pytest.skip("rdkit is not installed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MatloopWarning)
+        check_splitter(SPLITTERS.load(name)(**SETTINGS.get(name, {})), X, Y, GROUPS, partition=name in PARTITIONS)
+
+
+def test_the_battery_catches_a_leak_and_a_changing_split():
+    class Leaky:
+        def split(self, X, y=None, groups=None):
+            yield np.arange(len(X)), np.arange(3)
+
+    with pytest.raises(AssertionError, match="disjoint"):
+        check_splitter(Leaky(), X, Y, GROUPS)
+    from sklearn.model_selection import KFold
+
+    with pytest.raises(AssertionError, match="no group is on both sides"):
+        check_splitter(KFold(5, shuffle=True, random_state=0), X, Y, GROUPS)
+
+
+def test_a_misspelt_name_is_answered_with_the_nearest():
+    with pytest.raises(ConfigError, match="stratified"):
+        SPLITTERS.load("stratifed")
