@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from matloop.deploy.estimator import BundleClassifier, BundleRegressor
     from matloop.deploy.predict import predict_file, predict_frame
     from matloop.matter.compositions import Compositions, as_compositions, from_formulas
+    from matloop.pipeline.chain import carry
     from matloop.pipeline.check import check
     from matloop.pipeline.draft import draft
     from matloop.pipeline.judge import judge, judge_predictions
@@ -58,6 +59,7 @@ _PLACES = {
     "matloop.deploy.estimator": ("BundleClassifier", "BundleRegressor"),
     "matloop.deploy.predict": ("predict_file", "predict_frame"),
     "matloop.matter.compositions": ("Compositions", "as_compositions", "from_formulas"),
+    "matloop.pipeline.chain": ("carry",),
     "matloop.pipeline.check": ("check",),
     "matloop.pipeline.draft": ("draft",),
     "matloop.pipeline.judge": ("judge", "judge_predictions"),
@@ -94,6 +96,7 @@ __all__ = [
     "Training",
     "__version__",
     "as_compositions",
+    "carry",
     "check",
     "collect",
     "draft",

@@ -221,6 +221,25 @@ def trust_judge(
     raise typer.Exit(found.exit_code)
 
 
+@trust.command("propagate", epilog="Example: matloop trust propagate chain.toml candidates.csv -o out.csv")
+def trust_propagate(
+    chain: Annotated[Path, typer.Argument(help="The chain: a TOML file of steps.", metavar="CHAIN")],
+    table: Table,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File to write: .csv, .parquet, .jsonl or .xlsx by its ending.")
+    ] = None,
+    draws: Annotated[int, typer.Option("--draws", help="Draws per row and pass.")] = 500,
+    seed: Annotated[int, typer.Option("--seed", help="Of the draws.")] = 0,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Carry uncertainty through measurements, bundles and formulas, and say which step to improve first."""
+    with load("matloop.cli.bar:listener")(quiet=quiet or out is None) as progress:
+        carry = load("matloop.pipeline.chain:carry")
+        found = carry(chain, table, out, n_draws=draws, seed=seed, progress=progress)
+    show(found.lines(), found.as_json(), json)
+
+
 def main() -> None:
     """Run the command line."""
     sys.exit(app(prog_name="matloop"))
