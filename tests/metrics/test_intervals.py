@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from matloop.core.errors import ConfigError, DataError
-from matloop.metrics.intervals import coverage, interval_score, thirds
+from matloop.metrics.intervals import coverage, coverage_by, coverage_by_thirds, interval_score, thirds, wilson
 
 Y = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
 LOW = Y - np.array([0.1, 0.1, 0.2, 0.2, -0.5, 0.5])
@@ -31,3 +31,21 @@ def test_impossible_questions_are_refused():
         interval_score(Y, LOW, HIGH, 90)
     with pytest.raises(DataError, match="6 values, 5 lower"):
         coverage(Y, LOW[:5], HIGH)
+
+
+def test_coverage_by_name_has_an_interval():
+    first, second = coverage_by(Y, LOW, HIGH, np.array(["b", "b", "b", "b", "a", "a"]))
+    assert (first.name, first.n_rows, first.coverage.value) == ("a", 2, 0.5)
+    assert second.coverage.value == 1.0
+    assert 0.0 < second.coverage.low < 1.0
+    parts = coverage_by_thirds(Y, LOW, HIGH)
+    assert [part.coverage.value for part in parts] == list(thirds(Y, LOW, HIGH))
+    assert parts[2].name == "widest third"
+    with pytest.raises(DataError, match="one per row"):
+        coverage_by(Y, LOW, HIGH, np.array(["a"]))
+
+
+def test_wilson_interval_of_nothing_found_in_ten():
+    assert wilson(0.0, 10)[1] == pytest.approx(
+        0.2775, abs=1e-4
+    )  # Brown, Cai & DasGupta (2001), doi:10.1214/ss/1009213286

@@ -223,7 +223,8 @@ def _tiny(residual: FloatArray, value: FloatArray) -> float:
     return max(1e-12 * float(np.abs(value).max(initial=0.0)), 1e-12 * float(np.abs(residual).max(initial=0.0)), 1e-30)
 
 
-def fit_distance(X: FloatArray, fold: IntArray, seed: int) -> tuple[Nearness, FloatArray]:
-    """The distance to training rows, and that of each row to the rows of other folds (as a new row would see it)."""
+def fit_distance(X: FloatArray, fold: IntArray, seed: int) -> tuple[Nearness, IntArray, FloatArray]:
+    """The distance to training rows, which rows are its landmarks, and the distance of each row to those of other folds
+    (as a new row would see it)."""
     nearness, rows = fit_nearness(X, n_axes=AXES, n_landmarks=LANDMARKS, neighbours=NEIGHBOURS, seed=seed)
-    return nearness, nearness.distance(X, part=fold, landmark_part=fold[rows])
+    return nearness, rows, nearness.distance(X, part=fold, landmark_part=fold[rows])
