@@ -56,7 +56,7 @@ def explain(
     judge, pace = Judge(metric, development.classes, positive), Pace(deadline, samples)
     if pace.left() <= 0:
         return Explanation(target, metric, (), (), ("the time ran out before the explanation",))
-    groups = _in_order_of_promise(samples, correlated_groups(development.table.X, seed))
+    groups = in_order_of_promise(samples, correlated_groups(development.table.X, seed))
     if not groups:
         return Explanation(target, metric, (), (), ("no feature varies: there is nothing to explain",))
     notes = [_how(samples, groups, judge)]
@@ -71,7 +71,7 @@ def explain(
     return Explanation(target, metric, importances, curves, tuple(notes))
 
 
-def _in_order_of_promise(samples: Sequence[Sample], groups: list[IntArray]) -> list[IntArray]:
+def in_order_of_promise(samples: Sequence[Sample], groups: list[IntArray]) -> list[IntArray]:
     """Groups, and columns within them, by how strongly they go with the prediction: what the clock cuts off matters
     least, and the first member is the most telling one."""
     part = samples[0].first(SCREEN_ROWS)
