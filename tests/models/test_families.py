@@ -106,7 +106,7 @@ def test_weights_are_honoured_where_the_family_says_so():
             continue
         settings = {**family.settings(1, COLUMNS, "regression", np.random.default_rng(0))[0], **family.cheap}
         settings |= (
-            {"leaf": 20} if name in ("extra_trees", "random_forest", "lightgbm") else {}
+            {"leaf": 20} if name.endswith(("trees", "forest", "lightgbm", "boosting")) else {}
         )  # else leaves of one row
         even, heavy = (
             family.build(settings, COLUMNS, "regression", 0, "auto", 0).fit(Z, y, w).predict(Z).mean()

@@ -20,6 +20,7 @@ FAMILIES = Registry(
     extra_trees="matloop.models.extra_trees:FAMILY",
     lightgbm="matloop.models.lightgbm:FAMILY",
     gaussian_process="matloop.models.gaussian_process:FAMILY",
+    composition_gp="matloop.models.composition_gp:FAMILY",
     sparse_gp="matloop.models.sparse_gp:FAMILY",
     mlp="matloop.models.mlp:FAMILY",
     foreign="matloop.models.foreign:FAMILY",

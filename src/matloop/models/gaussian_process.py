@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from matloop.core.arrays import FloatArray
+from matloop.models.evidence import Evidence, Part
 from matloop.models.family import FitTask
-from matloop.models.kernels import Kernel, KernelName, KernelSum, usual_distance
+from matloop.models.kernels import AnyKernel, Kernel, KernelSum, usual_distance
 from matloop.models.table_family import BOTH, Settings, TableFamily, log_uniform, one_of
 from matloop.represent.table import Columns
 
 _PROBED = 500
 """rows that choose amplitude, length and noise: the likelihood costs the cube of them, dozens of times"""
+NUGGET = 1e-8
+"""noise that keeps equal rows apart"""
 _SHARPNESS = 5.0
 """latent distance between "this class" and "not": the softmax of a sure row gives 0.99 for two classes"""
 
@@ -24,17 +27,21 @@ _SHARPNESS = 5.0
 class GaussianProcessLearner:
     """Settings.
 
-    kernel : "rbf", "matern32" or "matern52", all with one length, plus a linear part that carries trends beyond the
-    known rows. length : where the search for the length begins, in units of the median distance between rows.
+    kernel : "rbf", "matern32" or "matern52", plus a linear part that carries trends beyond the known rows.
+    length : where the search for the length begins, in units of the median distance between rows.
+    ard : a length for every column (automatic relevance determination; regression only): for a few dozen columns of
+    unequal worth.
     """
 
-    kernel: KernelName = "matern52"
+    kernel: Literal["rbf", "matern32", "matern52"] = "matern52"
     length: float = 1.0
+    ard: bool = False
     loss: str = "auto"
 
     def learn(self, Z: FloatArray, y: FloatArray, weights: FloatArray, *, classes: int, seed: int) -> KernelSum:
-        """Regression: row weights divide the noise. Classification (two classes): Laplace's approximation, weights
-        do not count; more classes are one process per class on its indicator, squashed."""
+        """Regression: row weights divide the noise, also while the kernel is chosen. Classification (two classes):
+        Laplace's approximation, weights do not count; more classes are one process per class on its indicator,
+        squashed."""
         used = weights > 0
         Z, y, weights = Z[used], y[used], weights[used]
         start = self.length * usual_distance(Z, self.kernel, seed)
@@ -42,8 +49,8 @@ class GaussianProcessLearner:
             return self._two_classes(Z, y, start, seed)
         if classes:
             return self._many_classes(Z, y, weights, classes, start, seed)
-        kernel, noise = self._chosen(Z, y, start, seed)
-        return posterior(kernel, Z, y[:, None], noise / weights)
+        kernel, noise = self._chosen(Z, y[:, None], weights, start, seed)
+        return posterior(kernel, Z, y[:, None], noise / weights, noise)
 
     def _shape(self, start: float) -> Any:
         from sklearn.gaussian_process.kernels import RBF, Matern
@@ -53,33 +60,23 @@ class GaussianProcessLearner:
             return RBF(start, bounds)
         return Matern(start, bounds, nu=1.5 if self.kernel == "matern32" else 2.5)
 
-    def _chosen(self, Z: FloatArray, y: FloatArray, start: float, seed: int) -> tuple[Kernel, float]:
+    def _chosen(
+        self, Z: FloatArray, Y: FloatArray, weights: FloatArray, start: float, seed: int
+    ) -> tuple[Kernel, float]:
         """Kernel and noise of the largest marginal likelihood on a part of the rows."""
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.gaussian_process import GaussianProcessRegressor
-        from sklearn.gaussian_process.kernels import ConstantKernel, DotProduct, WhiteKernel
-
-        some = _part(len(Z), seed)
-        trend = ConstantKernel(0.05 / Z.shape[1], (1e-6 / Z.shape[1], 1e2 / Z.shape[1]))
-        shape = ConstantKernel(1.0, (1e-2, 1e2)) * self._shape(start)
-        line = trend * DotProduct(0.0, sigma_0_bounds="fixed")
-        model = GaussianProcessRegressor(shape + line + WhiteKernel(0.1, (1e-4, 2.0)), alpha=1e-8)
-        with warnings.catch_warnings():
-            # a parameter at its bound ("no noise", "no trend") is a sensible answer
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(Z[some], y[some])
-        both, white = model.kernel_.k1, model.kernel_.k2
-        amplitude, length = both.k1.k1.constant_value, both.k1.k2.length_scale
-        linear = both.k2.k1.constant_value * Z.shape[1]
-        lengths = np.full(Z.shape[1], float(length))
-        return Kernel(self.kernel, lengths, float(amplitude), float(linear)), float(white.noise_level) + 1e-8
+        some = probed(len(Z), seed)
+        part = Part(Z[some], start, self.ard)
+        gram = Z[some] @ Z[some].T / Z.shape[1]
+        found = Evidence(self.kernel, (part,), ((0,),), gram, Y[some], weights[some]).best()
+        lengths = np.full(Z.shape[1], 1.0) * found.lengths[0]
+        return Kernel(self.kernel, lengths, float(found.amplitudes[0]), found.trend), found.noise + NUGGET
 
     def _two_classes(self, Z: FloatArray, y: FloatArray, start: float, seed: int) -> KernelSum:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.gaussian_process import GaussianProcessClassifier
         from sklearn.gaussian_process.kernels import ConstantKernel
 
-        some = _part(len(Z), seed, y)
+        some = probed(len(Z), seed, y)
         shape = ConstantKernel(4.0, (1e-1, 1e3)) * self._shape(start)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -104,24 +101,26 @@ class GaussianProcessLearner:
     ) -> KernelSum:
         targets = np.eye(classes)[y.astype(np.int64)]
         coded = _SHARPNESS * (targets - targets.mean(axis=0))
-        kernel, noise = self._chosen(Z, coded / coded.std(axis=0), start, seed)
+        kernel, noise = self._chosen(Z, coded / coded.std(axis=0), weights, start, seed)
         found = posterior(kernel, Z, coded, noise / weights)
         prior = np.log(targets.mean(axis=0))
         return KernelSum(kernel, Z, found.weights, prior, "softmax")
 
 
-def posterior(kernel: Kernel, Z: FloatArray, Y: FloatArray, noise: FloatArray) -> KernelSum:
-    """The process after seeing Y, shape (n_rows, n), with noise variance per row."""
+def posterior(kernel: AnyKernel, Z: FloatArray, Y: FloatArray, noise: FloatArray, new: float = 0.0) -> KernelSum:
+    """The process after seeing Y, shape (n_rows, n), with noise variance per row, and of a new row."""
     from scipy.linalg import cho_factor, cho_solve
 
     K = kernel(Z, Z)
     K[np.diag_indices_from(K)] += noise
     factor = cho_factor(K, lower=True, overwrite_a=True, check_finite=False)
     inverse = cho_solve(factor, np.eye(len(Z)))
-    return KernelSum(kernel, Z, cho_solve(factor, Y), np.zeros(Y.shape[1]), "identity", 0.5 * (inverse + inverse.T))
+    weights, none = cho_solve(factor, Y), np.zeros(Y.shape[1])
+    return KernelSum(kernel, Z, weights, none, "identity", 0.5 * (inverse + inverse.T), new)
 
 
-def _part(n_rows: int, seed: int, classes: FloatArray | None = None) -> Any:
+def probed(n_rows: int, seed: int, classes: FloatArray | None = None) -> Any:
+    """Rows that choose the kernel: all, or a part of them in which every class is there."""
     if n_rows <= _PROBED:
         return np.arange(n_rows)
     rows = np.random.default_rng(seed).permutation(n_rows)

@@ -47,7 +47,11 @@ class Predictor(Protocol):
 
 
 class Learner(Protocol):
-    """Settings of a family, a frozen dataclass of JSON values; equal settings, rows and seed give equal arrays."""
+    """Settings of a family, a frozen dataclass of JSON values; equal settings, rows and seed give equal arrays.
+
+    One that treats columns by what they are also has  seeing(columns, source) -> Learner: the same, told from which of
+    the table's columns each prepared column is made (none, where they are principal components).
+    """
 
     def learn(self, Z: FloatArray, y: FloatArray, weights: FloatArray, *, classes: int, seed: int) -> Predictor:
         """Learn from prepared rows.

@@ -12,8 +12,8 @@ from matloop.core.errors import BundleError
 from matloop.represent.table import Columns
 
 Scaling = Literal["none", "standard", "robust", "quantile"]
-NUMBER, MISSING, WORD = 0, 1, 2
-"""What an output column is: a number, the flag "was missing", the flag "is this word"."""
+NUMBER, MISSING, WORD, AS_IT_IS = 0, 1, 2, 3
+"""What an output column is: a number, the flag "was missing", the flag "is this word", a number that is not scaled."""
 
 _FLAT = 1e-10
 """a column whose range is below this share of its size is rounding noise around a constant"""
@@ -33,6 +33,8 @@ class Preparation:
     words : at most so many words of a category column get a flag of their own, the most frequent first.
     select : keep so many output columns, those that tell most about the target (0: all).
     pca : replace the output by so many principal components (0: do not).
+    as_they_are : columns whose origin ends so are neither dropped nor scaled (element fractions for a kernel that knows
+        the elements: one that no training row has may come); empty for none.
     """
 
     scaling: Scaling = "standard"
@@ -42,6 +44,7 @@ class Preparation:
     words: int = 64
     select: int = 0
     pca: int = 0
+    as_they_are: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ class Prepared:
             words = self.mode == WORD
             Z[:, words] = Z[:, words] == self.code[words]
         if empty.any():
-            rows, columns = np.nonzero(empty & numbers)
+            rows, columns = np.nonzero(empty & (numbers | (self.mode == AS_IT_IS)))
             Z[rows, columns] = self.fill[columns]
         return Z
 
@@ -110,7 +113,7 @@ class Prepared:
         n_columns = int(number(arrays, "n_columns"))
         source = within(arrays, "source", 0, max(n_columns, 0)).astype(np.int64)
         k = len(source)
-        mode = within(arrays, "mode", 0, 3).astype(np.int64)
+        mode = within(arrays, "mode", 0, 4).astype(np.int64)
         lines = [taken(arrays, name).astype(np.float64) for name in ("code", "centre", "scale", "axes_mean")]
         fill = taken(arrays, "fill", finite=False).astype(np.float64)
         knots = taken(arrays, "knots", ndim=2).astype(np.float64)
@@ -161,10 +164,14 @@ def _outputs(X: FloatArray, how: Preparation, columns: Columns) -> tuple[IntArra
     empty = np.isnan(X)
     share = empty.mean(axis=0) if len(X) else np.ones(X.shape[1])
     varies = _varies(X, empty)
+    ending = how.as_they_are
+    untouched = [bool(ending) and o.endswith(ending) and s < 1 for o, s in zip(columns.origins, share, strict=True)]
     rows: list[tuple[int, int, float, float]] = []
     for j in range(X.shape[1]):
         if categorical[j]:
             rows += [(j, WORD, code, 0.0) for code in _words(X[:, j], how.words)]
+        elif untouched[j]:
+            rows.append((j, AS_IT_IS, 0.0, float(np.median(X[~empty[:, j], j]))))
         elif varies[j]:
             keep = how.keep_missing and share[j] > 0
             rows.append((j, NUMBER, 0.0, np.nan if keep else float(np.median(X[~empty[:, j], j]))))

@@ -49,7 +49,7 @@ class SparseGpLearner:
                 kernel, noise = self._chosen(torch, Z[order[:_PROBED]], y[order[:_PROBED]], seed)
         finally:
             torch.set_num_threads(threads)
-        return inducing_posterior(kernel, Z, y, noise / weights, Z[np.sort(order[: self.inducing])])
+        return inducing_posterior(kernel, Z, y, noise / weights, Z[np.sort(order[: self.inducing])], noise)
 
     def _chosen(self, torch: Any, Z: FloatArray, y: FloatArray, seed: int) -> tuple[Kernel, float]:
         """Lengths, amplitude and noise at the best collapsed bound that was met (Titsias 2009)."""
@@ -105,9 +105,10 @@ def _read(model: Any, likelihood: Any, name: Literal["matern52", "rbf"]) -> tupl
 
 
 def inducing_posterior(
-    kernel: Kernel, Z: FloatArray, y: FloatArray, noise: FloatArray, points: FloatArray
+    kernel: Kernel, Z: FloatArray, y: FloatArray, noise: FloatArray, points: FloatArray, new: float = 0.0
 ) -> KernelSum:
-    """The variational posterior given hyperparameters (Titsias 2009, equations 6 to 10), noise variance per row."""
+    """The variational posterior given hyperparameters (Titsias 2009, equations 6 to 10), noise variance per row and of
+    a new row."""
     from scipy.linalg import cho_factor, cho_solve
 
     m = len(points)
@@ -122,7 +123,7 @@ def inducing_posterior(
     factor = cho_factor(0.5 * (together + together.T), lower=True)
     weights = cho_solve(factor, pull)
     precision = cho_solve(cho_factor(own, lower=True), np.eye(m)) - cho_solve(factor, np.eye(m))
-    return KernelSum(kernel, points, weights[:, None], np.zeros(1), "identity", 0.5 * (precision + precision.T))
+    return KernelSum(kernel, points, weights[:, None], np.zeros(1), "identity", 0.5 * (precision + precision.T), new)
 
 
 def _space(columns: Columns, task: FitTask, rng: np.random.Generator, number: int) -> Settings:

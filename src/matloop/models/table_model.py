@@ -81,8 +81,18 @@ class TableModel(BaseEstimator):
             self.predictor_ = Constant(shares)
         else:
             Z = self.prepared_.transform(X)
-            self.predictor_ = self.learner.learn(Z, y, weights, classes=seen, seed=self.seed)
+            self.predictor_ = self._learner().learn(Z, y, weights, classes=seen, seed=self.seed)
         return self
+
+    def _learner(self) -> Learner:
+        """The learner; one that treats columns by what they are is told which they are."""
+        seeing = getattr(self.learner, "seeing", None)
+        if seeing is None:
+            assert self.learner is not None
+            return self.learner
+        turned = bool(self.prepared_.axes.shape[1])
+        told: Learner = seeing(self.columns, self.prepared_.source[:0] if turned else self.prepared_.source)
+        return told
 
     def predict(self, X: FloatArray) -> FloatArray:
         """Value in the unit of the target, or class index as float; shape (n_rows,)."""
