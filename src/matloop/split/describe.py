@@ -16,7 +16,7 @@ from matloop.core.errors import DataError
 from matloop.matter.compositions import Compositions
 from matloop.problem.question import Task
 from matloop.split.chemistry import elements_present, read_chemistry
-from matloop.split.coverage import nearest_distance
+from matloop.split.groups import group_index
 from matloop.split.space import as_features, standardised
 from matloop.split.splitter import Part, Split, Splitter, n_rows
 
@@ -122,24 +122,23 @@ def describe_split(
     (20, 1.0, 1.0)
     """
     parts, n = _parts(split, X, y, groups), n_rows(X)
-    points = _features(X)
     matter = None if compositions is None else _Matter.of(read_chemistry(compositions, n))
     target = None if y is None else _target(y, n, task)
-    sample = _sample_size(parts, points)
-    group = np.arange(n) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
+    space = _Space.of(X, np.arange(n) if groups is None else group_index(groups))
+    sample = 0 if space is None else _sample_size(parts, *space.points.shape)
     rng = np.random.default_rng(seed)
     folds = []
     for part in parts:
         facts: dict[str, Any] = {}
         if matter is not None:
             facts |= matter.overlap(part)
-        if points is not None:
-            facts |= _distances(points, group, part, sample, rng)
+        if space is not None:
+            facts |= space.facts(part, sample, rng)
         if target is not None:
             facts |= _shift(target, part, task)
         folds.append(FoldReport(part.name, len(part.train), len(part.test), **facts))
     tested = len(np.unique(np.concatenate([part.test for part in parts]))) / n
-    notes = _notes(parts, n, None if points is None else sample, target if task == "classification" else None)
+    notes = _notes(parts, n, None if space is None else sample, target if task == "classification" else None)
     return SplitReport(name or _name(split), n, tuple(folds), tested, notes)
 
 
@@ -165,16 +164,6 @@ def _name(split: Any) -> str:
     return type(split).__name__ if hasattr(split, "split") else "split"
 
 
-def _features(X: Any) -> FloatArray | None:
-    """Standardised features, over the root of their number; None where X is no table of numbers."""
-    try:
-        table = as_features(X)
-    except DataError:
-        return None
-    points = standardised(table)
-    return points / np.sqrt(points.shape[1]) if points.shape[1] else None
-
-
 def _target(y: Any, n: int, task: Task) -> FloatArray:
     values = np.asarray(y)
     if values.shape != (n,):
@@ -184,11 +173,8 @@ def _target(y: Any, n: int, task: Task) -> FloatArray:
     return values.astype(np.float64)
 
 
-def _sample_size(parts: list[Part], points: FloatArray | None) -> int:
-    if points is None:
-        return 0
-    cost = sum(2.0 * len(part.train) * points.shape[1] for part in parts)
-    return int(np.clip(WORK / max(cost, 1.0), LEAST, MOST))
+def _sample_size(parts: list[Part], n: int, width: int) -> int:
+    return int(np.clip(WORK / (2.0 * len(parts) * n * width), LEAST, MOST))
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,27 +225,51 @@ def _seen(label: IntArray, part: Part) -> float:
     return float(known[np.unique(label[part.test])].mean())
 
 
-def _distances(
-    points: FloatArray, group: NDArray, part: Part, sample: int, rng: np.random.Generator
-) -> dict[str, float]:
-    test, some = (_some(rows, sample, rng) for rows in (part.test, part.train))
-    away = nearest_distance(points[part.train], points[test])
-    if len(np.unique(group[part.train])) < 2:
-        return {"distance": float(np.median(away))}
-    inside = _to_other_groups(points, group, part.train, some)
-    return {
-        "distance": float(np.median(away)),
-        "spacing": float(np.median(inside)),
-        "far": float((away > np.quantile(inside, FAR) + 1e-12).mean()),
-    }
+@dataclass(frozen=True, slots=True)
+class _Space:
+    """Standardised features over the root of their number, (n, d), and in single precision what a search needs."""
 
+    points: FloatArray
+    short: NDArray[np.float32]
+    half: NDArray[np.float32]
+    group: IntArray
 
-def _to_other_groups(points: FloatArray, group: NDArray, train: IntArray, some: IntArray) -> FloatArray:
-    """Distance of each of `some` training rows from the nearest one of another group."""
-    known, half = points[train].astype(np.float32), 0.5 * (points[train] ** 2).sum(axis=1).astype(np.float32)
-    score = half - points[some].astype(np.float32) @ known.T
-    score[group[some][:, None] == group[train]] = np.inf
-    return np.asarray(np.sqrt(((points[some] - points[train[score.argmin(axis=1)]]) ** 2).sum(axis=1)))
+    @staticmethod
+    def of(X: Any, group: IntArray) -> _Space | None:
+        """None where X is no table of numbers, or no column varies."""
+        try:
+            table = as_features(X)
+        except DataError:
+            return None
+        points = standardised(table)
+        if not points.shape[1]:
+            return None
+        short = (points / np.sqrt(points.shape[1])).astype(np.float32)
+        return _Space(points, short, 0.5 * np.einsum("ij,ij->i", short, short), group)
+
+    def nearest(self, asked: IntArray, known: BoolArray, *, other_group: bool = False) -> FloatArray:
+        """Distance of each asked row from the nearest known one; with `other_group` from one of another group."""
+        score = self.half - self.short[asked] @ self.short.T
+        score[:, ~known] = np.inf
+        if other_group:
+            score[self.group[asked][:, None] == self.group] = np.inf
+        found = score.argmin(axis=1)
+        return np.asarray(np.sqrt(((self.points[asked] - self.points[found]) ** 2).mean(axis=1)))
+
+    def facts(self, part: Part, sample: int, rng: np.random.Generator) -> dict[str, float]:
+        """Distance, spacing and share of far rows of a part."""
+        test, some = (_some(rows, sample, rng) for rows in (part.test, part.train))
+        known = np.zeros(len(self.points), dtype=bool)
+        known[part.train] = True
+        away = self.nearest(test, known)
+        if len(np.unique(self.group[part.train])) < 2:
+            return {"distance": float(np.median(away))}
+        inside = self.nearest(some, known, other_group=True)
+        return {
+            "distance": float(np.median(away)),
+            "spacing": float(np.median(inside)),
+            "far": float((away > np.quantile(inside, FAR) + 1e-12).mean()),
+        }
 
 
 def _some(rows: IntArray, sample: int, rng: np.random.Generator) -> IntArray:

@@ -114,7 +114,7 @@ def _ordinal(times: ArrayLike | None, n: int) -> IntArray:
     values = np.asarray(times)
     if values.shape != (n,):
         raise DataError(f"times have shape {values.shape}, but X has {n} rows; one time per row is needed.")
-    if values.dtype.kind == "O":
+    if values.dtype.kind in "OU":
         values = _from_objects(values)
     unknown = np.isnat(values) if values.dtype.kind in "mM" else np.isnan(values.astype(np.float64))
     if unknown.any():
@@ -124,7 +124,7 @@ def _ordinal(times: ArrayLike | None, n: int) -> IntArray:
 
 
 def _from_objects(values: np.ndarray) -> np.ndarray:
-    for kind in ("datetime64[ns]", "float64"):
+    for kind in ("float64", "datetime64[ns]"):
         try:
             return values.astype(kind)
         except (TypeError, ValueError):

@@ -20,7 +20,7 @@ from matloop.split.groups import joined
 from matloop.split.space import as_features, standardised
 from matloop.split.splitter import Held, Rows, Splitter, folds_held
 
-AXES = 16
+AXES = 32
 """Principal axes on which pairs are looked for first; their distance is never larger than the full one."""
 BLOCK, CHUNK = 4_000_000, 20_000
 """Pairs looked at, and pairs checked exactly, at a time (16 MB; up to 60 MB)."""
@@ -38,7 +38,7 @@ def near_twins(X: FloatArray, threshold: float = 0.1) -> IntArray:
 
     Notes
     -----
-    Exact, and bounded in memory: all pairs are compared on 16 principal axes in blocks, only those near enough there
+    Exact, and bounded in memory: all pairs are compared on 32 principal axes in blocks, only those near enough there
     on all features.
 
     Examples
@@ -72,8 +72,9 @@ def composition_twins(compositions: Any, threshold: float = 0.05) -> IntArray:
     _check(threshold)
     fractions = atomic_fractions(read_chemistry(compositions))
     fractions = fractions[:, fractions.any(axis=0)]
-    # the Euclidean distance is at most the sum of absolute differences, so no twin is farther than 2 * threshold
-    return _linked(fractions, 2 * threshold, lambda a, b: np.abs(a - b).sum(axis=1) <= 2 * threshold + 1e-9)
+    # what one has more of sums to at most the threshold, and so does what it has less of: the Euclidean distance is at
+    # most sqrt(2) thresholds
+    return _linked(fractions, np.sqrt(2.0) * threshold, lambda a, b: np.abs(a - b).sum(axis=1) <= 2 * threshold + 1e-9)
 
 
 def atomic_fractions(compositions: Compositions) -> FloatArray:
@@ -136,11 +137,11 @@ def _linked(points: FloatArray, reach: float, close: Callable[[FloatArray, Float
     label, n = np.arange(len(distinct)), len(distinct)
     step = max(1, BLOCK // max(n, 1))
     for start in range(0, n, step):
-        rows = np.arange(start, min(start + step, n))
-        apart = half[rows][:, None] + half - axes[rows] @ axes.T
-        near = (apart <= most) & (label[rows][:, None] != label)
-        one, other = np.nonzero(near)
-        label = _merged(distinct, label, rows[one], other, close)
+        rows = slice(start, min(start + step, n))
+        apart = half[rows, None] + half[start:] - axes[rows] @ axes[start:].T
+        one, other = np.nonzero(apart <= most)
+        new = label[one + start] != label[other + start]
+        label = _merged(distinct, label, one[new] + start, other[new] + start, close)
     return _in_order(label[place.reshape(-1)])
 
 
