@@ -8,13 +8,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from matloop.doubt.prediction import OutOfFold
+from matloop.doubt.prediction import OutOfFold, Prediction
+from matloop.evaluate.gathered import Gathered, HeldOut, Kept
 from matloop.models.family import Spec
+from matloop.problem.question import Target
 from matloop.represent.table import FeatureTable
 from matloop.split.folds import make_folds
-from matloop.train.fits import FitResult
+from matloop.train.change import Change
+from matloop.train.fits import FitResult, FitTask
 from matloop.train.plan import EvidencePlan
-from matloop.train.values import Development, Recipe, Trained
+from matloop.train.recipe_model import FitData, fit_recipe
+from matloop.train.subject import Subject
+from matloop.train.values import Candidate, Development, Recipe, Trained
 
 ELEMENTS = ("Al", "Fe", "Co", "Ni", "Cu", "Zn")
 
@@ -145,3 +150,72 @@ def with_columns():
         return replace(plain, **changes)
 
     return build
+
+
+class DirectFits:
+    """The pool's contract in this process: really fits the recipe, with changes; can run out of time."""
+
+    workers = 1
+
+    def __init__(self, development: Development, affordable: int = 10**9) -> None:
+        one = development
+        self.development, self.affordable, self.tasks = one, affordable, []
+        self.data = FitData(
+            one.table.X, one.y, one.weights, np.zeros((0, one.table.X.shape[1])), one.table.columns(), one.task,
+            len(one.classes), one.scale, one.bounds, "auto",
+        )  # fmt: skip
+
+    def run(self, tasks, *, deadline=None, on_done=None, limit=None):
+        del on_done, limit
+        found = []
+        for task in tasks:
+            late = deadline is not None and time.monotonic() >= deadline
+            found.append(None if late or len(self.tasks) >= self.affordable else self.fit(task))
+        return found
+
+    def fit(self, task):
+        self.tasks.append(task)
+        change = task.change or Change()
+        data = change.training(self.data, task.train) if task.change else self.data
+        model = fit_recipe(task.recipe, data, task.train, task.seed)
+        out = model.output(change.seen(self.data.X[task.predict]))
+        return FitResult(out.value, out.proba, out.spread, model=model.to_arrays() if task.keep else None)
+
+
+def make_subject(development: Development, *, family: str = "ridge", depth: str = "standard", affordable: int = 10**9):
+    """A subject with a real recipe, two candidates, its out-of-fold predictions, and what was gathered about it."""
+    fits = DirectFits(development)
+    recipe, other = Recipe((Spec(family),)), Recipe((Spec("nearest_neighbour"),))
+    n, k = len(development), len(development.classes)
+    oof = OutOfFold(np.full(n, np.nan), np.zeros(n), np.zeros((n, k)), development.fold)
+    scores: dict[str, list[float]] = {family: [], "nearest_neighbour": []}
+    for fold in np.unique(development.fold):
+        train, test = np.flatnonzero(development.fold != fold), np.flatnonzero(development.fold == fold)
+        for one in (other, recipe):
+            result = fits.fit(FitTask(one, train, test, 0))
+            scores[one.members[0].family].append(float(np.abs(result.value - development.y[test]).mean()))
+        oof.value[test], oof.proba[test] = result.value, result.proba
+    candidates = tuple(
+        Candidate(i, one, "ranked", fold_scores=tuple(scores[name]), score=float(np.mean(scores[name])), rank=i + 1)
+        for i, (one, name) in enumerate(((recipe, family), (other, "nearest_neighbour")))
+    )
+    trained = Trained(recipe, candidates, oof, "mae" if not k else "balanced_accuracy")
+    held = HeldOut(
+        Prediction(
+            oof.value, oof.value - 1, oof.value + 1, np.ones(n), oof.proba, np.arange(n) % 10 > 0,
+            np.full(n, ""), 0.9, development.classes, development.unit,
+        ), development.fold, np.ones(n), "made up",
+    )  # fmt: skip
+    kept = Kept(development.fold, (0,), 0)
+    gathered = Gathered(trained.metric, held, None, (), (), (1.0, 1.1), kept)
+    names = np.array([f"row{i}" for i in range(n)])
+    subject = Subject(
+        development, trained, DirectFits(development, affordable), Target("y", "y"), names, names, 0, depth
+    )
+    return subject, gathered
+
+
+@pytest.fixture
+def subject_of():
+    """`subject_of(development, family=..., depth=...)` gives a subject and what was gathered about it."""
+    return make_subject

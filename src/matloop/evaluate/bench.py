@@ -82,7 +82,7 @@ def dummy_losses(development: Development, bench: Bench) -> FloatArray:
     y = development.y[bench.train]
     if development.task == "classification":
         shares = np.bincount(y.astype(np.int64), minlength=len(development.classes)) / len(y)
-        return row_losses(development, bench.test, bench.test, np.tile(shares, (len(bench.test), 1)))
+        return row_losses(development, bench.test, np.zeros(0), np.tile(shares, (len(bench.test), 1)))
     return row_losses(development, bench.test, np.full(len(bench.test), np.median(y)), np.zeros((0, 0)))
 
 

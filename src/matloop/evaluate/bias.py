@@ -6,20 +6,27 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.core.errors import DataError
+from matloop.evaluate.bias_values import (
+    BiasFinding,
+    BiasStudy,
+    Errors,
+    errors_of_classes,
+    errors_of_values,
+    left_unexplained,
+)
+from matloop.evaluate.bias_words import finding_words, noun, study_sentence
 from matloop.evaluate.gathered import Gathered
 from matloop.evaluate.multiple import adjusted
 from matloop.evaluate.resample import group_weights
 from matloop.evaluate.row_sets import by_range, by_word, column_sets, table_sets
 from matloop.evaluate.set_tests import compare_sets
 from matloop.evaluate.slices import Slice
-from matloop.evaluate.words import number, percent, unit_text
 from matloop.metrics.estimate import Estimate
 from matloop.train.subject import Subject
 
@@ -35,122 +42,6 @@ STRATA = 5
 ONE_SIDED = ("measured", "class")
 """Kinds made from the true value. Any model with noise predicts the highest true values too low and the lowest too
 high (regression to the mean), so no direction is tested in them."""
-
-Scale = Literal["linear", "log", "classes"]
-
-
-@dataclass(frozen=True, slots=True)
-class Errors:
-    """How wrong each row is, and in which direction.
-
-    size : shape (n,), absolute error (target unit; decades on a log scale), or 1 for a wrong class and 0 for a right.
-    offset : shape (n,), predicted minus measured in the same unit, or probability of the positive class minus truth;
-        None where there is no direction (three classes or more).
-    positive : name of the class that `offset` is about.
-    """
-
-    size: FloatArray
-    offset: FloatArray | None
-    scale: Scale = "linear"
-    unit: str = ""
-    positive: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class BiasFinding:
-    """One set of rows against all other rows.
-
-    error : mean size of the error inside; rest: outside; ratio: inside over outside.
-    alike : the ratio against rows outside that are predicted alike (same fifth of the predictions): what is left when
-        the predicted value does not explain it; NaN where it cannot be known.
-    offset, offset_rest : mean signed error inside and outside; NaN where no direction was tested.
-    p_size, p_offset : by permutation, family-wise over all sets and both quantities; NaN where not tested. q_size,
-        q_offset: the same with the false discovery rate (Benjamini & Hochberg).
-    size, direction : what is called, else empty.
-    same_as : a stronger finding that has mostly the same rows, or empty.
-    """
-
-    kind: str
-    name: str
-    n_rows: int
-    n_groups: int
-    error: Estimate
-    rest: float
-    ratio: Estimate
-    alike: float
-    offset: Estimate
-    offset_rest: float
-    p_size: float
-    p_offset: float
-    q_size: float
-    q_offset: float
-    size: Literal["larger", "smaller", ""]
-    direction: Literal["high", "low", ""]
-    same_as: str
-    words: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class BiasStudy:
-    """Error by every set of rows that could be compared, called ones first, the strongest first.
-
-    error, offset : of all rows together. too_few : names of sets with too few rows or groups to be compared.
-    """
-
-    findings: tuple[BiasFinding, ...]
-    n_rows: int
-    n_permutations: int
-    false_alarm: float
-    error: Estimate
-    offset: Estimate
-    scale: Scale
-    unit: str
-    positive: str
-    too_few: tuple[str, ...]
-    sentence: str
-    notes: tuple[str, ...] = ()
-
-    @property
-    def called(self) -> tuple[BiasFinding, ...]:
-        """Findings that are more than luck and large enough to matter."""
-        return tuple(one for one in self.findings if one.size or one.direction)
-
-
-def errors_of_values(
-    y: ArrayLike, value: ArrayLike, *, scale: Literal["linear", "log"] = "linear", unit: str = ""
-) -> Errors:
-    """Errors of predicted numbers, both shape (n,); on a log scale in decades (y and value > 0).
-
-    Raises
-    ------
-    DataError : lengths differ, or a value is not positive on a log scale.
-    """
-    truth, said = np.asarray(y, dtype=np.float64), np.asarray(value, dtype=np.float64)
-    if truth.shape != said.shape:
-        raise DataError(f"{len(truth)} true values, but {len(said)} predictions. Give one prediction per row.")
-    if scale == "log":
-        if (truth <= 0).any() or (said <= 0).any():
-            raise DataError("a log scale needs values > 0; use scale='linear', or leave such rows out.")
-        truth, said = np.log10(truth), np.log10(said)
-    return Errors(np.abs(said - truth), said - truth, scale, unit)
-
-
-def errors_of_classes(
-    y: ArrayLike, value: ArrayLike, proba: ArrayLike | None = None, *, classes: Sequence[str] = (), positive: int = 1
-) -> Errors:
-    """Errors of predicted classes: class indices (n,), and probabilities (n, 2) where a direction is wanted.
-
-    Raises
-    ------
-    DataError : lengths differ.
-    """
-    truth, said = np.asarray(y, dtype=np.float64), np.asarray(value, dtype=np.float64)
-    chances = np.zeros((len(truth), 0)) if proba is None else np.asarray(proba, dtype=np.float64)
-    if not len(truth) == len(said) == len(chances):
-        raise DataError(f"{len(truth)} true classes, {len(said)} predictions, {len(chances)} rows of probabilities.")
-    offset = chances[:, positive] - (truth == positive) if chances.shape[1] == 2 else None
-    name = str(classes[positive]) if len(classes) > positive else f"class {positive}"
-    return Errors((truth != said).astype(np.float64), offset, "classes", "", name if offset is not None else "")
 
 
 def find_bias(
@@ -208,14 +99,14 @@ def find_bias(
             (), len(rows), 0, false_alarm, none, none, errors.scale, errors.unit, errors.positive, too_few, "",
             tuple(notes),
         )  # fmt: skip
-        return replace(blank, sentence=_sentence(blank))
+        return replace(blank, sentence=study_sentence(blank))
     said = None if predicted is None else np.asarray(predicted, dtype=np.float64)[rows]
     findings, n_permutations = _findings(taken, chosen, member, group, said, false_alarm, seed)
     study = BiasStudy(
         findings, len(rows), n_permutations, false_alarm, overall.size[0], overall.offset[0], errors.scale, errors.unit,
         errors.positive, too_few, "", tuple(notes),
     )  # fmt: skip
-    return replace(study, sentence=_sentence(study))
+    return replace(study, sentence=study_sentence(study))
 
 
 def study_bias(
@@ -355,42 +246,49 @@ def _findings(
 ) -> tuple[tuple[BiasFinding, ...], int]:
     means = _means(errors, member, group, seed)
     directed = np.array([one.kind not in ONE_SIDED for one in sets])
-    p_size, p_offset, q_size, q_offset, drawn = _tested(errors, member, directed, group, seed)
+    tests = _tested(errors, member, directed, group, seed)
     worth = WORTH * float(errors.size.mean())
     alike = _alike(errors.size, member, predicted)
     found = []
     for k, one in enumerate(sets):
         ratio, gap = means.ratio[k].value, means.offset[k].value - means.offset_rest[k]
-        large = p_size[k] <= false_alarm and abs(math.log(max(ratio, 1e-9))) >= math.log1p(WORTH)
-        shifted = p_offset[k] <= false_alarm and abs(gap) >= worth
+        large = tests.p[0, k] <= false_alarm and abs(math.log(max(ratio, 1e-9))) >= math.log1p(WORTH)
+        shifted = tests.p[1, k] <= false_alarm and abs(gap) >= worth
         offset = means.offset[k] if directed[k] else Estimate(math.nan, math.nan, math.nan)
         finding = BiasFinding(
             one.kind, one.name, int(member[:, k].sum()), len(np.unique(group[member[:, k]])), means.size[k],
             float(means.rest[k]), means.ratio[k], float(alike[k]), offset,
             float(means.offset_rest[k]) if directed[k] else math.nan,
-            float(p_size[k]), float(p_offset[k]), float(q_size[k]), float(q_offset[k]),
+            float(tests.p[0, k]), float(tests.p[1, k]), float(tests.q[0, k]), float(tests.q[1, k]),
             ("larger" if ratio > 1 else "smaller") if large else "", ("high" if gap > 0 else "low") if shifted else "",
             "", (),
         )  # fmt: skip
-        found.append((finding, one.member))
-    ordered = sorted(found, key=lambda pair: _strength(pair[0], worth), reverse=True)
-    return tuple(replace(one, words=_words(one, errors)) for one in _told_once(ordered)), drawn
+        found.append((finding, one.member, _strength(finding, tests.statistic[:, k])))
+    ordered = [(one, inside) for one, inside, _ in sorted(found, key=lambda each: each[2], reverse=True)]
+    told = tuple(replace(one, words=finding_words(one, errors)) for one in _told_once(ordered))
+    return told, tests.n_permutations
 
 
-def _tested(
-    errors: Errors, member: BoolArray, directed: BoolArray, group: IntArray, seed: int
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, int]:
-    """P-values of size and direction, family-wise and by false discovery rate, and how many permutations."""
-    n_sets = member.shape[1]
-    nothing = np.full(n_sets, np.nan)
-    if errors.offset is None:
-        tests = compare_sets(errors.size[:, None], member, group, seed)
-        return tests.p_adjusted[0], nothing, adjusted(tests.p[0], "fdr"), nothing, tests.n_permutations
-    tests = compare_sets(np.column_stack([errors.size, errors.offset]), member, group, seed)
-    asked = np.stack([np.ones(n_sets, dtype=np.bool_), directed])
-    q = adjusted(np.where(asked, tests.p, np.nan).ravel(), "fdr").reshape(2, n_sets)
-    together = np.where(asked, tests.p_adjusted, np.nan)
-    return together[0], together[1], q[0], q[1], tests.n_permutations
+@dataclass(frozen=True, slots=True)
+class _Tests:
+    """Of size and direction, each (2, n_sets); NaN where not tested: statistic, family-wise p, false discovery rate."""
+
+    statistic: FloatArray
+    p: FloatArray
+    q: FloatArray
+    n_permutations: int
+
+
+def _tested(errors: Errors, member: BoolArray, directed: BoolArray, group: IntArray, seed: int) -> _Tests:
+    none = errors.offset is None
+    values = errors.size[:, None] if errors.offset is None else np.column_stack([errors.size, errors.offset])
+    tests = compare_sets(values, member, group, seed)
+    asked = np.ones(tests.p.shape, dtype=np.bool_) if none else np.stack([np.ones(len(directed), np.bool_), directed])
+    q = adjusted(np.where(asked, tests.p, np.nan).ravel(), "fdr").reshape(asked.shape)
+    found = [np.where(asked, one, np.nan) for one in (tests.statistic, tests.p_adjusted, q)]
+    if none:
+        found = [np.vstack([one, np.full(len(directed), np.nan)]) for one in found]
+    return _Tests(found[0], found[1], found[2], tests.n_permutations)
 
 
 def _alike(size: FloatArray, member: BoolArray, predicted: FloatArray | None) -> FloatArray:
@@ -408,11 +306,14 @@ def _alike(size: FloatArray, member: BoolArray, predicted: FloatArray | None) ->
     return np.asarray(np.where(np.isfinite(found), found, np.nan))
 
 
-def _strength(one: BiasFinding, worth: float) -> tuple[bool, float]:
+def _strength(one: BiasFinding, statistic: FloatArray) -> tuple[bool, float]:
+    """Called ones first; by the statistic, that of sizes as far as the predicted value does not explain it."""
     called = bool(one.size or one.direction)
-    larger = abs(math.log(max(one.ratio.value, 1e-9))) / math.log1p(WORTH) if one.size or not called else 0.0
-    shifted = abs(one.offset.value - one.offset_rest) / max(worth, 1e-300) if one.direction else 0.0
-    return called, max(larger if math.isfinite(larger) else 0.0, shifted) * math.sqrt(one.n_rows)
+    size, direction = np.abs(np.nan_to_num(statistic))
+    if one.size and left_unexplained(one) < 1.0:
+        size *= max(left_unexplained(one), 0.0)
+    size = size if one.size or not called else 0.0
+    return called, max(float(size), float(direction) if one.direction or not called else 0.0)
 
 
 def _told_once(ordered: Sequence[tuple[BiasFinding, BoolArray]]) -> list[BiasFinding]:
@@ -436,81 +337,3 @@ def _same_call(one: BiasFinding, other: BiasFinding) -> bool:
 
 def _jaccard(one: BoolArray, other: BoolArray) -> float:
     return float((one & other).sum() / max((one | other).sum(), 1))
-
-
-def noun(kind: str, name: str) -> str:
-    """What the rows of a set are called in a sentence."""
-    if kind == "element":
-        return f"compounds with {name}"
-    if kind in ("block", "elements"):
-        return f"compounds {'of ' if kind == 'elements' else ''}{name}"
-    if kind == "family":
-        many = {"element": "pure elements", "metals only": "metals only", "mixed anions": "mixed-anion compounds",
-                "organic": "organic compounds", "other": "compounds of no named family",
-                "carbide, boride or silicide": "carbides, borides and silicides"}  # fmt: skip
-        return many.get(name, f"{name}s")
-    if kind == "class":
-        return f"rows that are {name}"
-    if kind == "domain":
-        return "rows unlike the training rows"
-    return f"{kind} {name}" if kind in ("measured", "predicted") else name
-
-
-def _words(one: BiasFinding, errors: Errors) -> tuple[str, ...]:
-    said, rows = [], f"{one.n_rows:,} rows"
-    if one.size:
-        what = "wrong" if errors.scale == "classes" else "error"
-        text = f"{what} {number(one.ratio.value, 2)} times the rest" if one.ratio.value > 0 else f"no {what} at all"
-        if errors.scale == "classes" and one.ratio.value > 0:
-            text = f"wrong {number(one.ratio.value, 2)} times as often as the rest"
-        said.append(f"{text} (adjusted p {_p(one.p_size)}, {rows}){_explained(one)}")
-    if one.direction:
-        said.append(f"{_shift(one, errors)} (adjusted p {_p(one.p_offset)}, {rows})")
-    if not said:
-        return ()
-    return tuple(f"{noun(one.kind, one.name)}: {text}" for text in said)
-
-
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
-
-
-def _explained(one: BiasFinding) -> str:
-    if one.kind in ("predicted", "measured") or not math.isfinite(one.alike) or one.ratio.value <= 0:
-        return ""
-    left = math.log(max(one.alike, 1e-9)) / math.log(one.ratio.value)
-    return f"; {number(one.alike, 2)} times rows that are predicted alike" if left < 0.5 else ""
-
-
-def _shift(one: BiasFinding, errors: Errors) -> str:
-    """The offset inside and outside, in words: what is called is their difference."""
-    inside, outside = (_offset_words(value, errors) for value in (one.offset.value, one.offset_rest))
-    if errors.scale == "classes":
-        return f"the chance of {errors.positive} is {inside}, elsewhere {outside}"
-    return f"predicted {inside}, elsewhere {outside}"
-
-
-def _offset_words(value: float, errors: Errors) -> str:
-    way = "high" if value > 0 else "low"
-    if errors.scale == "classes":
-        return f"{number(100 * abs(value), 2)} points of percent too {way}"
-    if errors.scale == "log":
-        return f"too {way} by a factor of {number(10.0 ** abs(value), 3)}"
-    text, unit = number(abs(value), 2), unit_text(errors.unit)
-    return f"{text} {unit} too {way}" if unit else f"too {way} by {text}"
-
-
-def _sentence(study: BiasStudy) -> str:
-    if not study.findings:
-        return "Whether the model errs more on some rows than on others cannot be told: there are too few rows."
-    called = [one for one in study.called if not one.same_as]
-    tested = f"{len(study.findings):,} sets of rows were compared"
-    if not called:
-        return (
-            f"No bias was found: {tested}, and none differs from the rest by more than luck "
-            f"(family-wise {percent(study.false_alarm)})."
-        )
-    worst = next((one for one in called if one.size == "larger"), called[0])
-    more = f"; {len(called) - 1} more differ" if len(called) > 1 else ""
-    first = worst.words[0]
-    return f"{first[:1].upper()}{first[1:]}{more}. {tested[:1].upper()}{tested[1:]}, corrected for their number."

@@ -57,7 +57,8 @@ def compare_models(
 ) -> Comparison:
     """Corrected resampled t-test of two models on the same splits, and the repeats needed to tell them apart.
 
-    Splits share training rows, so the variance of the mean difference is not s^2 / J but s^2 (1 / J + n_test / n_train).
+    Splits share training rows, so the variance of the mean difference is not s^2 / J but s^2 (1 / J + n_test /
+    n_train).
     The second part does not shrink with more repeats: it is the doubt about these rows, and only more rows lower it.
 
     Parameters

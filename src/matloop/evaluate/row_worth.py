@@ -13,7 +13,7 @@ from matloop.core.arrays import FloatArray, IntArray
 from matloop.evaluate.bench import Bench, in_scale, result_losses
 from matloop.evaluate.resample import means
 from matloop.evaluate.standard import fit_standard, nearest
-from matloop.evaluate.valuation import K, kernel_influence, knn_shapley
+from matloop.evaluate.valuation import K, kernel_shapley, knn_shapley
 from matloop.evaluate.words import number, percent
 from matloop.metrics.estimate import Estimate
 from matloop.train.fits import FitResult, FitTask
@@ -25,7 +25,9 @@ TEST_ROWS = 250
 """Held-out rows of each fold that values are averaged over."""
 SECOND_ROWS = {"quick": 0, "standard": 800, "thorough": 2000}
 """Rows on which a second method is asked, by depth: its cost is the cube of the rows."""
+SECOND_DRAWS = 16
 REMOVED = 0.05
+"""Share of the rows that the recipe is fitted without, to see whether the lowest do harm."""
 STABLE, AGREED = 0.5, 0.2
 """Below this reliability, or rank correlation with the second method, the list is not to be read."""
 TAIL = 0.005
@@ -75,7 +77,8 @@ class WorthStudy:
     negative : share of rows with a worth below zero. odd : how many rows disagree with their neighbours, of the
         `n_sampled` that were looked at.
     reliability : agreement with what other held-out rows would have said, 0 to 1. agreement : rank correlation with
-        exact leave-one-out influence in kernel ridge; NaN where it was not asked. readable : whether both are enough.
+        Shapley values for kernel ridge; NaN where it was not asked. readable : whether both are enough, or the recipe
+        itself is shown to be better without the lowest.
     """
 
     worth: FloatArray
@@ -157,7 +160,8 @@ def study_row_worth(subject: Subject, places: Sequence[Bench], *, chances: int, 
     order = np.argsort(worth, kind="stable")
     worst, best = order[: min(LISTED, int((worth < 0).sum()))], order[::-1][: min(LISTED, int((worth > 0).sum()))]
     harmful, helpful, odd, n_sampled = _rows(subject, X, worth / size, worst, best)
-    readable = not (reliability < STABLE or agreement < AGREED)
+    harm = removal is not None and removal.gap.high < 0
+    readable = harm or not (reliability < STABLE or agreement < AGREED)
     found = WorthStudy(
         worth / size, harmful, helpful, float((worth < 0).mean()), odd, n_sampled, reliability, agreement, removal,
         readable, "", tuple(notes),
@@ -192,7 +196,7 @@ def _agreement(subject: Subject, X: FloatArray, y: FloatArray, deadline: float) 
             continue
         given = X[rows[train]], y[rows[train]], X[rows[test]], y[rows[test]]
         one[train] += knn_shapley(*given, classes=classes).sum(axis=0)
-        other[train] += kernel_influence(*given, classes=classes).sum(axis=0)
+        other[train] += len(test) * kernel_shapley(*given, draws=SECOND_DRAWS, classes=classes, seed=subject.seed)
     return float(spearmanr(one, other).statistic) if one.std() and other.std() else math.nan
 
 

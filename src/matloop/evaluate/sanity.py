@@ -111,7 +111,7 @@ def judge_shuffled(
     )  # fmt: skip
     unsure = math.isfinite(lead.low) and lead.low <= 0 < lead.high and lead.value > -LEARNT
     better = SanityCheck(
-        f"real against shuffled {what}", did, f"real error {percent(float(own.mean() / max(lost.mean(), 1e-300)))} of it",
+        f"real against shuffled {what}", did, f"error {percent(float(own.mean() / max(lost.mean(), 1e-99)))} of it",
         "clearly lower: the model has learnt something", None if unsure else lead.value > LEARNT,
         lead.value, LEARNT,
     )  # fmt: skip
@@ -231,7 +231,7 @@ def sanity_checks(
     real = losses("")
     checks: list[SanityCheck] = []
     for what in ("labels", "features"):
-        lost = np.stack([losses(what) for _ in range(shuffles)])  # type: ignore[arg-type]
+        lost = np.stack([losses(what) for _ in range(shuffles)])
         fallen, better = judge_shuffled(what, lost, real, dummy, names, seed=seed)
         checks += [fallen, better] if what == "labels" else [fallen]
     train, test = folds[0]

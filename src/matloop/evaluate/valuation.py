@@ -1,16 +1,20 @@
-"""What each training row is worth: exact Shapley values for nearest neighbours, exact influence for kernel ridge."""
+"""What each training row is worth: Shapley values, exact for nearest neighbours and by sampling for kernel ridge."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from matloop.core.arrays import FloatArray
+from matloop.core.arrays import FloatArray, IntArray
 from matloop.core.errors import DataError
 
 K = 5
 CHUNK = 4_000_000
 """Pairs of rows held in memory at once (32 MB)."""
+SMALLEST = 20
+"""The smallest random set is this part of the rows: smaller ones learn nothing."""
 PENALTIES = tuple(10.0**power for power in range(-4, 2))
 """Of kernel ridge; the one with the least leave-one-out error is taken."""
 
@@ -149,25 +153,63 @@ def kernel_influence(
     ----------
     Allen, Technometrics 16 (1974) 125 (leaving one out in closed form). doi:10.1080/00401706.1974.10489157
     """
+    one = _kernels(X_train, y_train, X_test, y_test, classes)
+    return _left_out(one, np.arange(len(one.y)))
+
+
+def kernel_shapley(
+    X_train: ArrayLike,
+    y_train: ArrayLike,
+    X_test: ArrayLike,
+    y_test: ArrayLike,
+    *,
+    draws: int = 20,
+    classes: bool = False,
+    seed: int = 0,
+) -> FloatArray:
+    """Shapley value of every training row for kernel ridge, by sampling, shape (n_train,), mean over the test rows.
+
+    The Shapley value is the mean over set sizes of what a row adds to a random set of that size. Each draw takes a
+    random set, its size uniform (a twentieth of the rows at least), and `kernel_influence` gives what every row in it
+    adds: all rows of the set for one inversion.
+
+    Parameters
+    ----------
+    draws : random sets; the error of a value falls as one over their root. A row that was never drawn has value zero.
+
+    Other parameters, errors : as in `knn_shapley`.
+    """
+    one, rng = _kernels(X_train, y_train, X_test, y_test, classes), np.random.default_rng(seed)
+    n = len(one.y)
+    total, count = np.zeros(n), np.zeros(n)
+    for _ in range(draws):
+        rows = rng.choice(n, int(rng.integers(max(n // SMALLEST, 1), n + 1)), replace=False)
+        total[rows] += _left_out(one, rows).mean(axis=0)
+        count[rows] += 1
+    return total / np.maximum(count, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kernels:
+    """Kernels among training rows and from test rows to them, and labels (n, n_outputs), centred."""
+
+    among: FloatArray
+    across: FloatArray
+    y: FloatArray
+    truth: FloatArray
+    penalty: float
+
+
+def _kernels(X_train: ArrayLike, y_train: ArrayLike, X_test: ArrayLike, y_test: ArrayLike, classes: bool) -> _Kernels:
     X, y, asked, truth = _checked(X_train, y_train, X_test, y_test)
-    names = np.unique(np.concatenate([y, truth])) if classes else np.zeros(0)
+    names = np.unique(np.concatenate([y, truth]))
     known = (y[:, None] == names).astype(np.float64) if classes else y[:, None]
     wanted = (truth[:, None] == names).astype(np.float64) if classes else truth[:, None]
     middle = known.mean(axis=0)
-    known, wanted = known - middle, wanted - middle
     square, across = _distances(X, X), _distances(asked, X)
     length = float(np.median(square[square > 0])) if (square > 0).any() else 1.0
-    kernel, beside = np.exp(-square / length), np.exp(-across / length)
-    values, vectors = np.linalg.eigh(kernel)
-    inverse = _best_inverse(values, vectors, known)
-    weights, diagonal = inverse @ known, np.diag(inverse)
-    error = beside @ weights - wanted
-    reach = (beside @ inverse) / diagonal
-    change = np.zeros((len(asked), len(X)))
-    for column in range(known.shape[1]):
-        without = error[:, column, None] - reach * weights[:, column]
-        change += without**2 - error[:, column, None] ** 2
-    return change
+    among = np.exp(-square / length)
+    return _Kernels(among, np.exp(-across / length), known - middle, wanted - middle, _penalty(among, known - middle))
 
 
 def _distances(one: FloatArray, other: FloatArray) -> FloatArray:
@@ -175,12 +217,26 @@ def _distances(one: FloatArray, other: FloatArray) -> FloatArray:
     return np.maximum(square, 0.0)
 
 
-def _best_inverse(values: FloatArray, vectors: FloatArray, y: FloatArray) -> FloatArray:
-    best, least = None, np.inf
-    for penalty in PENALTIES:
-        inverse = (vectors / (np.maximum(values, 0.0) + penalty)) @ vectors.T
-        error = float(((inverse @ y / np.diag(inverse)[:, None]) ** 2).mean())
-        if error < least:
-            best, least = inverse, error
-    assert best is not None
-    return best
+def _penalty(kernel: FloatArray, y: FloatArray) -> float:
+    """The penalty of least leave-one-out error."""
+    values, vectors = np.linalg.eigh(kernel)
+    turned, squared = vectors.T @ y, vectors**2
+
+    def error(penalty: float) -> float:
+        scale = 1.0 / (np.maximum(values, 0.0) + penalty)
+        return float((((vectors @ (scale[:, None] * turned)) / (squared @ scale)[:, None]) ** 2).mean())
+
+    return min(PENALTIES, key=error)
+
+
+def _left_out(one: _Kernels, rows: IntArray) -> FloatArray:
+    """Rise of the squared error of each test row without each of `rows`, of a model of `rows`; (n_test, len(rows))."""
+    inverse = np.linalg.inv(one.among[np.ix_(rows, rows)] + one.penalty * np.eye(len(rows)))
+    weights, across = inverse @ one.y[rows], one.across[:, rows]
+    error = across @ weights - one.truth
+    reach = (across @ inverse) / np.diag(inverse)
+    change = np.zeros(reach.shape)
+    for column in range(weights.shape[1]):
+        shift = reach * weights[:, column]
+        change += shift**2 - 2.0 * error[:, column, None] * shift
+    return change
