@@ -98,10 +98,10 @@ def test_round_trip_judges_the_same_and_is_data_only(domain):
     [
         ("fractions", np.array([77])),
         ("words", np.array([[99, 0]])),
-        ("radius", np.zeros(1000)),
+        ("foreign/measure/radius", np.zeros(1000)),
         ("low", np.zeros(5)),
         ("threshold", np.array(np.nan)),
-        ("nearness/axes", np.zeros((2, 2))),
+        ("foreign/space/axes", np.zeros((2, 2))),
         ("names", None),
     ],
 )
