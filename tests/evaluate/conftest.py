@@ -210,7 +210,14 @@ def make_subject(development: Development, *, family: str = "ridge", depth: str 
     gathered = Gathered(trained.metric, held, None, (), (), (1.0, 1.1), kept)
     names = np.array([f"row{i}" for i in range(n)])
     subject = Subject(
-        development, trained, DirectFits(development, affordable), Target("y", "y"), names, names, 0, depth
+        development,
+        trained,
+        DirectFits(development, affordable),
+        Target("y", "y", task=development.task),
+        names,
+        names,
+        0,
+        depth,
     )
     return subject, gathered
 

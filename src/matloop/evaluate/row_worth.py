@@ -28,8 +28,8 @@ SECOND_ROWS = {"quick": 0, "standard": 800, "thorough": 2000}
 SECOND_DRAWS = 16
 REMOVED = 0.05
 """Share of the rows that the recipe is fitted without, to see whether the lowest do harm."""
-STABLE, AGREED = 0.5, 0.2
-"""Below this reliability, or rank correlation with the second method, the list is not to be read."""
+STABLE, AGREED = 0.75, 0.65
+"""Below these reliability and agreement the list is not to be read; 0.5 is chance."""
 TAIL = 0.005
 """Labels are pulled in to these quantiles: a single huge one would decide every value."""
 ODD = 4.0
@@ -76,9 +76,10 @@ class WorthStudy:
     worth : shape (n,), of each development row. harmful, helpful : the ends of the list, most extreme first.
     negative : share of rows with a worth below zero. odd : how many rows disagree with their neighbours, of the
         `n_sampled` that were looked at.
-    reliability : agreement with what other held-out rows would have said, 0 to 1. agreement : rank correlation with
-        Shapley values for kernel ridge; NaN where it was not asked. readable : whether both are enough, or the recipe
-        itself is shown to be better without the lowest.
+    reliability : chance that a row among the lowest 5 % by one half of the held-out rows is lower than another row by
+        the other half, too; 0.5 is chance, 1 is the same list. agreement : the same by Shapley values for kernel
+        ridge; NaN where these were not asked. readable : whether both are enough, or the recipe itself is shown to be
+        better without the lowest.
     """
 
     worth: FloatArray
@@ -107,11 +108,8 @@ def row_worth(
 
     Returns
     -------
-    values, shape (n,), and the rank correlation of two halves of the asked groups, raised to the full length
-    (Spearman-Brown): how far other held-out rows would have said the same.
+    values, shape (n,), and their reliability: `same_lowest` of the values by two halves of the asked groups.
     """
-    from scipy.stats import spearmanr
-
     halves, count = np.zeros((2, len(y))), np.zeros((2, len(y)))
     for one in np.unique(fold):
         train, test = np.flatnonzero(fold != one), np.flatnonzero(fold == one)
@@ -129,10 +127,24 @@ def row_worth(
     worth = halves.sum(axis=0) / np.maximum(count.sum(axis=0), 1.0)
     both = (count > 0).all(axis=0)
     one, other = (halves[half, both] / count[half, both] for half in (0, 1))
-    if both.sum() < 3 or not one.std() or not other.std():
-        return worth, math.nan
-    r = float(spearmanr(one, other).statistic)
-    return worth, max(2.0 * r / (1.0 + r), 0.0) if r > -1.0 else 0.0
+    return worth, 0.5 * (same_lowest(one, other) + same_lowest(other, one))
+
+
+def same_lowest(values: FloatArray, others: FloatArray, share: float = REMOVED) -> float:
+    """Chance that a row with one of the lowest `values` is lower than another row by `others`, too; both shape (n,).
+
+    The area under the receiver operating characteristic: 0.5 is chance, 1 is full agreement; NaN for fewer than three
+    rows or values that are all equal.
+    """
+    from scipy.stats import rankdata
+
+    n = len(values)
+    if n < 3 or not values.std() or not others.std():
+        return math.nan
+    low = np.argsort(values, kind="stable")[: max(round(share * n), 1)]
+    above = n - rankdata(others)[low]  # rows higher than each, half of the equal ones
+    among = len(low) * (len(low) - 1) / 2.0
+    return float((above.sum() - among) / (len(low) * (n - len(low))))
 
 
 def study_row_worth(subject: Subject, places: Sequence[Bench], *, chances: int, deadline: float) -> WorthStudy | None:
@@ -178,9 +190,7 @@ def _labels(development: Development) -> FloatArray:
 
 
 def _agreement(subject: Subject, X: FloatArray, y: FloatArray, deadline: float) -> float:
-    """Rank correlation of both methods on the same rows, over folds; NaN where it was not asked."""
-    from scipy.stats import spearmanr
-
+    """How far the second method gives the same lowest rows, over folds; NaN where it was not asked."""
     development, most = subject.development, SECOND_ROWS[subject.depth]
     if not most or len(y) < 20:
         return math.nan
@@ -197,7 +207,7 @@ def _agreement(subject: Subject, X: FloatArray, y: FloatArray, deadline: float) 
         given = X[rows[train]], y[rows[train]], X[rows[test]], y[rows[test]]
         one[train] += knn_shapley(*given, classes=classes).sum(axis=0)
         other[train] += len(test) * kernel_shapley(*given, draws=SECOND_DRAWS, classes=classes, seed=subject.seed)
-    return float(spearmanr(one, other).statistic) if one.std() and other.std() else math.nan
+    return same_lowest(one, other)
 
 
 def _removal(
