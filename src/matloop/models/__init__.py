@@ -23,6 +23,7 @@ FAMILIES = Registry(
     composition_gp="matloop.models.composition_gp:FAMILY",
     sparse_gp="matloop.models.sparse_gp:FAMILY",
     mlp="matloop.models.mlp:FAMILY",
+    deep_ensemble="matloop.models.deep_ensemble:FAMILY",
     foreign="matloop.models.foreign:FAMILY",
 )
 

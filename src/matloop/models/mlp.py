@@ -8,20 +8,12 @@ from typing import Any, Literal
 import numpy as np
 
 from matloop.core.arrays import FloatArray
-from matloop.core.optional import require
 from matloop.models.family import FitTask
-from matloop.models.held_back import held_back
 from matloop.models.network import Bend, Layer, Network
 from matloop.models.prepare import Preparation
 from matloop.models.table_family import BOTH, Settings, TableFamily, log_uniform, one_of
+from matloop.models.training import Optimiser, Rows, Schedule, Training, dense, layers_of, own_torch, train
 from matloop.represent.table import Columns
-
-Optimiser = Literal["adamw", "adam", "sgd"]
-_HELD_BACK = 0.15
-_FEW = 20
-"""below so many rows nothing is held back and training lasts a fixed number of epochs"""
-_STEPS = 20_000
-"""optimiser steps of one network at most, unless `epochs` says otherwise"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,86 +44,29 @@ class MlpLearner:
 
     def learn(self, Z: FloatArray, y: FloatArray, weights: FloatArray, *, classes: int, seed: int) -> Network:
         """Row weights multiply the loss of a row."""
-        torch = require("torch", extra="deep")
-        count = self.members or (5 if len(Z) < 2_000 else 3 if len(Z) < 10_000 else 2)
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            with torch.random.fork_rng(devices=[]):
-                found = [_train(torch, self, Z, y, weights, classes, seed * 1_000 + m) for m in range(count)]
-        finally:
-            torch.set_num_threads(threads)
+        count = self.members or usual_members(len(Z))
+        rows = Rows(Z, y, weights, classes)
+        how = Schedule(self.rate, self.l2, self.l1, self.optimiser, self.batch, self.epochs, self.patience)
+        widths = (Z.shape[1], *self.layers, classes or 1)
+        members: list[tuple[Layer, ...]] = []
+        curves: list[Training] = []
+        with own_torch() as torch:
+
+            def loss(net: Any, inputs: Any, targets: Any, counts: Any) -> Any:
+                return _loss(torch, self.loss, net(inputs), targets, counts)
+
+            for m in range(count):
+                torch.manual_seed(seed * 1_000 + m)
+                net = dense(torch, widths, self.activation, self.dropout)
+                curves.append(train(torch, net, loss, rows, how, seed * 1_000 + m))
+                members.append(layers_of(net))
         link: Literal["identity", "softmax"] = "softmax" if classes else "identity"
-        train, held = found[0][1]
-        return Network(tuple(layers for layers, _ in found), self.activation, link, train, held)
-
-    def batch_size(self, n_rows: int) -> int:
-        """Rows per step."""
-        return self.batch or (32 if n_rows < 1_000 else 64 if n_rows < 5_000 else 256)
-
-    def most_epochs(self, n_rows: int) -> int:
-        """Epochs at most."""
-        return self.epochs or int(np.clip(_STEPS * self.batch_size(n_rows) // max(n_rows, 1), 30, 400))
+        return Network(tuple(members), self.activation, link, curves[0].train_loss, curves[0].validation_loss)
 
 
-def _train(
-    torch: Any, how: MlpLearner, Z: FloatArray, y: FloatArray, weights: FloatArray, classes: int, seed: int
-) -> tuple[tuple[Layer, ...], tuple[FloatArray, FloatArray]]:
-    """One network in its best state, and both loss curves."""
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    net = _net(torch, how, Z.shape[1], classes or 1)
-    held = held_back(y, classes, _HELD_BACK, seed) if len(Z) >= _FEW else np.zeros(len(Z), bool)
-    inputs = torch.tensor(Z, dtype=torch.float32)
-    targets = torch.tensor(y, dtype=torch.int64 if classes else torch.float32)
-    counts = torch.tensor(weights, dtype=torch.float32)
-    rows, judged = np.flatnonzero(~held), torch.tensor(np.flatnonzero(held if held.any() else ~held))
-    optimiser = _optimiser(torch, how, net)
-    epochs, batch = how.most_epochs(len(Z)), how.batch_size(len(Z))
-    best, state, since = np.inf, _state(net), 0
-    curves: tuple[list[float], list[float]] = ([], [])
-    for epoch in range(epochs):
-        for group in optimiser.param_groups:
-            group["lr"] = how.rate * 0.5 * (1.0 + np.cos(np.pi * epoch / epochs))
-        net.train()
-        total = 0.0
-        order = rng.permutation(rows)
-        for start in range(0, len(order), batch):
-            some = torch.tensor(order[start : start + batch])
-            loss = _loss(torch, how.loss, net(inputs[some]), targets[some], counts[some])
-            penalised = loss + how.l1 * _absolute(net) if how.l1 else loss
-            optimiser.zero_grad()
-            penalised.backward()
-            torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-            optimiser.step()
-            total += float(loss.detach()) * len(some)
-        net.eval()
-        with torch.no_grad():
-            judged_loss = float(_loss(torch, how.loss, net(inputs[judged]), targets[judged], counts[judged]))
-        curves[0].append(total / len(order))
-        curves[1].append(judged_loss)
-        if judged_loss < best:
-            best, state, since = judged_loss, _state(net), 0
-        elif (since := since + 1) >= how.patience and held.any():
-            break
-    return state, (np.array(curves[0]), np.array(curves[1]))
-
-
-def _net(torch: Any, how: MlpLearner, n_in: int, n_out: int) -> Any:
-    parts: list[Any] = []
-    for width in how.layers:
-        parts += [torch.nn.Linear(n_in, width), torch.nn.ReLU() if how.activation == "relu" else torch.nn.SiLU()]
-        if how.dropout:
-            parts.append(torch.nn.Dropout(how.dropout))
-        n_in = width
-    return torch.nn.Sequential(*parts, torch.nn.Linear(n_in, n_out))
-
-
-def _optimiser(torch: Any, how: MlpLearner, net: Any) -> Any:
-    if how.optimiser == "sgd":
-        return torch.optim.SGD(net.parameters(), lr=how.rate, momentum=0.9, nesterov=True, weight_decay=how.l2)
-    kind = torch.optim.AdamW if how.optimiser == "adamw" else torch.optim.Adam
-    return kind(net.parameters(), lr=how.rate, weight_decay=how.l2)
+def usual_members(n_rows: int) -> int:
+    """How many networks are averaged: as many as time allows."""
+    return 5 if n_rows < 2_000 else 3 if n_rows < 10_000 else 2
 
 
 def _loss(torch: Any, name: str, raw: Any, targets: Any, weights: Any) -> Any:
@@ -150,18 +85,6 @@ def _loss(torch: Any, name: str, raw: Any, targets: Any, weights: Any) -> Any:
     else:
         rows = (raw[:, 0] - targets) ** 2
     return (rows * weights).mean()
-
-
-def _absolute(net: Any) -> Any:
-    return sum(p.abs().sum() for name, p in net.named_parameters() if name.endswith("weight"))
-
-
-def _state(net: Any) -> tuple[Layer, ...]:
-    """Copies of the weights, turned to (n_in, n_out)."""
-    layers = [part for part in net if hasattr(part, "weight")]
-    return tuple(
-        (np.array(part.weight.detach().numpy().T, order="C"), np.array(part.bias.detach().numpy())) for part in layers
-    )
 
 
 def _space(columns: Columns, task: FitTask, rng: np.random.Generator, number: int) -> Settings:
