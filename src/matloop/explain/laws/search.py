@@ -1,0 +1,197 @@
+"""One search on one set of rows: which inputs matter, sparse laws, evolution, the Pareto front, and the choice on it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from matloop.core.arrays import FloatArray, IntArray
+from matloop.explain.laws.candidates import Candidate, front, polished, spread_out
+from matloop.explain.laws.dimensions import Quantities
+from matloop.explain.laws.expression import complexity, x
+from matloop.explain.laws.genetic import Effort, evolve, grammar_of
+from matloop.explain.laws.kinds import Kind, Numbers, TwoClasses
+from matloop.explain.laws.relevance import relevant
+from matloop.explain.laws.rules import search_rules
+from matloop.explain.laws.separate import separable
+from matloop.explain.laws.sisso import Task, search_sparse
+from matloop.explain.laws.space import OPERATORS, Budget, build_space, raised_values
+
+INNER_FOLDS = 5
+CLEAR = 2.0
+"""A longer formula is chosen where its held-out losses are lower by so many standard errors (paired by row)."""
+ENOUGH = 0.9
+"""A law in pure numbers that explains this share is not sought again with constants that carry units."""
+ON_THE_FRONT = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a search is done. largest : complexity of a law. terms : at most so many summed."""
+
+    classes: bool = False
+    largest: int = 30
+    terms: int = 3
+    operators: frozenset[str] = frozenset(OPERATORS)
+    budget: Budget = field(default_factory=Budget)
+    effort: Effort = field(default_factory=Effort)
+
+    @property
+    def kind(self) -> Kind:
+        return TwoClasses() if self.classes else Numbers()
+
+
+QUICK = Settings(
+    budget=Budget(inputs=8, sums=80, functions=30, halves=6_000, pairs=300_000, kept=200, rows=200),
+    effort=Effort(population=80, generations=10, fitted=12),
+)
+"""About a second per search on 1,000 rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one search found: the front (shortest first), which of it was chosen (-1: none is better than a constant),
+    inner held-out losses of each, and how many descriptors were compared with the target."""
+
+    front: tuple[Candidate, ...]
+    chosen: int
+    held_out: tuple[float, ...]
+    inputs: tuple[int, ...]
+    n_terms: int
+    cut: bool = False
+
+    @property
+    def best(self) -> Candidate | None:
+        return self.front[self.chosen] if self.chosen >= 0 else None
+
+
+def search(
+    X: FloatArray, y: FloatArray, given: Quantities, settings: Settings, *, seed: int, deadline: float
+) -> Outcome:
+    """Find formulas for `y`.
+
+    Parameters
+    ----------
+    X : shape (n_rows, n_inputs), in the units of the law, finite. y : shape (n_rows,), or 0 and 1 for two classes.
+    deadline : `time.monotonic()` value; what was not done by then is left out (`cut`).
+    """
+    places = relevant(X, y, most=settings.budget.inputs, seed=seed, classes=settings.classes)
+    if not len(places):
+        return Outcome((), -1, (), (), 0)
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.permutation(len(y))[: settings.budget.rows])
+    if settings.classes:
+        found, n_terms = _rules(X, y, places, given, settings, rows, deadline)
+    else:
+        found, n_terms = _numbers(X, y, places, given, settings, rows, seed, deadline)
+    ranked = front(found, ON_THE_FRONT, settings.largest)
+    if not settings.classes:
+        ranked = front([*ranked, *(polished(one, X, y) for one in ranked)], ON_THE_FRONT, settings.largest)
+    chosen, held_out = choose(ranked, X, y, settings.kind, seed)
+    cut = time.monotonic() > deadline
+    return Outcome(tuple(ranked), chosen, held_out, tuple(int(p) for p in places), n_terms, cut)
+
+
+def _rules(
+    X: FloatArray, y: FloatArray, places: IntArray, given: Quantities, settings: Settings, rows: IntArray,
+    deadline: float,
+) -> tuple[list[Candidate], int]:  # fmt: skip
+    space = build_space(X, places.tolist(), given.dims, settings.operators, settings.budget, rows)
+    return search_rules(
+        X, y, space, settings.budget, rows, terms=settings.terms, largest=settings.largest, deadline=deadline
+    )
+
+
+def _numbers(
+    X: FloatArray, y: FloatArray, places: IntArray, given: Quantities, settings: Settings, rows: IntArray, seed: int,
+    deadline: float,
+) -> tuple[list[Candidate], int]:  # fmt: skip
+    """Laws in pure numbers where the units allow it; else, or where those explain little, with constants of any unit."""
+    found: list[Candidate] = []
+    n_terms = 0
+    strict = given.pure and bool(given.dims.any() or given.target_dim.any()) and given.reachable()
+    for free in (False, True) if strict else (True,):
+        if found and min(one.rmse for one in found) ** 2 < (1.0 - ENOUGH) * float(y.var()):
+            break
+        new, n, nodes = _sparse(X, y, places, given, settings, rows, free=free, deadline=deadline)
+        n_terms += n
+        grammar = grammar_of(given.dims, given.target_dim, places.tolist(), settings.operators, free=free)
+        seeds = spread_out(new, 60)
+        bases = [node for node in nodes if complexity(node) <= 6][:80]
+        new += evolve(
+            X, y, grammar, seeds, bases, effort=settings.effort, largest=settings.largest, seed=seed, deadline=deadline
+        )
+        found += new
+    return found, n_terms
+
+
+def _sparse(
+    X: FloatArray, y: FloatArray, places: IntArray, given: Quantities, settings: Settings, rows: IntArray, *,
+    free: bool, deadline: float,
+) -> tuple[list[Candidate], int, tuple]:  # fmt: skip
+    """Sparse sums over all inputs, and over what is left when inputs that only multiply are taken out."""
+    parts: list[dict[int, int]] = [{}]
+    if {"*", "/"} <= settings.operators:
+        outer = separable(X, y, places.tolist())
+        parts = [outer, {}] if outer and len(outer) < len(places) else [{}]
+    found: list[Candidate] = []
+    n_terms, nodes = 0, ()
+    for part in parts:
+        left = [p for p in places.tolist() if p not in part]
+        space = build_space(X, left, given.dims, settings.operators, settings.budget, rows)
+        outer_values = np.ones(len(y))
+        dim = given.target_dim.copy()
+        for p, e in part.items():
+            outer_values = outer_values * raised_values(X[:, p], e)
+            dim = dim - given.dims[p] * e // 6
+        task = Task(
+            X, y / outer_values, {x(p): e for p, e in part.items()}, outer_values, None if free else dim, space,
+            settings.budget, rows, settings.terms, settings.largest, deadline,
+        )  # fmt: skip
+        new = search_sparse(task)
+        found += new.candidates
+        n_terms += new.n_terms
+        nodes = space.nodes
+    return found, n_terms, nodes
+
+
+def choose(
+    ranked: Sequence[Candidate], X: FloatArray, y: FloatArray, kind: Kind, seed: int
+) -> tuple[int, tuple[float, ...]]:
+    """The shortest formula that no other clearly beats on held-out rows, or -1 for none; mean held-out loss of each.
+
+    Constants are fitted again without the rows that are predicted.
+    """
+    if not ranked:
+        return -1, ()
+    fold = np.random.default_rng([seed, 17]).permutation(len(y)) % min(INNER_FOLDS, len(y))
+    losses = np.empty((len(ranked) + 1, len(y)))
+    for f in np.unique(fold):
+        train, test = fold != f, fold == f
+        losses[-1, test] = kind.losses(y, np.full(len(y), kind.constant(y[train])))[test]
+        for k, one in enumerate(ranked):
+            again = kind.refitted(one, X[train], y[train])
+            said = np.full(len(y), np.nan)
+            said[test] = again.predict(X[test])
+            losses[k, test] = kind.losses(y, said)[test]
+    mean = losses.mean(axis=1)
+    best = int(np.argmin(mean[:-1]))
+    if not _clearly_lower(losses[best], losses[-1]):
+        return -1, tuple(mean[:-1].tolist())
+    chosen = next(k for k in range(len(ranked)) if k == best or not _clearly_lower(losses[best], losses[k]))
+    return chosen, tuple(mean[:-1].tolist())
+
+
+def _clearly_lower(a: FloatArray, b: FloatArray) -> bool:
+    difference = b - a
+    doubt = float(difference.std()) / math.sqrt(max(len(a) - 1, 1))
+    return float(difference.mean()) > CLEAR * doubt
+
+
+def with_limits(settings: Settings, *, largest: int, operators: frozenset[str], classes: bool) -> Settings:
+    """The settings for a user's wishes."""
+    return replace(settings, largest=largest, operators=operators, classes=classes)
