@@ -79,7 +79,10 @@ def study_sentence(study: BiasStudy) -> str:
             f"No bias was found: {tested}, and none differs from the rest by more than luck "
             f"(family-wise {percent(study.false_alarm)})."
         )
-    worst = next((one for one in called if one.size == "larger"), called[0])
+    # a chemist can act on a family of compounds, less on a range of values
+    larger = [one for one in called if one.size == "larger"]
+    named = [one for one in larger if one.kind not in ("measured", "predicted", "cluster")]
+    worst = (named or larger or called)[0]
     more = f"; {len(called) - 1} more differ" if len(called) > 1 else ""
     first = worst.words[0]
     return f"{first[:1].upper()}{first[1:]}{more}. {tested[:1].upper()}{tested[1:]}, corrected for their number."

@@ -38,16 +38,21 @@ def by_range(kind: str, name: str, values: ArrayLike, *, bins: int = BINS) -> li
     distinct = np.unique(column[known])
     head = f"{name} " if name else ""
     if len(distinct) <= bins:
-        sets = [Slice(kind, f"{head}{value:.4g}", column == value) for value in distinct]
+        sets = [Slice(kind, f"{head}{_short(value)}", column == value) for value in distinct]
     else:
         ends = np.unique(np.quantile(column[known], np.linspace(0, 1, bins + 1)))
         place = np.clip(np.searchsorted(ends, column, side="right") - 1, 0, len(ends) - 2)
         sets = [
-            Slice(kind, f"{head}{ends[k]:.4g} to {ends[k + 1]:.4g}", known & (place == k)) for k in range(len(ends) - 1)
+            Slice(kind, f"{head}{_short(ends[k])} to {_short(ends[k + 1])}", known & (place == k))
+            for k in range(len(ends) - 1)
         ]
     if known.any() and not known.all():
         sets.append(Slice(kind, f"{head}missing", ~known))
     return sets if len(sets) > 1 else []
+
+
+def _short(value: float) -> str:
+    return f"{value:.4g}".replace("-", "−")
 
 
 def by_column(name: str, values: ArrayLike) -> list[Slice]:

@@ -104,6 +104,7 @@ def judge_shuffled(
     did = f"{what} shuffled among the training rows, the model fitted again"
     # without an interval (few groups) the value itself decides
     leaks = (gain.low if math.isfinite(gain.low) else gain.value) > 0 and gain.value > LEVEL_OF_DUMMY
+    part = percent(float(own.mean() / max(lost.mean(), 1e-99)))
     fallen = SanityCheck(
         f"shuffled {what}", did, f"error {percent(float(lost.mean()) / level)} of the dummy's",
         f"at least {percent(1 - LEVEL_OF_DUMMY)}: nothing is left to learn", not leaks, 1.0 - gain.value,
@@ -111,7 +112,7 @@ def judge_shuffled(
     )  # fmt: skip
     unsure = math.isfinite(lead.low) and lead.low <= 0 < lead.high and lead.value > -LEARNT
     better = SanityCheck(
-        f"real against shuffled {what}", did, f"error {percent(float(own.mean() / max(lost.mean(), 1e-99)))} of it",
+        f"real against shuffled {what}", did, f"error {part} of that after shuffling",
         "clearly lower: the model has learnt something", None if unsure else lead.value > LEARNT,
         lead.value, LEARNT,
     )  # fmt: skip
