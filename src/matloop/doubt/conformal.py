@@ -16,12 +16,13 @@ from numpy.typing import ArrayLike
 from matloop.core.arrays import Arrays, FloatArray, IntArray, nested, number, taken, text, under
 from matloop.core.errors import BundleError, ConfigError, DataError
 from matloop.doubt.bins import Bins
-from matloop.doubt.learn import Seen, learn_intervals
+from matloop.doubt.learn import Learnt, Seen, learn_intervals
 from matloop.doubt.nearness import Nearness
 from matloop.doubt.order import check_level, conformal_quantile
 from matloop.doubt.outside import Widening
 from matloop.doubt.prediction import OutOfFold
-from matloop.doubt.probabilities import Calibration, fit_calibration
+from matloop.doubt.probabilities import Calibration, fit_calibration, held_out_probabilities
+from matloop.doubt.sets import BY_CLASS, PredictionSets, SetRule
 from matloop.doubt.widths import Clues, Cost, Width, width_from_arrays
 from matloop.models.family import FitTask
 from matloop.split.folds import make_folds
@@ -35,8 +36,8 @@ PARTS = {"full": 5, "quick": 3}
 class Doubt:
     """What turns raw predictions into intervals (regression) or calibrated probabilities (classification).
 
-    how : the method in words, for the report. `width` and `bins` are None for classifications, `calibration` for
-    regressions.
+    how : the method in words, for the report. `width` and `bins` are None for classifications, `calibration` and
+    `sets` for regressions. shrink : factor on all widths, for a model with more rows than those that taught them.
     """
 
     task: FitTask
@@ -50,6 +51,7 @@ class Doubt:
     calibration: Calibration | None = None
     shrink: float = 1.0
     widening: Widening | None = None
+    sets: SetRule | None = None
 
     def apply(
         self, value: FloatArray, spread: FloatArray, proba: FloatArray, X: FloatArray
@@ -87,6 +89,15 @@ class Doubt:
         nothing = np.full(len(value), np.nan)
         return nothing, nothing.copy(), np.sqrt(np.maximum(chosen * (1.0 - chosen), 0.0)), found
 
+    def prediction_sets(self, proba: FloatArray, classes: tuple[str, ...]) -> PredictionSets | None:
+        """Classes that cannot be ruled out, from calibrated probabilities as `apply` gives them; None for regressions.
+
+        A threshold per class, so that of the rows of each class the share `level` has it in its set.
+        """
+        if self.sets is None:
+            return None
+        return PredictionSets(self.sets.contains(proba), classes, self.level)
+
     def to_arrays(self) -> Arrays:
         """Plain arrays; `from_arrays` gives the same numbers again, bit for bit."""
         arrays: Arrays = {
@@ -97,7 +108,8 @@ class Doubt:
             "bounds": np.array(self.bounds if self.bounds is not None else (-np.inf, np.inf)),
         }
         if self.calibration is not None:
-            return arrays | nested("calibration", self.calibration.to_arrays())
+            sets = {} if self.sets is None else nested("sets", self.sets.to_arrays())
+            return arrays | nested("calibration", self.calibration.to_arrays()) | sets
         assert self.width is not None
         assert self.bins is not None
         arrays["width_kind"] = np.array(self.width.kind)
@@ -120,7 +132,11 @@ class Doubt:
         how = text(arrays, "how")
         if task == "classification":
             found = Calibration.from_arrays(under("calibration", arrays))
-            return cls("classification", level, n_features, how, calibration=found)
+            said = under("sets", arrays)
+            sets = SetRule.from_arrays(said) if said else None  # release 0.1 had none
+            if sets is not None and len(sets.limit) != len(found.shift):
+                raise BundleError("prediction sets and probabilities have other classes. The bundle is not trusted.")
+            return cls("classification", level, n_features, how, calibration=found, sets=sets)
         bounds = taken(arrays, "bounds", finite=False).astype(np.float64)
         if bounds.shape != (2,) or not bounds[0] < bounds[1]:
             raise BundleError(
@@ -196,15 +212,23 @@ def fit_doubt(
     parts = _parts(y[known], index[known], PARTS[cost], seed, task)
     if task == "classification":
         found = fit_calibration(oof.proba[known], y[known], parts)
-        return Doubt(task, level, X.shape[1], f"probabilities: {found.method} calibration", calibration=found)
+        seen_proba = held_out_probabilities(found.method, oof.proba[known], y[known], parts)
+        sets = BY_CLASS.learn(seen_proba, y[known], level=level, seed=seed)
+        how = f"probabilities: {found.method} calibration"
+        return Doubt(task, level, X.shape[1], how, calibration=found, sets=sets)
     rows = known
     if len(known) > MOST_ROWS[cost]:
         chosen = np.sort(np.random.default_rng(seed).permutation(len(known))[: MOST_ROWS[cost]])
         rows, parts = known[chosen], parts[chosen]
     seen = Seen(oof.take(rows), X[rows], y[rows], index[rows], parts)
     learnt = learn_intervals(seen, level=level, seed=seed, cost=cost, importance=importance, growth=growth)
+    return doubt_of(learnt, level, X.shape[1], bounds)
+
+
+def doubt_of(learnt: Learnt, level: float, n_features: int, bounds: tuple[float, float] | None = None) -> Doubt:
+    """Intervals that were learnt, as the doubt of a regression."""
     return Doubt(
-        task, level, X.shape[1], learnt.how, width=learnt.width, bins=learnt.bins, nearness=learnt.nearness,
+        "regression", level, n_features, learnt.how, width=learnt.width, bins=learnt.bins, nearness=learnt.nearness,
         bounds=bounds, shrink=learnt.shrink, widening=learnt.widening,
     )  # fmt: skip
 

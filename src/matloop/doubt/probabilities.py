@@ -78,13 +78,19 @@ def fit_calibration(proba: FloatArray, y: FloatArray, fold: IntArray) -> Calibra
         methods.append("isotonic")
     best, least = methods[0], log_loss(proba, truth)
     for method in methods[1:]:
-        seen = np.empty_like(proba)
-        for f in np.unique(fold):
-            seen[fold == f] = _fitted(method, proba[fold != f], truth[fold != f], n_classes).apply(proba[fold == f])
-        found = log_loss(seen, truth)
+        found = log_loss(held_out_probabilities(method, proba, y, fold), truth)
         if found < (1.0 - GAIN) * least:
             best, least = method, found
     return _fitted(best, proba, truth, n_classes)
+
+
+def held_out_probabilities(method: Method, proba: FloatArray, y: FloatArray, fold: IntArray) -> FloatArray:
+    """Probabilities (n, n_classes) of each row by a calibration of this kind that did not see its fold."""
+    truth, seen = y.astype(np.int64), proba.copy()
+    names = np.unique(fold)
+    for f in names if len(names) > 1 else ():
+        seen[fold == f] = _fitted(method, proba[fold != f], truth[fold != f], proba.shape[1]).apply(proba[fold == f])
+    return seen
 
 
 def log_loss(proba: FloatArray, truth: IntArray) -> float:
