@@ -33,8 +33,8 @@ FORMATS = (".csv", ".csv.gz", ".tsv", ".jsonl", ".parquet", ".xlsx")
 class Predicted:
     """Predictions of a table.
 
-    frame : the table's own columns, then per target `<target>_predicted`, `_low`, `_high`, `_std`, `_in_domain`,
-        `_reason`, and `_proba_<class>` for a classification.
+    frame : the table's own columns, then per target `<target>_predicted`, `_low`, `_high`, `_std` (and where the model
+        knows, its parts `_std_epistemic` and `_std_aleatoric`), `_in_domain`, `_reason`, and `_proba_<class>` for a classification.
     unreadable : {1-based data row: why it has no prediction}.
     """
 
@@ -113,7 +113,7 @@ def joined(parts: list[Prediction], unreadable: Mapping[int, str]) -> Prediction
         if isinstance(getattr(first, field.name), np.ndarray)
     }
     rows = np.array(sorted(unreadable), dtype=np.int64)
-    for name in ("value", "low", "high", "std", "proba"):
+    for name in {"value", "low", "high", "std", "proba", "epistemic", "aleatoric"} & set(arrays):
         arrays[name][rows] = np.nan
     arrays["in_domain"][rows] = False
     reasons = arrays["reason"].astype(object)
@@ -142,6 +142,10 @@ def prediction_columns(target: str, prediction: Prediction, taken: Mapping[str, 
         found[free(f"{target}_low")] = prediction.low
         found[free(f"{target}_high")] = prediction.high
     found[free(f"{target}_std")] = prediction.std
+    if not prediction.classes:
+        for name, part in (("epistemic", prediction.epistemic), ("aleatoric", prediction.aleatoric)):
+            if part is not None and np.isfinite(part).any():
+                found[free(f"{target}_std_{name}")] = part
     found[free(f"{target}_in_domain")] = prediction.in_domain
     found[free(f"{target}_reason")] = prediction.reason
     return found

@@ -18,6 +18,9 @@ class Prediction:
     proba : shape (n_rows, n_classes), calibrated; shape (n_rows, 0) for regressions.
     in_domain : whether the row is like those the model was trained on.
     reason : why not, in words ("contains Re, never seen in training"); empty where in_domain.
+    epistemic, aleatoric : the parts of `std` that more rows like this one would take away, and that would stay (noise,
+        and what the inputs do not tell); their squares add up to its square. NaN where the model cannot tell them
+        apart, None where nobody asked.
     """
 
     value: FloatArray
@@ -30,6 +33,8 @@ class Prediction:
     level: float = 0.9
     classes: tuple[str, ...] = ()
     unit: str = ""
+    epistemic: FloatArray | None = None
+    aleatoric: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.value)
@@ -39,6 +44,8 @@ class Prediction:
         return Prediction(
             self.value[rows], self.low[rows], self.high[rows], self.std[rows], self.proba[rows], self.in_domain[rows],
             self.reason[rows], self.level, self.classes, self.unit,
+            None if self.epistemic is None else self.epistemic[rows],
+            None if self.aleatoric is None else self.aleatoric[rows],
         )  # fmt: skip
 
 

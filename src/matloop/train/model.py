@@ -7,11 +7,12 @@ from typing import Literal
 
 import numpy as np
 
-from matloop.core.arrays import Arrays, BoolArray, nested, taken, text, under
+from matloop.core.arrays import Arrays, BoolArray, FloatArray, nested, taken, text, under
 from matloop.core.errors import BundleError
 from matloop.doubt.conformal import Doubt
 from matloop.doubt.domain import Domain
 from matloop.doubt.prediction import Prediction
+from matloop.models.family import Uncertainty
 from matloop.represent.table import Columns, FeatureTable
 from matloop.train.recipe_model import RecipeModel
 
@@ -46,20 +47,23 @@ class Model:
 
     def _predict(self, table: FeatureTable, readable: BoolArray) -> Prediction:
         n, rows = len(table), np.flatnonzero(readable)
-        value, spread, low, high, std = (np.full(n, np.nan) for _ in range(5))
+        value, low, high, std, epistemic, aleatoric = (np.full(n, np.nan) for _ in range(6))
         proba = np.full((n, len(self.classes)), np.nan)
         inside, reason = np.zeros(n, dtype=bool), np.full(n, "could not be read", dtype=object)
         for row, why in table.reasons.items():
             reason[row] = why
         if len(rows):
             part = table.take(rows)
-            value[rows] = self.estimator.predict(part.X)
-            spread[rows] = self.estimator.spread(part.X)
-            raw = self.estimator.predict_proba(part.X) if self.classes else np.zeros((len(rows), 0))
-            low[rows], high[rows], std[rows], proba[rows] = self.doubt.apply(value[rows], spread[rows], raw, part.X)
+            said = self.estimator.output(part.X)
+            value[rows] = said.value
+            low[rows], high[rows], std[rows], proba[rows] = self.doubt.apply(
+                said.value, said.spread, said.proba, part.X
+            )
+            epistemic[rows], aleatoric[rows] = _apart(said.uncertainty, std[rows])
             inside[rows], reason[rows] = self.domain.judge(part)
         return Prediction(
-            value, low, high, std, proba, inside, reason.astype(str), self.level, self.classes, self.unit
+            value, low, high, std, proba, inside, reason.astype(str), self.level, self.classes, self.unit, epistemic,
+            aleatoric,
         )  # fmt: skip
 
     def to_arrays(self) -> Arrays:
@@ -96,3 +100,13 @@ class Model:
             doubt=Doubt.from_arrays(under("doubt", arrays)),
             domain=Domain.from_arrays(under("domain", arrays)), level=float(taken(arrays, "level", ndim=0)),
         )  # fmt: skip
+
+
+def _apart(found: Uncertainty | None, std: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The calibrated standard deviation in the proportion that the model gives to its two parts; NaN where it knows
+    only one of them."""
+    if found is None:
+        return np.full(len(std), np.nan), np.full(len(std), np.nan)
+    both = (found.epistemic > 0) & (found.aleatoric > 0)
+    scale = np.where(both, std / np.where(both, found.total, 1.0), np.nan)
+    return found.epistemic * scale, found.aleatoric * scale
