@@ -124,6 +124,10 @@ def test_shifted_compositions_are_those_of_the_shifted_formula(table):
     columns = [place[name] for name in magpie.get_feature_names_out()]
     np.testing.assert_allclose(found.X[0, columns], magpie.transform(compositions)[0], rtol=1e-9)
     np.testing.assert_array_equal(found.X[2], table.X[2])
+    columns = [k for k, name in enumerate(table.names) if name.startswith("fraction ")]
+    shifts = np.abs(found.X - table.X)[:, columns]
+    assert shifts.max() == pytest.approx(0.005)
+    assert (shifts <= 0.05 * table.X[:, columns] + 1e-12).all()
     assert found.X[:, place["T"]].tolist() == table.X[:, place["T"]].tolist()
 
 

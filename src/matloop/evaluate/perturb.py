@@ -15,6 +15,8 @@ from matloop.represent.table import FeatureTable
 
 OFF = 0.005
 """Atomic fraction moved from one element to another: what a good chemical analysis is off by (about 0.5 at%)."""
+RELATIVE = 0.05
+"""Neither element changes by more than this share of its own amount: minor ones are measured more closely."""
 SAME = 1e-6
 FEWEST = 0.5
 """Share of a composition's columns that must be understood before its perturbation says something."""
@@ -37,6 +39,7 @@ class Shifted:
 def shifted_compositions(table: FeatureTable, *, off: float = OFF, seed: int = 0) -> Shifted | None:
     """Every composition with `off` of its atoms turned from one of its elements into another, and featurized again.
 
+    Less is turned where that would change one of the two by more than a twentieth of its amount.
     A column is worked out anew only if that gives its old values for the old compositions. None where there is no
     composition or most of its columns cannot be worked out from atomic fractions.
     """
@@ -71,14 +74,13 @@ def _moved(
     after, words = np.array(fractions), [""] * len(fractions)
     for row, line in enumerate(fractions):
         present = np.flatnonzero(line > 0)
-        donors = present[line[present] > 2.0 * off]
-        if len(present) < 2 or not len(donors):
+        if len(present) < 2:
             continue
-        one = int(rng.choice(donors))
-        other = int(rng.choice(present[present != one]))
-        after[row, one] -= off
-        after[row, other] += off
-        words[row] = f"{100 * off:g} at% of {symbols[one]} turned into {symbols[other]}"
+        one, other = rng.choice(present, 2, replace=False)
+        amount = min(off, RELATIVE * line[one], RELATIVE * line[other])
+        after[row, one] -= amount
+        after[row, other] += amount
+        words[row] = f"{100 * amount:.2g} at% of {symbols[one]} turned into {symbols[other]}"
     return after, words
 
 

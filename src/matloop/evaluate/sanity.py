@@ -390,7 +390,7 @@ def _perturbed(
         )
     if time.monotonic() < deadline and (shifted := shifted_compositions(table, seed=subject.seed)) is not None:
         jumps = np.where(shifted.moved, np.abs(said(shifted.X) - base), np.nan)
-        did = f"{100 * OFF:g} at% of one element turned into another, features worked out anew"
+        did = f"{100 * OFF:g} at% (5 % of minor elements) of one element turned into another, features worked out anew"
         words = _most(jumps, shown, shifted.words)
         checks.append(judge_jumps("composition a little off", did, jumps, typical, unit=unit, worst=words))
     numbers = jittered_numbers(table, share=NOISE_OF_NUMBERS, seed=subject.seed)
