@@ -41,6 +41,7 @@ from matloop.metrics.uncertainty import (
 )
 from matloop.train.subject import Subject
 
+__all__ = ["DoubtStudy", "Doubted", "compare_doubt", "study_doubt"]
 LEVELS = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95])
 LEAST_STD = 1e-3
 """No standard deviation is taken below this share of the root mean square error: likelihoods need one above zero."""
