@@ -108,7 +108,7 @@ def number_sentence(part: DoubtPart) -> str:
     else:
         said = f"Another way is better: {best.label} scores {_beyond(best.beyond)} lower on the same predictions."
     if math.isfinite(own.widest_ratio):
-        verb = "err" if own.widest_ratio >= 2.0 else "err only"
+        verb = "errs" if own.widest_ratio >= 2.0 else "errs only"
         said += (
             f" The fifth of rows with most doubt {verb} {words.number(own.widest_ratio, 2)} times as much as the rest."
         )
