@@ -23,7 +23,7 @@ from matloop.metrics.scores import scores
 from matloop.split.chemical import ChemicalSystemFolds
 from matloop.split.chemistry import elements_present, group_of
 from matloop.split.describe import SplitReport, describe_split
-from matloop.split.ordered import ForwardInTime, TargetExtrapolation
+from matloop.split.ordered import End, ForwardInTime, TargetExtrapolation
 from matloop.split.splitter import Part, Splitter
 from matloop.split.splitters import LeaveOneClusterOut
 from matloop.split.twins import NearTwinFolds
@@ -36,6 +36,9 @@ ELEMENTS = {"standard": 3, "thorough": 6}
 """Elements that are left out one after another, by depth."""
 LEAST_ROWS, FEW, MOST = 20, 0.25, 0.5
 """An element to leave out is in at least so many rows, better in no more than the share FEW, and in at most MOST."""
+MOST_AT_END = 0.4
+MARKS = 0.25
+"""An element marks a cluster if its share of the rows is larger by this inside than outside."""
 N_BOOT, MANY_ROWS = 400, 10_000
 
 
@@ -142,6 +145,9 @@ class _Study:
         self.subject, self.gathered, self.deadline = subject, gathered, deadline
         self.terms = terms_of(subject.target, development, subject.trained.metric, subject.seed)
         self.compositions = compositions_of(development)
+        self.present = (
+            np.zeros((0, 0), dtype=bool) if self.compositions is None else elements_present(self.compositions)
+        )
         self.features = fit_standard(development.table.X, development.table.columns()).apply(development.table.X)
         self.scores: list[NoveltyScore] = []
         self.notes: list[str] = []
@@ -166,7 +172,10 @@ class _Study:
                 NOT_KNOWN if dummy is None else self._score(rows, dummy),
                 NOT_KNOWN if nearest is None else self._score(rows, nearest),
                 self._report(question.name, parts),
-                tuple(self._part(part, guess, usual) for part, guess in zip(parts, guesses, strict=True)),
+                tuple(
+                    self._part(self._label(part), part, guess, usual)
+                    for part, guess in zip(parts, guesses, strict=True)
+                ),
             )
         )  # fmt: skip
 
@@ -206,11 +215,21 @@ class _Study:
         y, groups = development.y[rows], development.groups[rows]
         return _estimate(terms, y, guess, groups)
 
-    def _part(self, part: Part, guess: Guess, usual: Guess) -> PartScore:
+    def _label(self, part: Part) -> str:
+        """A cluster's name with the elements that set it apart."""
+        if self.compositions is None or not part.name.startswith("cluster"):
+            return part.name
+        inside = np.zeros(len(self.subject.development), dtype=bool)
+        inside[part.test] = True
+        apart = self.present[inside].mean(axis=0) - self.present[~inside].mean(axis=0)
+        marks = [SYMBOLS[z] for z in np.argsort(-apart, kind="stable")[:3].tolist() if apart[z] >= MARKS]
+        return f"{part.name}: mostly {', '.join(marks)}" if marks else part.name
+
+    def _part(self, name: str, part: Part, guess: Guess, usual: Guess) -> PartScore:
         known = np.flatnonzero(np.isfinite(guess.value) & np.isfinite(usual.value[part.test]))
         rows, y = part.test[known], self.subject.development.y
         values = (self.terms.point(y[rows], one) for one in (guess.take(known), usual.take(rows)))
-        return PartScore(part.name, len(rows), *values)
+        return PartScore(name, len(rows), *values)
 
     def _report(self, name: str, parts: Sequence[Part]) -> SplitReport | None:
         if time.monotonic() >= self.deadline:
@@ -277,7 +296,12 @@ def _kinds(study: _Study, times: ArrayLike | None) -> Iterator[tuple[str, str, s
         n = ELEMENTS["thorough" if thorough else "standard"]
         yield "element", "left-out elements", "an element", lambda: _left_out_elements(development, compositions, n)
     if task != "classification":
-        yield "high", "highest fifth of the target", "values above all known", lambda: parts(TargetExtrapolation(0.2))
+        yield (
+            "high",
+            "highest values of the target",
+            "values above all known",
+            lambda: _end(parts, "high", len(development)),
+        )
     if compositions is None and not thorough:
         ward = LeaveOneClusterOut(3, seed=seed, method="agglomerative")
         yield "ward", "left-out clusters (Ward)", "a branch of a hierarchy of the features", lambda: parts(ward)
@@ -287,12 +311,25 @@ def _kinds(study: _Study, times: ArrayLike | None) -> Iterator[tuple[str, str, s
         systems = ChemicalSystemFolds(5, compositions=compositions, seed=seed, task=task)
         yield "system", "left-out chemical systems", "a combination of elements", lambda: parts(systems)
     if task != "classification":
-        low = TargetExtrapolation(0.2, ends=("low",))
-        yield "low", "lowest fifth of the target", "values below all known", lambda: parts(low)
+        yield (
+            "low",
+            "lowest values of the target",
+            "values below all known",
+            lambda: _end(parts, "low", len(development)),
+        )
     ward = LeaveOneClusterOut(5, seed=seed, method="agglomerative")
     yield "ward", "left-out clusters (Ward)", "a branch of a hierarchy of the features", lambda: parts(ward)
     twins = NearTwinFolds(5, seed=seed, task=task)
     yield "twins", "no near twins in training", "rows without a near twin", lambda: parts(twins)
+
+
+def _end(parts: Callable[[Splitter], list[Part]], end: End, n: int) -> list[Part]:
+    """A fifth of the target's range held out at one end; refused where ties make it nearly half of the rows."""
+    found = parts(TargetExtrapolation(0.2, ends=(end,)))
+    share = len(found[0].test) / n
+    if share > MOST_AT_END:
+        raise DataError(f"{100 * share:.0f} % of the rows share one value there; no end was held out.")
+    return found
 
 
 def _parts_of(part: IntArray, label: str) -> tuple[Part, ...]:

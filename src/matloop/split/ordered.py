@@ -157,7 +157,8 @@ def _ends(values: FloatArray, share: float, ends: Sequence[End], what: str) -> I
         beyond = _beyond(values if end == "high" else -values, share)
         if not beyond.any() or beyond.all():
             raise DataError(f"{what} has too few different values to hold out its {end} end: all rows are alike there.")
-        yield Held(f"{'highest' if end == 'high' else 'lowest'} {100 * share:.0f} %", np.flatnonzero(beyond))
+        side = "highest" if end == "high" else "lowest"
+        yield Held(f"{side} {100 * beyond.mean():.0f} %", np.flatnonzero(beyond))  # ties may make it another share
 
 
 def _beyond(values: FloatArray, share: float) -> BoolArray:
