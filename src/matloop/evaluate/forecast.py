@@ -231,7 +231,7 @@ def _quantiles(values: FloatArray) -> tuple[float, float, float]:
 def _answer(beyond: float, largest_gain: float, low: float) -> Answer:
     if largest_gain < HARDLY:
         return "hardly"
-    if math.isinf(low):
+    if math.isinf(low) or beyond > 0.75:
         return "out of reach"
     return "cannot tell" if beyond > 0.25 else "more rows"
 
@@ -252,7 +252,8 @@ def _sentence(
     if answer == "hardly":
         return f"More rows like these will hardly help: the curve has flattened, {doubling}."
     if answer == "out of reach":
-        return f"Even {FARTHEST:.0f} times the rows would not {what}: {doubling}."
+        sure = "would not" if math.isinf(low) else f"would probably ({100 * beyond:.0f} %) not"
+        return f"Even {FARTHEST:.0f} times the rows {sure} {what}; {doubling}."
     if answer == "cannot tell":
         chance = f"the chance that {FARTHEST:.0f} times the rows would not do is {100 * beyond:.0f} %"
         return (
