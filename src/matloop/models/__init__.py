@@ -24,6 +24,8 @@ FAMILIES = Registry(
     sparse_gp="matloop.models.sparse_gp:FAMILY",
     mlp="matloop.models.mlp:FAMILY",
     deep_ensemble="matloop.models.deep_ensemble:FAMILY",
+    mc_dropout="matloop.models.mc_dropout:FAMILY",
+    variational_network="matloop.models.variational_network:FAMILY",
     foreign="matloop.models.foreign:FAMILY",
 )
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from matloop.core.arrays import FloatArray
-from matloop.models.family import FitTask
+from matloop.models.family import FitTask, Uncertainty
 from matloop.models.network import Bend, Layer, Network
 from matloop.models.prepare import Preparation
 from matloop.models.table_family import BOTH, Settings, TableFamily, log_uniform, one_of
-from matloop.models.training import Rows, Schedule, Training, dense, layers_of, noise_loss, own_torch, stretch, train
+from matloop.models.training import Rows, Schedule, Training, dense, layers_of, noise_loss, stretch, train_members
 from matloop.represent.table import Columns
 
 
@@ -40,30 +40,27 @@ class DeepEnsembleLearner:
         rows = Rows(Z, y, weights, classes)
         how = Schedule(self.rate, self.l2, epochs=self.epochs, patience=self.patience)
         widths = (Z.shape[1], *self.layers, classes or 2)
-        members: list[tuple[Layer, ...]] = []
-        curves: list[Training] = []
-        with own_torch() as torch:
-
-            def loss(net: Any, inputs: Any, targets: Any, counts: Any) -> Any:
-                return noise_loss(torch, net, inputs, targets, counts)
-
-            for m in range(self.members):
-                torch.manual_seed(seed * 1_000 + m)
-                net = dense(torch, widths, self.activation, self.dropout)
-                curves.append(train(torch, net, loss, rows, how, seed * 1_000 + m))
-                members.append(layers_of(net))
+        members, curves = train_members(
+            self.members, rows, how, seed, build=lambda torch: dense(torch, widths, self.activation, self.dropout),
+            kept=lambda net, own: layers_of(net), loss=noise_loss,
+        )  # fmt: skip
         link: Literal["identity", "softmax"] = "softmax" if classes else "identity"
-        losses = curves[0].train_loss, curves[0].validation_loss
-        if not classes:
-            members = [self._stretched(one, rows, curve) for one, curve in zip(members, curves, strict=True)]
-        return Network(tuple(members), self.activation, link, *losses, noisy=not classes)
+        found = Network(
+            tuple(members), self.activation, link, curves[0].train_loss, curves[0].validation_loss, noisy=not classes
+        )
+        return found if classes else _stretched(found, rows, curves)
 
-    def _stretched(self, layers: tuple[Layer, ...], rows: Rows, told: Training) -> tuple[Layer, ...]:
-        """One network, with the noise that its own held-back rows show."""
-        alone = Network((layers,), self.activation, "identity", noisy=True)
-        values, unsure = alone.values_and_uncertainty(rows.Z[told.held])
-        factor = stretch(rows.y[told.held] - values[:, 0], unsure.aleatoric**2, rows.weights[told.held])
-        return with_noise_times(layers, factor)
+
+def _stretched(network: Network, rows: Rows, curves: list[Training]) -> Network:
+    """Each member with the noise that its own held-back rows show."""
+    members = []
+    for layers, told in zip(network.members, curves, strict=True):
+        held = told.held
+        alone = Network((layers,), network.bend, "identity", noisy=True)
+        values, own = alone.values_and_uncertainty(rows.Z[held])
+        unsure = Uncertainty(network.values_and_uncertainty(rows.Z[held])[1].epistemic, own.aleatoric)
+        members.append(with_noise_times(layers, stretch(rows.y[held] - values[:, 0], unsure, rows.weights[held])))
+    return replace(network, members=tuple(members))
 
 
 def with_noise_times(layers: tuple[Layer, ...], factor: float) -> tuple[Layer, ...]:

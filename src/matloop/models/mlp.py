@@ -9,10 +9,10 @@ import numpy as np
 
 from matloop.core.arrays import FloatArray
 from matloop.models.family import FitTask
-from matloop.models.network import Bend, Layer, Network
+from matloop.models.network import Bend, Network
 from matloop.models.prepare import Preparation
 from matloop.models.table_family import BOTH, Settings, TableFamily, log_uniform, one_of
-from matloop.models.training import Optimiser, Rows, Schedule, Training, dense, layers_of, own_torch, train
+from matloop.models.training import Optimiser, Rows, Schedule, dense, layers_of, train_members
 from matloop.represent.table import Columns
 
 
@@ -48,20 +48,15 @@ class MlpLearner:
         rows = Rows(Z, y, weights, classes)
         how = Schedule(self.rate, self.l2, self.l1, self.optimiser, self.batch, self.epochs, self.patience)
         widths = (Z.shape[1], *self.layers, classes or 1)
-        members: list[tuple[Layer, ...]] = []
-        curves: list[Training] = []
-        with own_torch() as torch:
-
-            def loss(net: Any, inputs: Any, targets: Any, counts: Any) -> Any:
-                return _loss(torch, self.loss, net(inputs), targets, counts)
-
-            for m in range(count):
-                torch.manual_seed(seed * 1_000 + m)
-                net = dense(torch, widths, self.activation, self.dropout)
-                curves.append(train(torch, net, loss, rows, how, seed * 1_000 + m))
-                members.append(layers_of(net))
+        members, curves = train_members(
+            count, rows, how, seed, build=lambda torch: dense(torch, widths, self.activation, self.dropout),
+            kept=lambda net, own: layers_of(net), loss=self._loss,
+        )  # fmt: skip
         link: Literal["identity", "softmax"] = "softmax" if classes else "identity"
         return Network(tuple(members), self.activation, link, curves[0].train_loss, curves[0].validation_loss)
+
+    def _loss(self, torch: Any, net: Any, inputs: Any, targets: Any, weights: Any) -> Any:
+        return _loss(torch, self.loss, net(inputs), targets, weights)
 
 
 def usual_members(n_rows: int) -> int:

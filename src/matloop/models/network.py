@@ -115,7 +115,7 @@ class Network:
         members = tuple(
             tuple(read_layer(under(f"{m}/{place}", arrays)) for place in range(n_layers)) for m in range(n_members)
         )
-        _check(members)
+        check_layers(members)
         noisy = "noisy" in arrays and bool(number(arrays, "noisy"))
         if noisy and (link != "identity" or len(members[0][-1][1]) != 2):
             raise BundleError("a network that tells its noise needs two outputs. The bundle is not trusted.")
@@ -131,7 +131,7 @@ def read_layer(arrays: Arrays) -> Layer:
     return weights, offsets
 
 
-def _check(members: tuple[tuple[Layer, ...], ...]) -> None:
+def check_layers(members: tuple[tuple[Layer, ...], ...]) -> None:
     for layers in members:
         joints = [(len(a[1]), len(b[0])) for a, b in pairwise(layers)]
         ends = (len(layers[0][0]), len(layers[-1][1]))

@@ -13,6 +13,7 @@ PREDICTORS = {
     "linear": "matloop.models.linear:Linear",
     "kernel": "matloop.models.kernels:KernelSum",
     "network": "matloop.models.network:Network",
+    "sampled": "matloop.models.sampled_network:SampledNetwork",
     "trees": "matloop.models.trees:Trees",
     "jackknife": "matloop.models.jackknife:JackknifeForest",
 }

@@ -6,19 +6,24 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from matloop.core.arrays import BoolArray, FloatArray
 from matloop.core.optional import require
+from matloop.models.family import Uncertainty
 from matloop.models.held_back import held_back
 from matloop.models.network import LOG_VARIANCE, Bend, Layer
 
+Kept = TypeVar("Kept")
 Optimiser = Literal["adamw", "adam", "sgd"]
 Loss = Callable[[Any, Any, Any, Any], Any]
 """(net, inputs, targets, weights) -> the loss to be made small, as torch's scalar"""
+FullLoss = Callable[[Any, Any, Any, Any, Any], Any]
+"""the same with torch itself before"""
 
 _HELD_BACK = 0.15
 _FEW = 20
@@ -139,6 +144,23 @@ def train(
     return Training(np.array(curves[0]), np.array(curves[1]), held)
 
 
+def train_members(
+    count: int, rows: Rows, how: Schedule, seed: int, *, build: Callable[[Any], Any], kept: Callable[[Any, int], Kept],
+    loss: FullLoss,
+) -> tuple[list[Kept], list[Training]]:  # fmt: skip
+    """Networks of different seeds and rows held back: `build(torch)` makes one, `kept(net, seed)` what stays of it."""
+    found: list[Kept] = []
+    told: list[Training] = []
+    with own_torch() as torch:
+        for m in range(count):
+            own = seed * 1_000 + m
+            torch.manual_seed(own)
+            net = build(torch)
+            told.append(train(torch, net, partial(loss, torch), rows, how, own))
+            found.append(kept(net, own))
+    return found, told
+
+
 def _optimiser(torch: Any, how: Schedule, net: Any) -> Any:
     if how.optimiser == "sgd":
         return torch.optim.SGD(net.parameters(), lr=how.rate, momentum=0.9, nesterov=True, weight_decay=how.l2)
@@ -172,25 +194,28 @@ def layer_of(part: Any) -> Layer:
 
 def noise_loss(torch: Any, net: Any, inputs: Any, targets: Any, weights: Any) -> Any:
     """The loss of families that know their noise: for values the likelihood of a normal error whose variance is the
-    second output, for classes the cross entropy; weighted mean over the rows."""
-    return rows_loss(torch, net(inputs), targets, weights, _BETA if net.training else 0.0)
+    logarithm in the second output, for classes the cross entropy; weighted mean over the rows.
 
-
-def rows_loss(torch: Any, raw: Any, targets: Any, weights: Any, beta: float) -> Any:
-    """As `noise_loss`, of outputs (value, logarithm of the variance) or of one output per class."""
+    Judged are values by the Huber loss alone: by the likelihood training would stop as soon as the first rows are
+    overfitted, long before the values are good.
+    """
+    raw = net(inputs)
     if targets.dtype == torch.int64:
         return (torch.nn.functional.cross_entropy(raw, targets, reduction="none") * weights).mean()
+    if not net.training:
+        return (torch.nn.functional.huber_loss(raw[:, 0], targets, reduction="none") * weights).mean()
     logs = raw[:, 1].clamp(*LOG_VARIANCE)
     rows = 0.5 * (logs + (raw[:, 0] - targets) ** 2 * torch.exp(-logs))
-    return (rows * torch.exp(beta * logs).detach() * weights).mean()
+    return (rows * torch.exp(_BETA * logs).detach() * weights).mean()
 
 
-def stretch(residual: FloatArray, variance: FloatArray, weights: FloatArray) -> float:
-    """What the variances of rows that were held back must be multiplied by to fit their squared residuals.
+def stretch(residual: FloatArray, unsure: Uncertainty, weights: FloatArray) -> float:
+    """What noise variances must be multiplied by to fit the squared residuals of rows that were held back.
 
-    The variance that a network learns is that of rows it was fitted to, hence too small. 1.0 without rows; kept from
-    absurd values, as few rows are held back.
+    The variance that a network learns is that of rows it was fitted to, hence too small; what the epistemic part
+    explains of the residuals is no noise. 1.0 without rows; kept from absurd values, as few rows are held back.
     """
     if not len(residual):
         return 1.0
-    return float(np.clip(np.average(residual**2 / variance, weights=weights + 1e-12), 0.1, 10.0))
+    noise = (residual**2 - unsure.epistemic**2) / unsure.aleatoric**2
+    return float(np.clip(np.average(noise, weights=weights + 1e-12), 0.1, 10.0))
