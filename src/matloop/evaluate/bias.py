@@ -139,7 +139,8 @@ def study_bias(
     else:
         sets += by_range("measured", "", y)
     if two or not development.classes:
-        sets += by_range("predicted", "", predicted)
+        name = f"chance of {development.classes[development.positive]}" if two else ""
+        sets += by_range("predicted", name, predicted)
     if gathered.loco is not None:
         sets += [Slice("cluster", f"cluster {k + 1}", gathered.loco.part == k) for k in np.unique(gathered.loco.part)]
     sets.append(Slice("domain", "outside", ~prediction.in_domain))

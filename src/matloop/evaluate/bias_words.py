@@ -30,7 +30,7 @@ def finding_words(one: BiasFinding, errors: Errors) -> tuple[str, ...]:
     said, rows = [], f"{one.n_rows:,} rows"
     if one.size:
         what = "wrong" if errors.scale == "classes" else "error"
-        text = f"{what} {number(one.ratio.value, 2)} times the rest" if one.ratio.value > 0 else f"no {what} at all"
+        text = f"{what} {number(one.ratio.value, 2)} times the rest" if one.ratio.value > 0 else "none is wrong"
         if errors.scale == "classes" and one.ratio.value > 0:
             text = f"wrong {number(one.ratio.value, 2)} times as often as the rest"
         said.append(f"{text}{_explained(one)} (adjusted p {_p(one.p_size)}, {rows})")
@@ -62,7 +62,7 @@ def _shift(one: BiasFinding, errors: Errors) -> str:
 def _offset_words(value: float, errors: Errors) -> str:
     way = "high" if value > 0 else "low"
     if errors.scale == "classes":
-        return f"{number(100 * abs(value), 2)} points of percent too {way}"
+        return f"{number(100 * abs(value), 2)} percentage points too {way}"
     if errors.scale == "log":
         return f"too {way} by a factor of {number(10.0 ** abs(value), 3)}"
     text, unit = number(abs(value), 2), unit_text(errors.unit)

@@ -21,8 +21,10 @@ from matloop.train.subject import Subject
 from matloop.train.values import Development
 
 LISTED = 12
-TEST_ROWS = 250
+TEST_ROWS = 300
 """Held-out rows of each fold that values are averaged over."""
+VALUED_ROWS = {"quick": 3000, "standard": 5000, "thorough": 30_000}
+"""Rows that get a value, by depth; of more a random part is taken, groups whole."""
 SECOND_ROWS = {"quick": 0, "standard": 800, "thorough": 2000}
 """Rows on which a second method is asked, by depth: its cost is the cube of the rows."""
 SECOND_DRAWS = 16
@@ -73,13 +75,14 @@ class Removal:
 class WorthStudy:
     """What training rows are worth.
 
-    worth : shape (n,), of each development row. harmful, helpful : the ends of the list, most extreme first.
+    worth : shape (n,), of each development row; NaN where it was not valued. harmful, helpful : the ends of the list,
+        most extreme first.
     negative : share of rows with a worth below zero. odd : how many rows disagree with their neighbours, of the
         `n_sampled` that were looked at.
     reliability : chance that a row among the lowest 5 % by one half of the held-out rows is lower than another row by
         the other half, too; 0.5 is chance, 1 is the same list. agreement : the same by Shapley values for kernel
         ridge; NaN where these were not asked. readable : whether both are enough, or the recipe itself is shown to be
-        better without the lowest.
+        better without the lowest; never where it is shown to be worse.
     """
 
     worth: FloatArray
@@ -104,7 +107,7 @@ def row_worth(
     Parameters
     ----------
     X : shape (n, n_features), standardised features without gaps. y : shape (n,), numbers or class indices.
-    fold, groups : shape (n,); at most 250 rows of each fold are asked.
+    fold, groups : shape (n,); at most 300 rows of each fold are asked.
 
     Returns
     -------
@@ -160,25 +163,43 @@ def study_row_worth(subject: Subject, places: Sequence[Bench], *, chances: int, 
     y, classes = _labels(development), development.task == "classification"
     if not X.shape[1] or len(np.unique(y)) < 2 or time.monotonic() >= deadline:
         return None
-    worth, reliability = row_worth(X, y, development.fold, development.groups, classes=classes, seed=subject.seed)
-    size = float(np.abs(worth).mean())
+    rows = _some_rows(development, VALUED_ROWS[subject.depth], subject.seed)
+    values, reliability = row_worth(
+        X[rows], y[rows], development.fold[rows], development.groups[rows], classes=classes, seed=subject.seed
+    )
+    size = float(np.abs(values).mean())
     if size == 0.0:
         return None
+    worth = np.full(len(y), np.nan)
+    worth[rows] = values / size
     notes = [f"values by {K} nearest neighbours in standardised features, which is not the chosen model"]
+    if len(rows) < len(y):
+        notes.append(f"{len(rows):,} of {len(y):,} rows were valued, drawn at random, and only by one another")
     agreement = _agreement(subject, X, y, deadline)
     if math.isnan(agreement) and SECOND_ROWS[subject.depth]:
         notes.append("a second method was not asked: the time ran out")
     removal = _removal(subject, places, X, y, chances, deadline) if places else None
-    order = np.argsort(worth, kind="stable")
-    worst, best = order[: min(LISTED, int((worth < 0).sum()))], order[::-1][: min(LISTED, int((worth > 0).sum()))]
-    harmful, helpful, odd, n_sampled = _rows(subject, X, worth / size, worst, best)
-    harm = removal is not None and removal.gap.high < 0
-    readable = harm or not (reliability < STABLE or agreement < AGREED)
+    order = rows[np.argsort(values, kind="stable")]
+    worst, best = order[: min(LISTED, int((values < 0).sum()))], order[::-1][: min(LISTED, int((values > 0).sum()))]
+    harmful, helpful, odd, n_sampled = _rows(subject, X, worth, worst, best)
+    harm, helps = (False, False) if removal is None else (removal.gap.high < 0, removal.gap.low > 0)
+    readable = harm or not (helps or reliability < STABLE or agreement < AGREED)
     found = WorthStudy(
-        worth / size, harmful, helpful, float((worth < 0).mean()), odd, n_sampled, reliability, agreement, removal,
+        worth, harmful, helpful, float((values < 0).mean()), odd, n_sampled, reliability, agreement, removal,
         readable, "", tuple(notes),
     )  # fmt: skip
     return replace(found, sentence=_sentence(found))
+
+
+def _some_rows(development: Development, most: int, seed: int) -> IntArray:
+    """All rows, or whole groups drawn at random until about `most` rows are there."""
+    n = len(development)
+    if n <= most:
+        return np.arange(n)
+    names, group = np.unique(development.groups, return_inverse=True)
+    turn = np.random.default_rng(seed).permutation(len(names))[group.reshape(-1)]
+    order = np.argsort(turn, kind="stable")
+    return np.sort(order[turn[order] <= turn[order[most - 1]]])
 
 
 def _labels(development: Development) -> FloatArray:
@@ -319,6 +340,8 @@ def _why(development: Development, odd: float, n_near: int) -> str:
 
 def _sentence(found: WorthStudy) -> str:
     odd = f"{found.odd:,} of {found.n_sampled:,} rows that were looked at have a label far from their neighbours'."
+    if found.removal is not None and found.removal.gap.low > 0:
+        return f"Do not read these values: without the rows of least worth the chosen model is worse. {odd}"
     if not found.readable:
         return (
             f"Do not read these values: other held-out rows or another method would order the rows differently. {odd}"

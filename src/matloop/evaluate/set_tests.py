@@ -13,7 +13,7 @@ from matloop.evaluate.multiple import step_down
 
 MOST, FEWEST = 4999, 499
 """Permutations: 4,999 where that is cheap, fewer on many rows."""
-WORK = 3e10
+WORK = 1.5e10
 """Multiplications that all permutations may cost together; a few seconds."""
 CHUNK = 4_000_000
 PRIOR = 10.0

@@ -27,6 +27,7 @@ from matloop.evaluate.row_worth import WorthStudy, study_row_worth
 from matloop.evaluate.sanity import Direction, SanityStudy, study_sanity
 from matloop.metrics.estimate import Estimate
 from matloop.metrics.scores import scores
+from matloop.models import FAMILIES
 from matloop.split.folds import make_folds
 from matloop.train.fits import FitTask
 from matloop.train.subject import Subject
@@ -186,7 +187,7 @@ def _rivals(subject: Subject, repeats: int, deadline: float) -> RivalStudy | Non
         return None
     n, k = len(subject.development), len(pair[0].fold_scores)
     n_test = max(n // k, 1)
-    families = [one.recipe.members[0].family.replace("_", " ") for one in pair]
+    families = [str(FAMILIES.load(one.recipe.members[0].family).label) for one in pair]
     same = families[0] == families[1]
     names = (f"{families[0]} (first)", f"{families[1]} (second)") if same else (families[0], families[1])
     labels = (pair[0].recipe.label, pair[1].recipe.label)
