@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from matloop.core.jsonable import dumps, from_jsonable
+from matloop.evaluate.baselines import held_out, methods
+from matloop.evaluate.gathered import BaselineGuess
 from matloop.evaluate.split_study import SplitStudy, compositions_of, study_splits
 from matloop.problem.question import Target
 from matloop.split.folds import make_folds
@@ -89,6 +91,16 @@ def test_parts_that_were_not_fitted_in_time_are_said(subject):
     one, gathered = subject("thorough", affordable=9)
     study = study_splits(one, gathered, deadline=math.inf)
     assert any("only" in note and "parts were fitted in time" in note for note in study.notes)
+
+
+def test_baselines_that_were_gathered_are_not_worked_out_again(subject, monkeypatch):
+    one, gathered = subject("quick")
+    method = methods(one.development)[1]
+    known = held_out(method, one.development, gathered.cv.part)
+    plain = study_splits(one, gathered, deadline=math.inf).scores[0].nearest
+    gathered = replace(gathered, baselines=(BaselineGuess(method.name, method.how, known, None),))
+    monkeypatch.setattr("matloop.evaluate.baselines.nearest", None)
+    assert study_splits(one, gathered, deadline=math.inf).scores[0].nearest == plain
 
 
 def test_classes_have_no_high_end_and_accuracy_falls(subject):

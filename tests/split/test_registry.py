@@ -1,6 +1,7 @@
 """Every registered splitter keeps the contract."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,3 +58,9 @@ def test_the_battery_catches_a_leak_and_a_changing_split():
 def test_a_misspelt_name_is_answered_with_the_nearest():
     with pytest.raises(ConfigError, match="stratified"):
         SPLITTERS.load("stratifed")
+
+
+def test_the_reference_page_names_every_splitter_and_its_class():
+    text = (Path(__file__).parents[2] / "docs/reference/splits.md").read_text("utf-8")
+    for name, place in SPLITTERS.items():
+        assert f"| `{name}` | `{place.partition(':')[2]}` |" in text

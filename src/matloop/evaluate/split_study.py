@@ -164,7 +164,7 @@ class _Study:
         rows, own = rows[known], own.take(np.flatnonzero(known))
         if not len(rows):
             return
-        dummy, nearest = (self._baseline(method, parts, known) for method in methods(development)[:2])
+        dummy, nearest = (self._baseline(question, method, parts, known) for method in methods(development)[:2])
         self.scores.append(
             NoveltyScore(
                 question.key, question.name, question.asks, 0 if question.guess is not None else len(parts), len(rows),
@@ -196,8 +196,12 @@ class _Study:
             self.notes.append(f"{question.name}: only {len(done)} of {len(tasks)} parts were fitted in time{why}")
         return [part for part, _ in done], [Guess(result.value, result.proba) for _, result in done if result]
 
-    def _baseline(self, method: Method, parts: Sequence[Part], known: BoolArray) -> Guess | None:
+    def _baseline(self, question: _Question, method: Method, parts: Sequence[Part], known: BoolArray) -> Guess | None:
         development = self.subject.development
+        gathered = next((one for one in self.gathered.baselines if one.name == method.name), None)
+        if gathered is not None and question.guess is not None:
+            told = gathered.cv if question.key == "random" else gathered.loco
+            return None if told is None else told.take(np.concatenate([part.test for part in parts])[known])
         if method.name == "nearest neighbour":
             pairs = sum(float(len(part.train)) * len(part.test) for part in parts)
             if pairs * development.table.X.shape[1] / PAIRS_PER_SECOND > 0.3 * (self.deadline - time.monotonic()):
