@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -280,7 +280,8 @@ def _loco(
         return None, missing
     part = "" if done == len(tasks) else f"; only {done} of the clusters were done in time"
     how = f"{regions.how}; the same recipe trained without each cluster; scores pooled over all rows{part}"
-    return judged(development, oof, found, regions.fold, how=how, seed=seed, threads=threads), missing
+    held = judged(development, oof, found, regions.fold, how=how, seed=seed, threads=threads)
+    return replace(held, spread=found.spread), missing
 
 
 def _blank(development: Development) -> OutOfFold:

@@ -24,6 +24,8 @@ class HeldOut:
     part: IntArray
     constant: FloatArray
     how: str
+    spread: FloatArray | None = None
+    """shape (n,), what the held-out models themselves say of their doubt, before calibration"""
 
 
 @dataclass(frozen=True, slots=True)

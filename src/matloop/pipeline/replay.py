@@ -9,9 +9,9 @@ from matloop.core.jsonable import to_jsonable
 from matloop.report.record import RunRecord
 
 APART = frozenset(
-    {"seconds", "predict_ms", "timing", "retrieved", "run_id", "folder", "reproduce", "looks", "explanation"}
+    {"seconds", "predict_ms", "timing", "retrieved", "run_id", "folder", "reproduce", "looks", "explanation", "studies"}
 )
-"""What a clock or a folder decides, not the data. The explanation is drawn from as many rows as the first run had time
+"""What a clock or a folder decides, not the data. Explanation and studies are drawn from as many rows as there was time
 for; models, predictions, intervals, scores and verdict are compared to the last digit."""
 
 

@@ -109,13 +109,10 @@ def _walk(
         deadline = budget.share(len(problem.targets) - number) if like is None else None
         answered.append(steps.answer(prepared, target, where, clock, deadline=deadline, like=like))
     predictions, labels, looks = steps.look(prepared, answered, where, clock)
-    targets = []
-    for number, each in enumerate(answered):
-        name = each.target.name
-        deadline = budget.share(len(answered) - number) if like is None else None
-        targets.append(
-            steps.judge(prepared, each, predictions[name], labels[name], looks, where, clock, deadline=deadline)
-        )
+    targets = [
+        steps.judge(prepared, each, predictions[each.target.name], labels[each.target.name], looks, where, clock)
+        for each in answered
+    ]
     steps.bundle(prepared, answered, targets, where, clock)
     record = RunRecord(
         run_id=where.path.name,

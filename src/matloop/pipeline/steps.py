@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,16 +27,19 @@ from matloop.evaluate.evaluate import evaluate
 from matloop.evaluate.gather import fold_models, gather
 from matloop.evaluate.gathered import Gathered
 from matloop.explain.explain import explain
+from matloop.explain.values import Explanation
 from matloop.pipeline.account import citations, shown_rows
 from matloop.pipeline.card import manifest_of, model_card
 from matloop.pipeline.clock import Clock
 from matloop.pipeline.develop import develop, labelled_rows
 from matloop.pipeline.folder import RunFolder, slug
+from matloop.pipeline.studies import RESERVED, Material, make_studies
 from matloop.pipeline.tables import dataset_frame, write_account, write_parquet
 from matloop.pipeline.versions import versions
 from matloop.problem.question import Problem, Target
 from matloop.problem.toml import dump_problem
 from matloop.report.record import TargetRecord
+from matloop.report.studies import Studies
 from matloop.represent.representation import Representation, plan_representation, represent
 from matloop.represent.table import FeatureTable
 from matloop.split.groups import check_split
@@ -46,10 +49,12 @@ from matloop.train.model import Model
 from matloop.train.plan import evidence_plan
 from matloop.train.recipe_model import RecipeModel
 from matloop.train.search import final_fit, search
+from matloop.train.subject import Subject
 from matloop.train.values import Development, LossCurve, Trained
 
-LEAST_EXPLAIN_S = 8.0
-"""Seconds that the explanation gets even when the minutes are used up; within what the limit allows to be over."""
+LEAST_EXPLAIN_S, LEAST_STUDY_S = 5.0, 3.0
+"""Seconds that explanation and studies get even when the minutes are used up; within what the limit allows to be
+over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,8 @@ class Answered:
     trained: Trained
     gathered: Gathered
     model: Model
-    fold_models: tuple[tuple[RecipeModel, IntArray], ...]
+    explanation: Explanation
+    studies: Studies
     rows: IntArray
     loss_curves: tuple[LossCurve, ...]
 
@@ -112,6 +118,9 @@ def answer(
     problem, name = prepared.problem, slug(target.name)
     protocol, seed = problem.protocol, problem.protocol.seeds[0]
     development = develop(prepared.sealed.dataset, prepared.table, prepared.sealed.development, target, problem)
+    begun, whole = time.monotonic(), problem.limits.minutes * 60.0 / len(problem.targets)
+    reserved = RESERVED[protocol.depth] * (whole if deadline is None else max(deadline - begun, 0.0))
+    early = None if deadline is None else deadline - reserved
     plan = evidence_plan(protocol.depth, len(protocol.seeds), protocol.folds)
     workers = problem.limits.cores or usable_cores()
     first = like.recall(f"trained-{name}.json", Trained) if like else None
@@ -125,7 +134,7 @@ def answer(
                 Trained,
                 lambda: search(
                     development, fits, training=problem.training, limits=problem.limits, seed=seed, plan=plan,
-                    deadline=deadline, journal=where.candidates(target.name), progress=clock.progress,
+                    deadline=early, journal=where.candidates(target.name), progress=clock.progress,
                     replay=int(first.facts["n_candidates"]) if first else None,
                 ),
             )  # fmt: skip
@@ -137,12 +146,41 @@ def answer(
                 Gathered,
                 lambda: gather(
                     development, trained, fits, plan=plan, seeds=protocol.seeds, target=target, like=told,
-                    deadline=math.inf if deadline is None else deadline, progress=clock.progress,
+                    deadline=math.inf if early is None else early, progress=clock.progress,
                 ),
             )  # fmt: skip
             kept = fold_models(development, trained, fits, gathered)
-    rows = labelled_rows(prepared.sealed.dataset, prepared.sealed.development, target)
-    return Answered(target, development, trained, gathered, model, tuple(kept), rows, curves)
+        # a replay has no clock, but studies would then take as long as they like
+        until = time.monotonic() + reserved if deadline is None else deadline
+        with clock.step(f"explain {target.name}", where):
+            explanation = explained(development, kept, gathered, target, seed, until)
+        with clock.step(f"study {target.name}", where):
+            rows = labelled_rows(prepared.sealed.dataset, prepared.sealed.development, target)
+            dataset = prepared.sealed.dataset
+            subject = Subject(
+                development, trained, fits, target, ids=dataset.ids[rows],
+                shown=np.asarray(shown_rows(dataset, rows), dtype=np.str_), seed=seed, depth=protocol.depth,
+            )  # fmt: skip
+            material = Material(subject, gathered, explanation, kept, dataset.times[rows])
+            studies = make_studies(material, where, clock, deadline=max(until, time.monotonic() + LEAST_STUDY_S))
+    return Answered(target, development, trained, gathered, model, explanation, studies, rows, curves)
+
+
+def explained(
+    development: Development,
+    kept: Sequence[tuple[RecipeModel, IntArray]],
+    gathered: Gathered,
+    target: Target,
+    seed: int,
+    until: float,
+) -> Explanation:
+    """What the model leans on, within half of the time that is left."""
+    now, classes = time.monotonic(), development.classes
+    return explain(
+        development, kept, metric=gathered.metric, seed=seed, target=target.name,
+        deadline=max(now + 0.5 * (until - now), now + LEAST_EXPLAIN_S),
+        positive=classes.index(target.positive) if target.positive in classes else 1,
+    )  # fmt: skip
 
 
 def final_model(
@@ -187,9 +225,9 @@ def look(
 
 def judge(
     prepared: Prepared, each: Answered, prediction: Prediction, labels: Labels, looks: int,
-    where: RunFolder, clock: Clock, *, deadline: float | None,
+    where: RunFolder, clock: Clock,
 ) -> TargetRecord:  # fmt: skip
-    """Evaluation and explanation of one target, after the look."""
+    """Evaluation of one target, after the look."""
     dataset, sealed, seed = prepared.sealed.dataset, prepared.sealed.sealed, prepared.problem.protocol.seeds[0]
     known = np.flatnonzero(~np.isnan(labels.values))
     rows = sealed[known]
@@ -202,17 +240,10 @@ def judge(
             looks=looks, seed=seed, development_ids=dataset.ids[own],
             development_shown=shown_rows(dataset, own).tolist(),
         )  # fmt: skip
-    with clock.step(f"explain {each.target.name}", where):
-        classes = each.development.classes
-        explanation = explain(
-            each.development, each.fold_models, metric=evaluation.metric, seed=seed, target=each.target.name,
-            deadline=math.inf if deadline is None else max(deadline, time.monotonic() + LEAST_EXPLAIN_S),
-            positive=classes.index(each.target.positive) if each.target.positive in classes else 1,
-        )  # fmt: skip
     warned = [found.said for found in prepared.suspicions if found.target in ("", each.target.name)]
     return TargetRecord(
-        each.target.name, each.trained.recipe, each.trained.candidates, evaluation, explanation,
-        each.loss_curves, (*each.trained.notes, *warned), each.trained.metric,
+        each.target.name, each.trained.recipe, each.trained.candidates, evaluation, each.explanation,
+        each.loss_curves, (*each.trained.notes, *warned), each.trained.metric, each.studies,
     )  # fmt: skip
 
 

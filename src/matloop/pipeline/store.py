@@ -14,12 +14,12 @@ from matloop.report.page import write_page
 from matloop.report.record import RunRecord
 from matloop.report.summary import report_json
 
-PARTS = ("evaluation", "explanation")
+PARTS = ("evaluation", "explanation", "studies")
 """Files of their own: the evidence by target."""
 
 
 def write_record(where: RunFolder, record: RunRecord) -> None:
-    """Write record.json, evaluation.json and explanation.json, then the page and its summary."""
+    """Write record.json, evaluation.json, explanation.json and studies.json, then the page and its summary."""
     content = to_jsonable(record)
     for part in PARTS:
         where.write(f"{part}.json", json.dumps({t["name"]: t.pop(part) for t in content["targets"]}, allow_nan=False))
@@ -53,6 +53,8 @@ def read_record(folder: Path) -> RunRecord:
     content = _json(folder / "record.json")
     try:
         for part in PARTS:
+            if part == "studies" and not (folder / "studies.json").exists():
+                continue  # a run of a release before studies
             evidence = _json(folder / f"{part}.json")
             for target in content["targets"]:
                 target[part] = evidence[target["name"]]

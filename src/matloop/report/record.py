@@ -10,6 +10,7 @@ from matloop.data.dataset import Provenance, Removal, Repair
 from matloop.evaluate.values import Evaluation
 from matloop.explain.values import Explanation
 from matloop.problem.question import Problem
+from matloop.report.studies import Studies
 from matloop.train.values import Candidate, LossCurve, Recipe
 
 
@@ -57,6 +58,7 @@ class TargetRecord:
     notes: tuple[str, ...] = ()
     search_metric: str = ""
     """what the candidates' fold scores are; empty: the metric of the evaluation"""
+    studies: Studies = Studies()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,10 @@ from matloop.evaluate.judgement import Judged
 from matloop.evaluate.values import Evaluation, Evidence, Failure, SliceError
 from matloop.problem.question import Target
 from matloop.report import tables, words
+from matloop.report.bias_view import BiasView, bias_view
+from matloop.report.domain_view import DomainView, domain_view
+from matloop.report.doubt_view import DoubtView, doubt_view
+from matloop.report.explain_view import ExplainView, explain_view
 from matloop.report.figures.comparison import comparison_figure
 from matloop.report.figures.coverage import coverage_figure, width_figure
 from matloop.report.figures.curves import pr_figure, roc_figure
@@ -26,8 +30,13 @@ from matloop.report.figures.reliability import reliability_figure
 from matloop.report.figures.residuals import residual_histogram, residual_scatter
 from matloop.report.figures.shortlist import shortlist_figure
 from matloop.report.figures.slices import slice_figure, title_of
+from matloop.report.laws_view import LawsView, laws_view
+from matloop.report.learning_view import LearningView, learning_view
+from matloop.report.map_view import MapView, map_view
 from matloop.report.periodic import PeriodicMap, coverage_map, error_map
 from matloop.report.record import TargetRecord
+from matloop.report.split_study_view import SplitStudyView, split_study_view
+from matloop.report.stability_view import StabilityView, stability_view
 from matloop.report.strip import Strip
 
 MAX_CURVES = 6
@@ -135,6 +144,16 @@ class TargetView:
     maps: tuple[PeriodicMap, ...]
     element_rows: tuple[tuple[str, str, str, str], ...]
     slice_tables: tuple[SliceTable, ...]
+    doubt_study: DoubtView | None = None
+    domain: DomainView | None = None
+    splits: SplitStudyView | None = None
+    map: MapView | None = None
+    learning_more: LearningView | None = None
+    bias: BiasView | None = None
+    stability: StabilityView | None = None
+    explain_more: ExplainView | None = None
+    laws: LawsView | None = None
+    left_out: tuple[str, ...] = ()
 
 
 ANSWERS = {
@@ -208,6 +227,18 @@ def target_view(record: TargetRecord, target: Target, place: int) -> TargetView:
         maps=element_maps(evaluation, error_words, error_unit, scale),
         element_rows=slice_rows([one for one in evaluation.slices if one.kind == "element"], error_unit, scale),
         slice_tables=slice_tables(groups, error_unit, scale),
+        doubt_study=doubt_view(key, record.studies.doubt),
+        domain=domain_view(record.studies.domain, key),
+        splits=split_study_view(record.studies.splits, key),
+        map=map_view(key, record.studies.map),
+        learning_more=learning_view(key, record.studies.learning, evaluation.unit),
+        bias=bias_view(key, record.studies.bias),
+        stability=stability_view(key, record.studies.stability, unit=evaluation.unit, classes=evaluation.classes),
+        explain_more=explain_view(
+            key, record.studies.explained, target=evaluation.target, unit=evaluation.unit, classes=evaluation.classes
+        ),
+        laws=laws_view(key, record.studies.laws),
+        left_out=record.studies.left_out,
     )
 
 
