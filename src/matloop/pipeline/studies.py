@@ -5,20 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.core.errors import MatloopError
-from matloop.evaluate.bias import BiasStudy, study_bias
+from matloop.evaluate.bias import study_bias
+from matloop.evaluate.bias_values import BiasStudy
 from matloop.evaluate.domain_study import DomainStudy, study_domain
 from matloop.evaluate.doubt_study import DoubtStudy, study_doubt
 from matloop.evaluate.gathered import Gathered
 from matloop.evaluate.learning import LearningStudy, study_learning
 from matloop.evaluate.split_study import SplitStudy, study_splits
 from matloop.evaluate.stability import StabilityStudy, study_stability
-from matloop.explain.laws.study import LawStudy, study_laws
+from matloop.explain.laws.study import study_laws
+from matloop.explain.laws.values import LawStudy
 from matloop.explain.more import explain_more
 from matloop.explain.values import ExplainStudy, Explanation
 from matloop.pipeline.clock import Clock
@@ -94,9 +97,7 @@ def make_studies(material: Material, where: RunFolder, clock: Clock, *, deadline
         until = now + study.share * max(deadline - now, 0.0)
         begun = time.monotonic()
         try:
-            found[key] = where.kept(
-                f"study-{key}-{slug(name)}.json", study.kind, lambda study=study, until=until: study.make(material, until)
-            )  # fmt: skip
+            found[key] = where.kept(f"study-{key}-{slug(name)}.json", study.kind, partial(study.make, material, until))
         except (MatloopError, ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
             left_out.append(f"{study.title}: {' '.join(str(error).split())[:300]}")
         took = round(time.monotonic() - begun, 3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from matloop.core.arrays import BoolArray, FloatArray
 from matloop.data.dataset import Provenance, Removal, Repair
@@ -58,7 +58,7 @@ class TargetRecord:
     notes: tuple[str, ...] = ()
     search_metric: str = ""
     """what the candidates' fold scores are; empty: the metric of the evaluation"""
-    studies: Studies = Studies()
+    studies: Studies = field(default_factory=Studies)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from matloop.evaluate.bias import BiasStudy
+from matloop.evaluate.bias_values import BiasStudy
 from matloop.evaluate.domain_study import DomainStudy
 from matloop.evaluate.doubt_study import DoubtStudy
 from matloop.evaluate.learning import LearningStudy
 from matloop.evaluate.split_study import SplitStudy
 from matloop.evaluate.stability import StabilityStudy
-from matloop.explain.laws.study import LawStudy
+from matloop.explain.laws.values import LawStudy
 from matloop.explain.values import ExplainStudy
 from matloop.profile.study import MapStudy
 
