@@ -26,6 +26,8 @@ FAMILIES = Registry(
     deep_ensemble="matloop.models.deep_ensemble:FAMILY",
     mc_dropout="matloop.models.mc_dropout:FAMILY",
     variational_network="matloop.models.variational_network:FAMILY",
+    laplace_network="matloop.models.laplace_network:FAMILY",
+    distance_aware_network="matloop.models.distance_aware_network:FAMILY",
     foreign="matloop.models.foreign:FAMILY",
 )
 

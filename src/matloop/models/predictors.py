@@ -14,6 +14,7 @@ PREDICTORS = {
     "kernel": "matloop.models.kernels:KernelSum",
     "network": "matloop.models.network:Network",
     "sampled": "matloop.models.sampled_network:SampledNetwork",
+    "bayesian_head": "matloop.models.bayesian_head:BayesianHead",
     "trees": "matloop.models.trees:Trees",
     "jackknife": "matloop.models.jackknife:JackknifeForest",
 }

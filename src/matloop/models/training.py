@@ -96,10 +96,9 @@ def own_torch(extra: str = "deep") -> Iterator[Any]:
         torch.set_num_threads(threads)
 
 
-def train(
-    torch: Any, net: Any, loss: Loss, rows: Rows, how: Schedule, seed: int, after_step: Callable[[], None] | None = None
-) -> Training:
-    """Train `net` and leave it in its best state, in evaluation mode; `after_step` is called after each step."""
+def train(torch: Any, net: Any, loss: Loss, rows: Rows, how: Schedule, seed: int) -> Training:
+    """Train `net` and leave it in its best state, in evaluation mode; a method `after_step` of it is called after each
+    step."""
     rng = np.random.default_rng(seed)
     n = len(rows.Z)
     keep_best = how.hold_back
@@ -126,8 +125,8 @@ def train(
             penalised.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), _CLIP)
             optimiser.step()
-            if after_step is not None:
-                after_step()
+            if hasattr(net, "after_step"):
+                net.after_step()
             total += float(value.detach()) * len(some)
         net.eval()
         with torch.no_grad():
