@@ -51,6 +51,12 @@ def planted(n: int = 600, *, task: str = "regression", noise: bool = False, seed
 
 
 @pytest.fixture(scope="session")
+def make_planted():
+    """`make_planted(n, task=..., noise=...)` gives a development set."""
+    return planted
+
+
+@pytest.fixture(scope="session")
 def study(tmp_path_factory):
     """`study(family, depth=..., noise=...)` gives a subject with fold models; each is fitted once."""
     pools, made = [], {}

@@ -125,8 +125,14 @@ def destroyed(true: ArrayLike, shuffled: ArrayLike, *, what: str = "importance",
     chance = float(np.nan_to_num(chance_overlap(good, mean, seed)))
     same = chance < 1.0 and shared >= LEAST_SHARED and shared - chance >= LEAST_ABOVE_CHANCE * (1.0 - chance)
     passed = left <= MOST_LEFT and not (same and left > MOST_LEFT / 2)
-    alike = f"; {shared:.0%} of the weight lies on the same groups, chance {chance:.0%}" if len(good) > 1 else ""
-    return Check(name, bool(passed), f"with shuffled labels the largest {what} is {left:.0%} of the true one{alike}")
+    if len(good) == 1:
+        return Check(name, bool(passed), f"with shuffled labels the {what} is {left:.0%} of the true one")
+    return Check(
+        name,
+        bool(passed),
+        f"with shuffled labels the largest {what} is {left:.0%} of the true one; {shared:.0%} of the weight lies on "
+        f"the same groups, chance {chance:.0%}",
+    )
 
 
 def skilful(error: FloatArray, constant_error: FloatArray, groups: IntArray | None = None) -> Check:
@@ -198,6 +204,34 @@ def alike(curves: ArrayLike, weights: ArrayLike | None = None) -> Check:
         bool(agreement >= LEAST_CORRELATION),
         f"the curves of {len(found)} models correlate by {agreement:.2f}, at least {LEAST_CORRELATION:g} asked",
     )
+
+
+def vanishes(curve: ArrayLike, shuffled: ArrayLike, noise: float, weights: ArrayLike | None = None) -> Check:
+    """Whether an effect vanishes when the model is fitted to shuffled labels.
+
+    Parameters
+    ----------
+    curve : shape (n_grid,), the effect. shuffled : shape (n_models, n_grid), the same from models of shuffled labels.
+    noise : typical standard deviation of effects of models of shuffled labels, over several features: one curve alone
+        may be large or small by chance.
+    weights : shape (n_grid,), share of the rows at each grid value.
+
+    Returns
+    -------
+    Check "destroyed by shuffled labels": passed where neither the part of the curve that comes again nor the noise is
+    more than half of it.
+    """
+    found, true = _table(shuffled), np.asarray(curve, dtype=np.float64)
+    w = np.ones(len(true)) if weights is None else np.asarray(weights, dtype=np.float64)
+    w = w / w.sum()
+    true, found = true - w @ true, found - (found @ w)[:, None]
+    size = float(w @ true**2)
+    name = "destroyed by shuffled labels"
+    if size <= 0.0:
+        return Check(name, False, "the effect is flat, so there is nothing to destroy")
+    again = float(np.mean(np.abs(found @ (w * true)))) / size
+    left = max(again, noise / float(np.sqrt(size)))
+    return Check(name, bool(left <= MOST_LEFT), f"with shuffled labels {left:.0%} of an effect of this size is left")
 
 
 def _table(each: ArrayLike) -> FloatArray:

@@ -24,6 +24,8 @@ from matloop.explain.output import predict_of, rows_of
 BINS = 10
 """Intervals per feature of a second-order effect."""
 _BATCH = 20_000
+_ROUNDING = 1e-12
+"""Share of the prediction below which an effect is rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +181,11 @@ def friedman_h(model: Any, X: Any, a: int, b: int, *, column: int | None = None)
     X, predict = rows_of(X), predict_of(model, column)
     both, one, other = (_centred_dependence(predict, X, columns) for columns in ([a, b], [a], [b]))
     joint = both - one - other
-    total = float((both**2).sum())
-    strength = float(np.sqrt((joint**2).mean()))
-    return strength, float(np.sqrt(min((joint**2).sum() / total, 1.0))) if total > 0 else 0.0
+    total, scale = float((both**2).mean()), float(np.abs(predict(X)).max())
+    if total <= (_ROUNDING * scale) ** 2:
+        return 0.0, 0.0
+    strength = float((joint**2).mean())
+    return float(np.sqrt(strength)), float(np.sqrt(min(strength / total, 1.0)))
 
 
 def _centred_dependence(predict: Any, X: FloatArray, columns: list[int]) -> FloatArray:

@@ -28,7 +28,7 @@ from matloop.represent.table import Columns
 
 READERS: Mapping[str, Reader] = {
     "shallow tree": shallow_tree,
-    "few terms": few_terms,
+    "sparse linear model": few_terms,
     "explainable boosting": explainable_boosting,
 }
 MAX_ROWS = 3000
@@ -92,7 +92,7 @@ def glass_boxes(
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(300, 3))
     >>> y = 2.0 * X[:, 0] + 0.1 * rng.normal(size=300)
-    >>> box = glass_boxes(X, y, np.arange(300) % 5, predicted=2.0 * X[:, 0], kinds=["few terms"])[0]
+    >>> box = glass_boxes(X, y, np.arange(300) % 5, predicted=2.0 * X[:, 0], kinds=["sparse linear model"])[0]
     >>> box.terms[0].name, round(box.terms[0].coefficient, 1), box.terms[0].folds
     ('x0', 2.0, 1.0)
     """

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from matloop.core.arrays import FloatArray
-from matloop.explain.bench import Bench, Seat, step
-from matloop.explain.checks import alike, destroyed, stable
+from matloop.explain.bench import Bench, Seat, rounded, step
+from matloop.explain.checks import alike, destroyed, stable, vanishes
 from matloop.explain.dependence import grid_of
-from matloop.explain.effects import accumulated_effect, accumulated_pair, friedman_h, individual_curves
+from matloop.explain.effects import Curve, accumulated_effect, accumulated_pair, friedman_h, individual_curves
 from matloop.explain.values import Check, Effect, Interaction
 
 _EFFECTS = 6
@@ -19,69 +19,83 @@ _CURVES = 30
 _LEVEL_ROWS = 100
 _PAIRS_OF = 5
 _H_ROWS = 30
-_SURFACES = 2
 
 
 def effects_of(bench: Bench, notes: list[str]) -> tuple[Effect, ...]:
     """Accumulated local effects with single rows' curves, of up to six features that matter."""
-    found: list[Effect] = []
-    leads = bench.leads[:_EFFECTS]
+    table, found = bench.subject.development.table, list[_Drawn]()
+    leads = [column for column in bench.leads if len(_grid(bench, column)) > 1][:_EFFECTS]
     models = len(bench.seats) + len(bench.shuffled)
     for at, column in enumerate(leads):
         n = step(_ROWS, bench.affordable(0.5) / (3 * models * (len(leads) - at)))
         if not n:
-            names = ", ".join(bench.subject.development.table.names[c] for c in leads[at:])
-            notes.append(f"left out: effects of {names}, the time ran out")
+            notes.append(f"left out: effects of {', '.join(table.names[c] for c in leads[at:])}, the time ran out")
             break
-        effect = _effect(bench, column, n)
-        if effect is not None:
-            found.append(effect)
-    return tuple(found)
+        grid = _grid(bench, column)
+        true, noise = (
+            tuple(_curve(bench, seat, column, grid, n) for seat in seats) for seats in (bench.seats, bench.shuffled)
+        )
+        found.append(_Drawn(column, grid, true, noise))
+    typical = (
+        float(np.mean([one.strength for drawn in found for one in drawn.noise])) if bench.shuffled and found else 0.0
+    )
+    return tuple(_effect(bench, drawn, typical) for drawn in found)
 
 
-def _effect(bench: Bench, column: int, n: int) -> Effect | None:
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """Curves of one feature from models of true and of shuffled labels."""
+
+    column: int
+    grid: FloatArray
+    true: tuple[Curve, ...]
+    noise: tuple[Curve, ...]
+
+
+def _grid(bench: Bench, column: int) -> FloatArray:
     table = bench.subject.development.table
-    values, name = table.X[:, column], table.names[column]
-    values, words = values[np.isfinite(values)], table.vocabularies.get(name)
-    grid = grid_of(values) if words is None else np.unique(values)
-    if len(grid) < 2:
-        return None
-    made = [_curve(bench, seat, column, grid, n) for seat in bench.seats]
-    noise = [_curve(bench, seat, column, grid, n) for seat in bench.shuffled]
-    each, density = np.array([one[0] for one in made]), np.mean([one[1] for one in made], axis=0)
-    strengths = np.array([[one[2]] for one in made])
+    values = table.X[:, column]
+    values = values[np.isfinite(values)]
+    return np.unique(values) if table.names[column] in table.vocabularies else grid_of(values)
+
+
+def _effect(bench: Bench, drawn: _Drawn, typical: float) -> Effect:
+    table, grid, column = bench.subject.development.table, drawn.grid, drawn.column
+    words = table.vocabularies.get(table.names[column])
+    each = np.array([one.effect for one in drawn.true])
+    density = np.mean([one.density for one in drawn.true], axis=0)
     checks = [bench.skill]
     if len(each) > 1:
         checks.append(alike(each, density))
-    if noise:
-        checks.append(destroyed(strengths, [[one[2]] for one in noise], what="effect"))
+    if drawn.noise:
+        checks.append(vanishes(each.mean(axis=0), [one.effect for one in drawn.noise], typical, density))
     first = bench.seats[0]
-    rows = first.X[:_CURVES]
+    curves = individual_curves(first.model, first.X[:_CURVES], column, grid, weights=density, column=bench.column)
     return Effect(
-        name, grid, each.mean(axis=0), each.min(axis=0), each.max(axis=0),
-        individual_curves(first.model, rows, column, grid, weights=density, column=bench.column), density,
-        float(strengths.mean()), tuple(words[int(code)] for code in grid) if words else (), tuple(checks),
+        table.names[column], rounded(grid), rounded(each.mean(axis=0)), rounded(each.min(axis=0)),
+        rounded(each.max(axis=0)), rounded(curves), rounded(density),
+        float(np.mean([one.strength for one in drawn.true])),
+        tuple(words[int(code)] for code in grid) if words else (), tuple(checks),
     )  # fmt: skip
 
 
-def _curve(bench: Bench, seat: Seat, column: int, grid: FloatArray, n: int) -> tuple[FloatArray, FloatArray, float]:
-    """Effect at the grid, share of the rows there, and strength, by one model; of a category centred dependence."""
+def _curve(bench: Bench, seat: Seat, column: int, grid: FloatArray, n: int) -> Curve:
+    """The effect by one model; of a category centred dependence."""
     table, X = bench.subject.development.table, seat.X[:n]
     inside = (X[:, column] >= grid[0]) & (X[:, column] <= grid[-1])
     if not inside.any():
-        return np.zeros(len(grid)), np.full(len(grid), 1.0 / len(grid)), 0.0
+        return Curve(grid, np.zeros(len(grid)), np.full(len(grid), 1.0 / len(grid)), 0.0)
     if table.names[column] not in table.vocabularies:
-        found = accumulated_effect(seat.model, X, column, grid=grid, column=bench.column)
-        return found.effect, found.density, found.strength
+        return accumulated_effect(seat.model, X, column, grid=grid, column=bench.column)
     share = np.array([float((X[:, column] == code).sum()) for code in grid])
     share = share / share.sum()
     curves = individual_curves(seat.model, X[:_LEVEL_ROWS], column, grid, weights=share, column=bench.column)
     effect = curves.mean(axis=0)
-    return effect, share, float(np.sqrt(share @ effect**2))
+    return Curve(grid, effect, share, float(np.sqrt(share @ effect**2)))
 
 
 def interactions_of(bench: Bench, notes: list[str]) -> tuple[tuple[Interaction, ...], tuple[Check, ...]]:
-    """Friedman's H of all pairs of the five leading numbers, strongest first; joint effects of the first two pairs."""
+    """Friedman's H of all pairs of the five leading numbers, strongest first; the joint effect of the first pair."""
     table = bench.subject.development.table
     columns = [c for c in bench.leads if table.names[c] not in table.vocabularies][:_PAIRS_OF]
     pairs = [(a, b) for i, a in enumerate(columns) for b in columns[i + 1 :]]
@@ -94,7 +108,8 @@ def interactions_of(bench: Bench, notes: list[str]) -> tuple[tuple[Interaction, 
     strength, h = true[:, :, 0], true[:, :, 1].mean(axis=0)
     checks = [bench.skill]
     if len(strength) > 1:
-        checks.append(stable(strength, seed=bench.subject.seed))
+        # squares: a share of the variance, so that many weak pairs do not drown a strong one
+        checks.append(stable(strength**2, seed=bench.subject.seed))
     if noise:
         checks.append(destroyed(strength, noise, what="interaction", seed=bench.subject.seed))
     mean, low, high = strength.mean(axis=0), strength.min(axis=0), strength.max(axis=0)
@@ -105,9 +120,10 @@ def interactions_of(bench: Bench, notes: list[str]) -> tuple[tuple[Interaction, 
         for p in order
     ]  # fmt: skip
     seat = bench.seats[0]
-    for rank, p in enumerate(order[:_SURFACES]):
-        surface = accumulated_pair(seat.model, seat.X[: _ROWS[0]], *pairs[p], column=bench.column)
-        found[rank] = replace(found[rank], grid_a=surface.grid_a, grid_b=surface.grid_b, surface=surface.effect)
+    joint = accumulated_pair(seat.model, seat.X[: _ROWS[0]], *pairs[order[0]], column=bench.column)
+    found[0] = replace(
+        found[0], grid_a=rounded(joint.grid_a), grid_b=rounded(joint.grid_b), surface=rounded(joint.effect)
+    )  # fmt: skip
     return tuple(found), tuple(checks)
 
 

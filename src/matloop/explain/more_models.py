@@ -10,7 +10,7 @@ from matloop.core.arrays import FloatArray
 from matloop.core.errors import MatloopError
 from matloop.explain.bench import Bench
 from matloop.explain.glass_box import glass_boxes, readers
-from matloop.explain.surrogate import surrogate
+from matloop.explain.surrogate import fit_surrogate
 from matloop.explain.values import GlassBox, Surrogate
 from matloop.metrics.scores import loss
 
@@ -20,9 +20,9 @@ _SHUFFLED_ROWS = 1000
 def surrogates_of(bench: Bench, notes: list[str]) -> tuple[Surrogate, ...]:
     """A shallow tree, at depth "thorough" also a line of few terms, fitted to out-of-fold predictions."""
     development, found = bench.subject.development, []
-    for kind in ("shallow tree", "few terms") if bench.thorough else ("shallow tree",):
+    for kind in ("shallow tree", "sparse linear model") if bench.thorough else ("shallow tree",):
         try:
-            one = surrogate(
+            one = fit_surrogate(
                 development.table.X, bench.said, kind=kind, columns=development.table.columns(),
                 groups=development.groups, shuffled=_said_by_chance(bench), alike=bench.groups, unit=_unit(bench),
                 probability=bench.column is not None, seed=bench.subject.seed,

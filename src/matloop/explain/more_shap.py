@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from matloop.core.arrays import FloatArray, IntArray
-from matloop.explain.bench import Bench, Seat, errors, step
+from matloop.explain.bench import Bench, Seat, errors, rounded, step
 from matloop.explain.checks import adds_up, destroyed, stable
 from matloop.explain.sampled_shap import WALKS
 from matloop.explain.shapley import Shap, exact_cost, shap_values
@@ -51,8 +51,9 @@ def contributions_of(bench: Bench, notes: list[str]) -> tuple[Contributions | No
     made = Contributions(
         found[0].method, _output(bench, found[0]), tuple(bench.names[g] for g in order), each.mean(axis=0)[order],
         each.min(axis=0)[order], each.max(axis=0)[order], above[order],
-        np.concatenate([one.values for one in random])[np.ix_(rows, shown)], levels[rows],
-        np.concatenate([one.base for one in random])[rows], np.concatenate([one.prediction for one in random])[rows],
+        rounded(np.concatenate([one.values for one in random])[np.ix_(rows, shown)]), rounded(levels[rows]),
+        rounded(np.concatenate([one.base for one in random])[rows]),
+        rounded(np.concatenate([one.prediction for one in random])[rows]),
         max(one.gap for one in found), tuple(checks),
     )  # fmt: skip
     return made, _reasons(bench, found, drawn, worst)

@@ -28,7 +28,7 @@ _PARTS = 3
 _SHOWN = 12
 
 
-def surrogate(
+def fit_surrogate(
     X: Any,
     said: ArrayLike,
     *,
@@ -46,7 +46,7 @@ def surrogate(
     Parameters
     ----------
     X : shape (n_rows, n_features). said : shape (n_rows,), predictions of the model, best out of fold; NaN leaves out.
-    kind : "shallow tree" or "few terms".
+    kind : "shallow tree" or "sparse linear model".
     groups : shape (n_rows,), rows that stay together when fidelity is measured on rows not used; None: each by itself.
     shuffled : rows and predictions of a model fitted to shuffled labels, for the check against it.
     alike : groups of columns that say the same: one in place of another is no instability.
@@ -64,7 +64,7 @@ def surrogate(
     Examples
     --------
     >>> X = np.random.default_rng(0).uniform(size=(500, 2))
-    >>> found = surrogate(X, np.where(X[:, 0] > 0.5, 2.0, 1.0))
+    >>> found = fit_surrogate(X, np.where(X[:, 0] > 0.5, 2.0, 1.0))
     >>> found.fidelity > 0.95
     True
     >>> found.rules[0].startswith("x0 ≤ 0.")
@@ -72,7 +72,7 @@ def surrogate(
     """
     X, told = rows_of(X), np.asarray(said, dtype=np.float64)
     if kind not in READERS or kind == "explainable boosting":
-        raise DataError(f"there is no surrogate {kind!r}; known: shallow tree, few terms.")
+        raise DataError(f"there is no surrogate {kind!r}; known: shallow tree, sparse linear model.")
     if len(told) != len(X):
         raise DataError(f"{len(X)} rows and {len(told)} predictions.")
     known, turn = columns or plain_columns(X), np.random.default_rng(seed)
@@ -93,7 +93,8 @@ def surrogate(
     if shuffled is not None and len(shuffled[1]) >= 30:
         other = (_fit(kind, *shuffled, known, seed)[0], float(np.std(shuffled[1])))
     return Surrogate(
-        kind, fidelity, float(min(scores)), float(max(scores)), whole.terms()[:_SHOWN], whole.rules(unit, share=probability),
+        kind, fidelity, float(min(scores)), float(max(scores)), whole.terms()[:_SHOWN],
+        whole.rules(unit, share=probability),
         float(getattr(whole, "intercept", np.nan)),
         _checks(kind, fidelity, fits, float(told.std()), other, one_name(known, alike)),
     )  # fmt: skip

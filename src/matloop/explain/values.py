@@ -252,4 +252,3 @@ class Explanation:
     importances: tuple[Importance, ...]
     dependences: tuple[Dependence, ...]
     notes: tuple[str, ...] = ()
-    more: ExplainStudy | None = None
