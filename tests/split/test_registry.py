@@ -42,6 +42,7 @@ def test_splitter_keeps_the_contract(name):
         check_splitter(SPLITTERS.load(name)(**SETTINGS.get(name, {})), X, Y, GROUPS, partition=name in PARTITIONS)
 
 
+@pytest.mark.filterwarnings("ignore:The groups parameter")
 def test_the_battery_catches_a_leak_and_a_changing_split():
     class Leaky:
         def split(self, X, y=None, groups=None):
