@@ -2,11 +2,11 @@
 
     python benchmarks/laws.py [--data PATH] [--only NAME ...] [--part equations|rule|noise] [--save]
 
-Equations: ten of the Feynman set (Udrescu & Tegmark, Sci. Adv. 6 (2020) eaay2631, doi:10.1126/sciadv.aay2631), chosen and
-fixed before the first run: sums, quotients of sums, a distance, exponentials, a sine, up to nine inputs. Inputs are uniform
-in the ranges of that set. 1,000 rows; noise of 5 % of the target's standard deviation; 20 further columns of uniform
-random numbers with units drawn from those of the equation and a list of common ones. The search sees names that say
-nothing, columns in random order, and units.
+Equations: ten of the Feynman set (Udrescu & Tegmark, Sci. Adv. 6 (2020) eaay2631, doi:10.1126/sciadv.aay2631), chosen
+and fixed before the first run: sums, quotients of sums, a distance, exponentials, a sine, up to nine inputs. Inputs are
+uniform in the ranges of that set. 1,000 rows; noise of 5 % of the target's standard deviation; 20 further columns of
+uniform random numbers with units drawn from those of the equation and a list of common ones. The search sees names that
+say nothing, columns in random order, and units.
 
 Recovered means both:
   1. equal up to constants: with its constants fitted again to noise-free values on new rows (ranges twice as wide) the
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ import numpy as np
 
 from matloop.explain.laws import find_laws
 from matloop.explain.laws.constants import fit
-from matloop.explain.laws.expression import evaluate, from_program, used
+from matloop.explain.laws.expression import from_program
 
 ROWS, NOISE, DISTRACTORS = 1_000, 0.05, 20
 COMMON = ("m", "s", "kg", "K", "A", "mol", "m/s", "N", "J", "Pa", "V", "1/s", "kg/m**3", "")
@@ -124,3 +125,215 @@ def draw(equation: Equation, seed: int) -> Rows:
     order = rng.permutation(len(units))
     places = tuple(int(np.flatnonzero(order == k)[0]) for k in range(len(equation.inputs)))
     return Rows(np.hstack([real, noise])[:, order], y, tuple(units[k] for k in order), places)
+
+
+def outside(equation: Equation, rng: np.random.Generator, n: int = 2_000) -> np.ndarray:
+    """Rows in ranges twice as wide (kept positive); at least one input lies outside its training range."""
+    low, high = (np.array([entry[k] for entry in equation.inputs]) for k in (2, 3))
+    wide = (high - low) / 2
+    X = rng.uniform(np.maximum(low - wide, low / 2), high + wide, (4 * n, len(low)))
+    X = X[(np.clip(X, low, high) != X).any(axis=1)]
+    with np.errstate(all="ignore"):
+        return X[np.isfinite(equation.truth(*X.T))][:n]
+
+
+def equal_up_to_constants(equation: Equation, law, rows: Rows, rng: np.random.Generator) -> tuple[bool, str]:
+    """Whether the formula is the true one for some constants, none of them zero; and why not."""
+    node, places = from_program(law.program), [v.place for v in law.variables]
+    stray = [p for p in places if p not in rows.places]
+    if stray:
+        return False, f"{len(stray)} distractors in the law"
+    X = outside(equation, rng)
+    truth = equation.truth(*X.T)
+    table = np.column_stack([X[:, rows.places.index(p)] for p in places])
+    scale = float(np.std(truth))
+    again = fit(node, table, truth, [c.value for c in law.constants], 200)
+    if not again.rmse < IDENTICAL * scale:
+        return False, f"differs from the truth by {again.rmse / scale:.1e} of its spread with the best constants"
+    if any(abs(c) < 1e-6 for c in again.constants):
+        return False, "a constant vanishes: the law has a part too much"
+    return _sympy_agrees(equation, node, again.constants, [rows.places.index(p) for p in places])
+
+
+def _sympy_agrees(equation: Equation, node, constants, order) -> tuple[bool, str]:
+    sympy = _sympy()
+    symbols = [sympy.Symbol(name, positive=True) for name, *_ in equation.inputs]
+    numbers = [sympy.nsimplify(float(f"{c:.6g}"), [sympy.sqrt(sympy.pi), sympy.sqrt(2), sympy.pi], tolerance=1e-4)
+               for c in constants]  # fmt: skip
+    found = _as_sympy(node, [symbols[k] for k in order], numbers)
+    ratio = sympy.simplify(found / equation.truth(*symbols))
+    if ratio.is_number:
+        return abs(float(ratio) - 1) < 1e-3, f"sympy: ratio {float(ratio):.4g}"
+    difference = sympy.simplify(sympy.expand(found) - sympy.expand(equation.truth(*symbols)))
+    return bool(difference == 0), f"sympy: ratio {ratio}"
+
+
+def _as_sympy(node, symbols, numbers):
+    sympy = _sympy()
+    args = [_as_sympy(child, symbols, numbers) for child in node.args]
+    if node.op == "x":
+        return symbols[int(node.value)]
+    if node.op == "c":
+        return numbers[int(node.value)]
+    if node.op == "#":
+        return sympy.nsimplify(node.value)
+    if node.op in ("+", "-", "*", "/", "^"):
+        a, b = args
+        return {"+": a + b, "-": a - b, "*": a * b, "/": a / b, "^": a**b}[node.op]
+    if node.op == "neg":
+        return -args[0]
+    if node.op == "absdiff":
+        return sympy.Abs(args[0] - args[1])
+    return {"exp": sympy.exp, "log": sympy.log, "sin": sympy.sin, "cos": sympy.cos, "abs": sympy.Abs,
+            "tanh": sympy.tanh}[node.op](args[0])  # fmt: skip
+
+
+def error_outside(equation: Equation, law, rows: Rows, rng: np.random.Generator) -> float:
+    """Median relative error outside the training range, with the constants as found."""
+    X = outside(equation, rng)
+    table = np.ones((len(X), rows.X.shape[1]))
+    table[:, list(rows.places)] = X
+    truth = equation.truth(*X.T)
+    return float(np.median(np.abs(law.predict(table) - truth) / np.abs(truth)))
+
+
+def one_equation(equation: Equation, seed: int) -> dict[str, object]:
+    """Draw, search, judge."""
+    rows = draw(equation, seed)
+    names = [f"v{k}" for k in range(rows.X.shape[1])]
+    start, cpu = time.perf_counter(), time.process_time()
+    found = find_laws(rows.X, rows.y, names, rows.units, equation.unit, seed=seed)
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    told: dict[str, object] = {
+        "what": equation.what, "inputs": len(equation.inputs), "finding": found.finding, "seconds": round(seconds, 1),
+        "cpu_seconds": round(cpu, 1), "descriptors": found.n_terms, "explained": found.explained,
+        "null": list(found.null), "same_form": found.same_form, "extra_trees_error": found.black_box_error,
+        "error": found.error,
+    }  # fmt: skip
+    if found.best is None:
+        return told | {"recovered": False, "why": found.verdict}
+    rng = np.random.default_rng(99)
+    same, why = equal_up_to_constants(equation, found.best, rows, rng)
+    far = error_outside(equation, found.best, rows, rng)
+    said = found.best.expression
+    for name, place in sorted(zip([e[0] for e in equation.inputs], rows.places, strict=True), key=lambda e: -e[1]):
+        said = re.sub(rf"\bv{place}\b", name, said)
+    return told | {"law": said, "equal": same, "why": why, "outside": far, "recovered": bool(same and far <= OUTSIDE)}
+
+
+def equations(only: list[str], seed: int) -> dict[str, object]:
+    """All equations; a line each."""
+    done: dict[str, object] = {}
+    for equation in EQUATIONS:
+        if only and equation.name not in only:
+            continue
+        told = one_equation(equation, seed)
+        done[equation.name] = told
+        mark = "recovered" if told["recovered"] else "NOT RECOVERED"
+        print(
+            f"{equation.name:10}{equation.what:28}{mark:14}{told.get('outside', float('nan')):9.1e} outside"
+            f"{told['seconds']:7.0f} s ({told['cpu_seconds']:.0f} CPU)   {told.get('law', told['why'])}",
+            flush=True,
+        )
+    n = sum(bool(told["recovered"]) for told in done.values())
+    print(f"{n} of {len(done)} recovered (mark: 9 of 10)")
+    return {"recovered": n, "of": len(done), "equations": done}
+
+
+def composition_features(formulas) -> tuple[np.ndarray, list[str], list[str | None]]:
+    """Magpie and the other default features of matloop that a reader can understand, with their units."""
+    from matloop.explain.laws.features import feature_units
+    from matloop.matter.compositions import from_formulas
+    from matloop.represent import FEATURIZERS
+
+    compositions, _ = from_formulas(list(formulas))
+    blocks, names = [], []
+    for name in ("magpie", "stoichiometry", "valence", "ionic", "elemental", "orbitals", "band_center"):
+        featurizer = FEATURIZERS.load(name)()
+        blocks.append(featurizer.transform(compositions))
+        names += [str(n) for n in featurizer.get_feature_names_out()]
+    return np.hstack(blocks), names, feature_units(names)
+
+
+def rule(data: Path) -> dict[str, object]:
+    """Metal or not, five official folds: the search sees the training rows of a fold only."""
+    import pandas as pd
+    from sklearn.ensemble import ExtraTreesClassifier
+    from sklearn.metrics import balanced_accuracy_score
+
+    table = pd.read_csv(next((data / "matbench_expt_is_metal").glob("*.csv.gz")), keep_default_na=False)
+    X, names, units = composition_features(table["composition"])
+    y = table["target"].astype(str).str.lower().eq("true").to_numpy()
+    fold = table["fold"].astype(int).to_numpy()
+    kept = np.isfinite(X).mean(axis=0) > 0.99
+    X = np.where(np.isfinite(X), X, np.nanmedian(X, axis=0))[:, kept]
+    names = [n for n, k in zip(names, kept, strict=True) if k]
+    units = [u for u, k in zip(units, kept, strict=True) if k]
+    rows = []
+    for number in np.unique(fold[fold >= 0]):
+        train, test = fold != number, fold == number
+        start = time.perf_counter()
+        words = np.where(y, "metal", "not a metal")
+        found = find_laws(
+            X[train], words[train], names, units, task="classification", target="metal", max_complexity=16,
+            seed=int(number),
+        )  # fmt: skip
+        seconds = time.perf_counter() - start
+        positive = found.front[0].classes[1] if found.front else ""
+        trees = ExtraTreesClassifier(300, class_weight="balanced", min_samples_leaf=2, random_state=0, n_jobs=1)
+        trees.fit(X[train], y[train])
+        box = balanced_accuracy_score(y[test], trees.predict(X[test]))
+        score, said = float("nan"), found.verdict
+        if found.best is not None:
+            above = found.best.predict(X[test]) > 0
+            score = balanced_accuracy_score(y[test], above if positive == "metal" else ~above)
+            said = f"{positive}: {found.best.expression}"
+        rows.append({"rule": said, "balanced_accuracy": score, "extra_trees": box, "promised": 1 - found.error,
+                     "finding": found.finding, "seconds": round(seconds, 1)})  # fmt: skip
+        print(f"fold {number}: rule {score:.3f} (promised {1 - found.error:.3f}), extra trees {box:.3f}, "
+              f"{seconds:.0f} s   {said}", flush=True)  # fmt: skip
+    mean = {key: float(np.mean([row[key] for row in rows])) for key in ("balanced_accuracy", "extra_trees")}
+    print(f"mean: rule {mean['balanced_accuracy']:.3f}, extra trees {mean['extra_trees']:.3f}")
+    return {**mean, "folds": rows}
+
+
+def noise(seeds: int = 10) -> dict[str, object]:
+    """Targets without any law: normal, skewed and two classes; 200 rows, ten columns with units."""
+    found = []
+    for seed in range(seeds):
+        rng = np.random.default_rng([7, seed])
+        X = rng.uniform(1, 5, (200, 10))
+        units = [COMMON[k] for k in rng.integers(0, len(COMMON), 10)]
+        y, task = (rng.normal(size=200), np.exp(rng.normal(size=200)), rng.random(200) < 0.4)[seed % 3], seed % 3
+        result = find_laws(X, y, None, units, "J", task="classification" if task == 2 else "regression", seed=seed)
+        found.append({"target": ("normal", "log-normal", "two classes")[task], "finding": result.finding,
+                      "explained": result.explained, "null": list(result.null)})  # fmt: skip
+        print(f"noise {seed} ({found[-1]['target']}): {result.finding}; explained {result.explained:.3f}", flush=True)
+    n = sum(one["finding"] == "none" for one in found)
+    print(f"{n} of {seeds}: there is no law")
+    return {"none": n, "of": seeds, "runs": found}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--part", choices=("equations", "rule", "noise"))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--save", action="store_true", help="into benchmarks/results/laws.json, part by part")
+    options = parser.parse_args()
+    results: dict[str, object] = {}
+    if options.part in (None, "equations"):
+        results["feynman"] = equations(options.only, options.seed) | {"seed": options.seed}
+    if options.part in (None, "rule") and options.data is not None:
+        results["is_metal"] = rule(options.data)
+    if options.part in (None, "noise"):
+        results["noise"] = noise()
+    if options.save:
+        place = Path(__file__).parent / "results" / "laws.json"
+        before = json.loads(place.read_text()) if place.exists() else {}
+        place.write_text(json.dumps(before | results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

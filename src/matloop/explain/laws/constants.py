@@ -48,11 +48,11 @@ def fit(node: Node, X: FloatArray, y: FloatArray, start: Sequence[float] | Float
     damping, J = 1e-3, None
     for _ in range(steps if loss < _BAD else 0):
         J = _jacobian(node, X, theta, y - residual) if J is None else J
+        if not np.isfinite(J).all() or float(np.abs(J).max()) > 1e140:
+            break
         normal, slope = J.T @ J, J.T @ residual
         size = np.diag(normal).copy()
         size[size <= 0] = 1.0
-        if not np.isfinite(normal).all() or not np.isfinite(slope).all():
-            break
         step = np.linalg.lstsq(normal + np.diag(damping * size), slope, rcond=None)[0]
         tried = theta + step
         new = y - evaluate(node, X, tried)
@@ -85,7 +85,8 @@ def _jacobian(node: Node, X: FloatArray, theta: FloatArray, base: FloatArray) ->
         step = 1e-6 * max(abs(theta[k]), 1e-6)
         moved = theta.copy()
         moved[k] += step
-        J[:, k] = (evaluate(node, X, moved) - base) / step
+        with np.errstate(all="ignore"):
+            J[:, k] = (evaluate(node, X, moved) - base) / step
     return J
 
 
@@ -93,8 +94,10 @@ def _errors(node: Node, X: FloatArray, y: FloatArray, theta: FloatArray, loss: f
     if loss >= _BAD:
         return np.full(len(theta), np.inf)
     J = _jacobian(node, X, theta, evaluate(node, X, theta))
+    if not np.isfinite(J).all() or float(np.abs(J).max()) > 1e140:
+        return np.full(len(theta), np.inf)
     size = np.sqrt((J**2).sum(axis=0))
-    if not np.isfinite(size).all() or (size == 0).any():
+    if (size == 0).any():
         return np.full(len(theta), np.inf)
     scaled = J / size
     variance = loss / max(len(y) - len(theta), 1)

@@ -17,7 +17,7 @@ from matloop.core.units import in_base, tidy
 
 PARTS = 72
 SIXTHS = 6
-"""Powers inside a law are multiples of one sixth: 6 is a factor as it stands, 3 its square root, -12 one over its square."""
+"""Powers inside a law are multiples of one sixth: 6 is a factor as it stands, 3 its square root."""
 _SYMBOLS = {
     "[length]": "m",
     "[mass]": "kg",
@@ -49,7 +49,7 @@ class Quantities:
     """Inputs and target of a law with their dimensions.
 
     dims : shape (n_inputs, n_bases), in 72nds. target_dim : shape (n_bases,). bases : name of each base dimension.
-    pure : whether products of the units are free of factors (all in SI base units): then constants can be numbers.
+    pure : whether all are in SI base units; else constants also hold the factors between the units (1 eV = 1.6e-19 J).
     """
 
     inputs: tuple[Quantity, ...]
@@ -96,17 +96,6 @@ def quantities(names: Sequence[str], units: Sequence[str | None], target: str, t
         made.append(Quantity(name, unit, scale / base, offset / base, known))
     pure = all(abs(_common(t, f)[1] - 1.0) < 1e-12 for t, f in zip(texts, found, strict=True))
     return Quantities(tuple(made[:-1]), made[-1], bases, dims[:-1], dims[-1], pure)
-
-
-def in_si(given: Quantities, names: Sequence[str], units: Sequence[str | None], target_unit: str | None) -> Quantities:
-    """The same quantities, all in SI base units: then constants without a unit are the same in every law."""
-    made = []
-    for place, (name, text) in enumerate(zip([*names, given.target.name], [*units, target_unit], strict=True)):
-        _, scale, offset = _exponents(text, place)
-        dim = given.target_dim if place == len(names) else given.dims[place]
-        made.append(Quantity(name, unit_of(dim, given.bases), scale, offset, given.inputs[place].known
-                             if place < len(names) else given.target.known))  # fmt: skip
-    return Quantities(tuple(made[:-1]), made[-1], given.bases, given.dims, given.target_dim, True)
 
 
 def _exponents(text: str | None, place: int) -> tuple[tuple[tuple[str, float], ...], float, float]:

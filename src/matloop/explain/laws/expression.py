@@ -140,7 +140,7 @@ def replaced(node: Node, swap: dict[Node, Node]) -> Node:
     return Node(node.op, tuple(replaced(child, swap) for child in node.args), node.value)
 
 
-def renumbered(node: Node, constants: Sequence[float]) -> tuple[Node, tuple[float, ...]]:
+def renumbered(node: Node, constants: Sequence[float] | FloatArray) -> tuple[Node, tuple[float, ...]]:
     """Constants numbered 0, 1, ... in the order they are read; those not used are dropped."""
     order = list(dict.fromkeys(int(n.value) for n in walk(node) if n.op == "c"))
     place = {c(old): c(new) for new, old in enumerate(order)}
@@ -153,7 +153,7 @@ def program(node: Node) -> tuple[str, ...]:
         return (f"{node.op}{int(node.value)}",)
     if node.op == "#":
         return (f"#{node.value!r}",)
-    return tuple(word for child in node.args for word in program(child)) + (node.op,)
+    return (*(word for child in node.args for word in program(child)), node.op)
 
 
 def from_program(words: Sequence[str]) -> Node:

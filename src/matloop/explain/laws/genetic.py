@@ -22,24 +22,22 @@ import numpy as np
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.explain.laws.candidates import Candidate, candidate
 from matloop.explain.laws.constants import fit
-from matloop.explain.laws.dimensions import PARTS
 from matloop.explain.laws.expression import ONE, Node, c, complexity, evaluate, number, power, walk, x
 from matloop.explain.laws.forms import simplified
-from matloop.explain.laws.space import OPERATORS
+from matloop.explain.laws.space import OPERATORS, usable
 
 Dim = tuple[int, ...]
 ANY: Dim = ()
 """The dimension of a constant that may carry a unit: it fits everywhere."""
-_LARGEST_POWER = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """Size of the population and number of generations; `fitted`: children per generation whose constants are fitted."""
+    """Size of the population, number of generations, children per generation whose constants are fitted, rows used."""
 
-    population: int = 250
-    generations: int = 30
-    fitted: int = 40
+    population: int = 200
+    generations: int = 25
+    fitted: int = 30
     rows: int = 300
 
 
@@ -71,9 +69,7 @@ class Grammar:
             return (b if a == ANY else a) if a == b or ANY in (a, b) else None
         if op in ("*", "/"):
             sign = 1 if op == "*" else -1
-            return ANY if ANY in (a, b) and self.nothing else tuple(
-                p + sign * q for p, q in zip(a, b, strict=True)
-            )
+            return ANY if ANY in (a, b) and self.nothing else tuple(p + sign * q for p, q in zip(a, b, strict=True))
         if op == "^":
             exponent = args[1].value
             return ANY if a == ANY and self.nothing else tuple(round(p * exponent) for p in a)
@@ -181,7 +177,7 @@ class _World:
     ) -> None:  # fmt: skip
         self.X, self.y, self.grammar, self.largest, self.rng = X, y, grammar, largest, rng
         self.pieces: dict[Dim, list[Node]] = {}
-        for node in [*(x(p) for p in grammar.places) , *bases]:
+        for node in [*(x(p) for p in grammar.places), *bases]:
             dim = grammar.dim_of(node)
             if dim is not None:
                 self.pieces.setdefault(dim, []).append(node)
@@ -218,7 +214,7 @@ class _World:
         if size > self.largest or not self.grammar.fits(node):
             return None
         value = evaluate(_plain(node), self.X)
-        if not np.isfinite(value).all() or float(np.abs(value).max()) > 1e30 or float(np.ptp(value)) == 0.0:
+        if not usable(value):
             return None
         if self.grammar.free or not any(self.grammar.target):
             mean, slope = self._line(value)
@@ -284,7 +280,8 @@ class _World:
             inner = Node("*", (self._constant(), part))
             return Node(self._any_function(), (inner,)) if self.functions else inner
         if way < 0.8:
-            return power(part, float(self.rng.choice([2.0, 0.5, -1.0, 3.0])))
+            exponent = float(self.rng.choice([2.0, 0.5, -1.0, 3.0]))
+            return Node("/", (ONE, part)) if exponent == -1.0 else power(part, exponent)
         if way < 0.9 and self.additive and (self.grammar.free or dim == self.grammar.nothing):
             return Node("+", (part, self._constant()))
         return Node("*", (self._constant(), part))
@@ -380,9 +377,5 @@ def grammar_of(
     dims: IntArray, target: IntArray, places: Sequence[int], operators: frozenset[str], *, free: bool
 ) -> Grammar:
     """The grammar for inputs `places` with dimensions as in `dimensions.Quantities`."""
-    assert PARTS % 6 == 0
     rows = tuple(tuple(int(p) for p in row) for row in dims.tolist())
     return Grammar(tuple(places), rows, tuple(int(p) for p in target.tolist()), free, operators)
-
-
-__all__ = ["ONE", "Effort", "Grammar", "evolve", "grammar_of"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from matloop.core.arrays import FloatArray
 from matloop.explain.laws.candidates import Candidate, candidate
-from matloop.explain.laws.expression import Node, complexity, evaluate, n_constants
+from matloop.explain.laws.expression import Node, c, complexity, evaluate, n_constants
 
 
 class Kind(Protocol):
@@ -62,9 +62,10 @@ def fitted_score(node: Node, X: FloatArray, y: FloatArray, start: FloatArray) ->
     constant) is put where most rows of both classes are right."""
     offset = evaluate(node, X, np.zeros(n_constants(node)))
     design = np.column_stack([evaluate(node, X, row) - offset for row in np.eye(n_constants(node))])
+    step = -1.0 if node.op == "-" and node.args[1] == c(0) else 1.0
+    design[:, 0] = step  # exactly, also where the descriptor is so large that one is lost beside it
     theta = _logistic(design, offset, y, start) if design.shape[1] > 1 else start.copy()
     said = offset + design @ theta
-    step = float(design[0, 0])
     shift, error = best_threshold(said, y)
     theta[0] -= shift / step
     return Candidate(node, tuple(theta.tolist()), (float("nan"),) * len(theta), error, complexity(node))

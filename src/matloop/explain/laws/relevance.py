@@ -22,7 +22,7 @@ ROWS = 1500
 
 
 def relevant(X: FloatArray, y: FloatArray, *, most: int, seed: int, classes: bool = False) -> IntArray:
-    """Inputs in the order of their importance: those that clearly beat all shuffled copies, and the next one, at least four, at most `most`.
+    """Inputs by importance: those that clearly beat all shuffled copies, and one more; at least 4, at most `most`.
 
     X : shape (n_rows, n_inputs), finite. Columns that do not vary are left out.
     """

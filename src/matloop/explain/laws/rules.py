@@ -1,7 +1,7 @@
 """Rules for two classes: one to three descriptors and a threshold, so that both classes are right as often as can be.
 
-Descriptors are screened by how far they take the classes apart (a linear discriminant, classes weighted alike), then each
-of the best is cut at its best threshold, and every pair of the best is tried.
+Descriptors are screened by how far they take the classes apart (a linear discriminant, classes weighted alike), then
+each of the best is cut at its best threshold, and every pair of the best is tried.
 
 References
 ----------

@@ -1,4 +1,4 @@
-"""One search on one set of rows: which inputs matter, sparse laws, evolution, the Pareto front, and the choice on it."""
+"""One search on one set of rows: inputs that matter, sparse laws, evolution, the Pareto front, the choice on it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.explain.laws.candidates import Candidate, front, polished, spread_out
 from matloop.explain.laws.dimensions import Quantities
-from matloop.explain.laws.expression import complexity, x
+from matloop.explain.laws.expression import Node, complexity, x
 from matloop.explain.laws.genetic import Effort, evolve, grammar_of
 from matloop.explain.laws.kinds import Kind, Numbers, TwoClasses
 from matloop.explain.laws.relevance import relevant
@@ -110,10 +110,10 @@ def _numbers(
     X: FloatArray, y: FloatArray, places: IntArray, given: Quantities, settings: Settings, rows: IntArray, seed: int,
     deadline: float,
 ) -> tuple[list[Candidate], int]:  # fmt: skip
-    """Laws in pure numbers where the units allow it; else, or where those explain little, with constants of any unit."""
+    """Laws whose unit comes out of the inputs; else, or where those explain little, constants of any unit."""
     found: list[Candidate] = []
     n_terms = 0
-    strict = given.pure and bool(given.dims.any() or given.target_dim.any()) and given.reachable()
+    strict = bool(given.dims.any() or given.target_dim.any()) and given.reachable()
     for free in (False, True) if strict else (True,):
         if found and min(one.rmse for one in found) ** 2 < (1.0 - ENOUGH) * float(y.var()):
             break
@@ -132,14 +132,15 @@ def _numbers(
 def _sparse(
     X: FloatArray, y: FloatArray, places: IntArray, given: Quantities, settings: Settings, rows: IntArray, *,
     free: bool, deadline: float,
-) -> tuple[list[Candidate], int, tuple]:  # fmt: skip
+) -> tuple[list[Candidate], int, tuple[Node, ...]]:  # fmt: skip
     """Sparse sums over all inputs, and over what is left when inputs that only multiply are taken out."""
     parts: list[dict[int, int]] = [{}]
     if {"*", "/"} <= settings.operators:
         outer = separable(X, y, places.tolist())
         parts = [outer, {}] if outer and len(outer) < len(places) else [{}]
     found: list[Candidate] = []
-    n_terms, nodes = 0, ()
+    n_terms = 0
+    nodes: tuple[Node, ...] = ()
     for part in parts:
         left = [p for p in places.tolist() if p not in part]
         space = build_space(X, left, given.dims, settings.operators, settings.budget, rows)

@@ -1,8 +1,8 @@
 """Sparse laws in a space of descriptors: screened by what goes with the target, the best few found by trying all.
 
 A law is `y = outer * link_inverse(c1 d1 + c2 d2 + c3 d3)` with descriptors d from `space`. Links other than y itself
-(1/y, y^2, 1/y^2, the logarithm) turn quotients of sums, distances and exponentials into sums that least squares finds; rows
-are weighted so that errors count as they do in y.
+(1/y, y^2, 1/y^2, the logarithm) turn quotients of sums, distances and exponentials into sums that least squares finds;
+rows are weighted so that errors count as they do in y.
 
 References
 ----------
@@ -233,7 +233,7 @@ def _fitted(task: Task, models: Sequence[tuple[Form, FloatArray]], most: int = F
     """The models that are best in y itself as they are, with constants fitted there; and with one constant for all
     terms, where they nearly share it."""
     y = task.y * task.outer_values
-    scored = []
+    scored: list[tuple[float, int]] = []
     for form, coefficients in models:
         error = np.clip(y - evaluate(assemble(form), task.X, start_of(form, coefficients)), -1e100, 1e100)
         loss = float(error @ error)
@@ -241,7 +241,7 @@ def _fitted(task: Task, models: Sequence[tuple[Form, FloatArray]], most: int = F
     ranks: dict[int, list[int]] = {}
     for _, k in sorted(scored):
         ranks.setdefault(len(models[k][0].terms), []).append(k)
-    made = []
+    made: list[Candidate] = []
     for places in ranks.values():
         for k in places[:most]:
             if time.monotonic() > task.deadline:

@@ -132,7 +132,9 @@ def build_space(
     _add_sums_of_products(bases, monomials, operators, budget.sums // 2)
     n_sums = len(bases.nodes)
     _add_functions(bases, _pure(bases, n_inputs, monomials), operators, budget.functions)
-    simple = [k for k in range(n_sums, len(bases.nodes)) if complexity(bases.nodes[k]) <= SHORT][: budget.functions // 3]
+    simple = [k for k in range(n_sums, len(bases.nodes)) if complexity(bases.nodes[k]) <= SHORT][
+        : budget.functions // 3
+    ]
     for k in simple:
         for op in sorted({"+", "-"} & operators):
             bases.add(Node(op, (ONE, bases.nodes[k])), bases.dims[k])
@@ -380,9 +382,9 @@ def _halves(
                 if (base, e) not in powers:
                     powers[base, e] = raised_values(columns[base], e)
                 value = value * powers[base, e]
-            size = float(np.sqrt(np.mean(value**2)))
-            if 0 < size < _LARGEST and np.isfinite(value).all():
-                value = value / size
+            length = float(np.sqrt(np.mean(value**2)))
+            if 0 < length < _LARGEST and np.isfinite(value).all():
+                value = value / length
                 value[np.abs(value) < 1e-12] = 0.0  # denormal numbers would slow the matrix products tenfold
                 values.append(value.astype(np.float32))
                 kept.append(k)

@@ -107,8 +107,8 @@ def _infix(node: Node, labels: Sequence[str], values: Sequence[str], way: str) -
 
 
 def _signed(a: str, op: str, b: str) -> str:
-    if b.startswith("-") and op == "+":
-        return f"{a} - {b[1:]}"
+    if b.startswith("-"):  # a product or a number: sums stand in brackets after a minus
+        return f"{a} {'-' if op == '+' else '+'} {b[1:]}"
     return f"{a} {op} {b}"
 
 
@@ -247,13 +247,15 @@ def _ml(node: Node, labels: Sequence[str], shown: Sequence[str], values: Sequenc
         return f"<mo>{MINUS}</mo>{inner(args[0], 3)}"
     if op in ("+", "-"):
         a, b = inner(args[0], 1), inner(args[1], 1 if op == "+" else 2)
-        if op == "+" and b.startswith(f"<mo>{MINUS}</mo>"):
-            return f"{a}{b}"
+        if b.startswith(f"<mo>{MINUS}</mo>"):
+            return f"{a}{b}" if op == "+" else f"{a}<mo>+</mo>{b.removeprefix(f'<mo>{MINUS}</mo>')}"
         return f"{a}<mo>{'+' if op == '+' else MINUS}</mo>{b}"
     if op == "*":
         return f"{inner(args[0], 2)}<mo>·</mo>{inner(args[1], 3)}"
     if op == "/":
-        return f"<mfrac><mrow>{inner(args[0], 0)}</mrow><mrow>{inner(args[1], 0)}</mrow></mfrac>"
+        above, minus = inner(args[0], 0), f"<mo>{MINUS}</mo>"
+        sign = minus if above.startswith(minus) and args[0].op not in ("+", "-") else ""
+        return f"{sign}<mfrac><mrow>{above.removeprefix(sign)}</mrow><mrow>{inner(args[1], 0)}</mrow></mfrac>"
     if op == "^":
         if args[1].op == "#" and args[1].value == 0.5:
             return f"<msqrt>{inner(args[0], 0)}</msqrt>"
@@ -266,5 +268,7 @@ def _ml(node: Node, labels: Sequence[str], shown: Sequence[str], values: Sequenc
         return f"<mrow><mo>|</mo>{inner(args[0], 0)}<mo>|</mo></mrow>"
     if op == "absdiff":
         return f"<mrow><mo>|</mo>{inner(args[0], 1)}<mo>{MINUS}</mo>{inner(args[1], 2)}<mo>|</mo></mrow>"
+    if op == "exp":
+        return f"<msup><mi>e</mi><mrow>{inner(args[0], 0)}</mrow></msup>"
     name = "ln" if op == "log" else op
     return f"<mi>{name}</mi><mrow><mo>(</mo>{inner(args[0], 0)}<mo>)</mo></mrow>"
