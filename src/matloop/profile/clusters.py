@@ -361,11 +361,13 @@ def _answer(best: Division, per_cluster: FloatArray) -> tuple[Answer, str]:
     seen = f"silhouette {best.silhouette:.2f}; {best.cloud:.2f} in a cloud without clusters"
     what = f"{best.n_clusters} groups by {name}, {seen}{again}"
     # dense regions may be bent, which no silhouette sees
-    if best.apart < 0.5 or (best.method != "density" and best.silhouette < best.cloud):
+    if best.method != "density" and best.silhouette < best.cloud:
         return (
             "none",
             f"There are no clusters worth the name: the best division is like cuts through one cloud ({what}).",
         )
+    if best.apart < 0.5:
+        return "none", f"There are no clusters worth the name: no gap lies between the groups that are found ({what})."
     if best.stability < UNSTABLE:
         return "none", f"There are no clusters worth the name: resampled rows give other ones ({what})."
     steady = math.isfinite(best.stability) and float(np.nanmin(per_cluster, initial=1.0)) >= STABLE

@@ -23,7 +23,7 @@ from matloop.profile.tells import short_name, tells, typical_rows
 from matloop.represent.table import FeatureTable
 from matloop.train.subject import Subject
 
-DRAWN = {"quick": 2000, "standard": 2000, "thorough": 4000}
+DRAWN = {"quick": 1500, "standard": 1500, "thorough": 4000}
 """Rows that are drawn; maps are made of these, clusters of all rows."""
 SECONDS_PER_ROW = {"pca": 1e-3, "tsne": 1e-2, "umap": 1.5e-2, "autoencoder": 5e-3}
 SECONDS_TO_START = {"pca": 0.5, "tsne": 1.0, "umap": 40.0, "autoencoder": 10.0}
