@@ -13,7 +13,7 @@ FAMILIES = {
     "halide": "NaCl CsPbI3",
     "chalcogenide": "Sb2Te3 As2S3 Li10GeP2S12 FeAsS",
     "pnictide": "GaAs Si3N4 BN",
-    "carbide, boride or silicide": "SiC MoSi2 LaB6",
+    "carbide, boride, silicide or germanide": "SiC MoSi2 LaB6 LaGe2 GeC",
     "hydride": "MgH2 LiBH4",
     "organic": "CH4",
     "mixed anions": "La2O2S TaON BiOCl SbSI",

@@ -45,7 +45,7 @@ def test_thorough_fits_the_rivals_again(made, subject_of):
     development = made["development"](n_groups=40)
     subject, gathered = subject_of(development, depth="thorough")
     study = study_stability(subject, gathered, deadline=math.inf)
-    assert study.rivals.names == ("Ridge", "Nearest neighbour")
+    assert study.rivals.names == ("Ridge regression", "Nearest neighbours")
     assert study.rivals.repeated.n_scores == 15
     assert study.rivals.parts.n_seeds == 3
 

@@ -17,7 +17,7 @@ def noun(kind: str, name: str) -> str:
     if kind == "family":
         many = {"element": "pure elements", "metals only": "metals only", "mixed anions": "mixed-anion compounds",
                 "organic": "organic compounds", "other": "compounds of no named family",
-                "carbide, boride or silicide": "carbides, borides and silicides"}  # fmt: skip
+                "carbide, boride, silicide or germanide": "carbides, borides, silicides and germanides"}  # fmt: skip
         return many.get(name, f"{name}s")
     if kind == "class":
         return f"rows that are {name}"

@@ -20,11 +20,11 @@ PRESENT = 1e-6
 HALOGENS = ("F", "Cl", "Br", "I", "At")
 CHALCOGENS = ("S", "Se", "Te")
 PNICTOGENS = ("N", "P", "As", "Sb")
-LIGHT = ("B", "C", "Si")
+LIGHT = ("B", "C", "Si", "Ge")
 WEAK = ("P", "As", "Sb", "Se", "Te")
 OXOANION_CENTRES = ("C", "N", "P", "S", "As", "Se")
 NOBLE = ("He", "Ne", "Ar", "Kr", "Xe", "Rn", "Og")
-NON_METALS = frozenset(("H", "O", "Ge", "Po", *HALOGENS, *CHALCOGENS, *PNICTOGENS, *LIGHT, *NOBLE))
+NON_METALS = frozenset(("H", "O", "Po", *HALOGENS, *CHALCOGENS, *PNICTOGENS, *LIGHT, *NOBLE))
 """With the metalloids B, Si, Ge, As, Sb, Te; all other elements count as metals."""
 
 
@@ -38,7 +38,7 @@ def chemical_family(fractions: FloatArray, symbols: Sequence[str]) -> TextArray:
     Returns
     -------
     "element", "metals only", "oxide", "oxoanion salt" (oxygen at least 2.5 per other non-metal: phosphates, sulfates,
-    carbonates), "halide", "chalcogenide" (S, Se, Te), "pnictide" (N, P, As, Sb), "carbide, boride or silicide",
+    carbonates), "halide", "chalcogenide" (S, Se, Te), "pnictide" (N, P, As, Sb), "carbide, boride, silicide or germanide",
     "hydride", "organic" (C with H), "mixed anions", "other"; empty where nothing is known of the composition. An anion
     counts from 10 % of the atoms.
 
@@ -66,7 +66,7 @@ def chemical_family(fractions: FloatArray, symbols: Sequence[str]) -> TextArray:
         (chalcogens >= LEAST, "chalcogenide"),
         ((hydrogen >= HYDRIDE) & metal, "hydride"),
         (pnictogens >= LEAST, "pnictide"),
-        ((light >= LEAST) & (metal | (carbon >= LEAST)), "carbide, boride or silicide"),
+        ((light >= LEAST) & (metal | (carbon >= LEAST)), "carbide, boride, silicide or germanide"),
         ((hydrogen >= LEAST) & metal, "hydride"),
         (metal & (share(sorted(NON_METALS)) < 2 * LEAST), "metals only"),
     ]
