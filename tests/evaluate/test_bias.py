@@ -193,3 +193,13 @@ def test_a_study_of_classes_with_one_absent_from_a_fold(made, subject_of):
 def test_same_seed_same_study(development, subject_of):
     first, second = (study_bias(*subject_of(development), deadline=math.inf) for _ in range(2))
     assert dumps(first) == dumps(second)
+
+
+def test_missing_words_and_numbers_are_no_values():
+    assert [one.name for one in by_column("route", np.array(["cast", None, math.nan, "rolled"], dtype=object))] == [
+        "route = cast",
+        "route = rolled",
+    ]
+    names = [one.name for one in by_column("T", np.r_[np.arange(30.0), np.full(5, np.nan)])]
+    assert names[-1] == "T missing"
+    assert len(names) == 6

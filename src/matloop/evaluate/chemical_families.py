@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -38,9 +38,9 @@ def chemical_family(fractions: FloatArray, symbols: Sequence[str]) -> TextArray:
     Returns
     -------
     "element", "metals only", "oxide", "oxoanion salt" (oxygen at least 2.5 per other non-metal: phosphates, sulfates,
-    carbonates), "halide", "chalcogenide" (S, Se, Te), "pnictide" (N, P, As, Sb), "carbide, boride, silicide or germanide",
-    "hydride", "organic" (C with H), "mixed anions", "other"; empty where nothing is known of the composition. An anion
-    counts from 10 % of the atoms.
+    carbonates), "halide", "chalcogenide" (S, Se, Te), "pnictide" (N, P, As, Sb), "carbide, boride, silicide or
+    germanide", "hydride", "organic" (C with H), "mixed anions", "other"; empty where nothing is known of the
+    composition. An anion counts from 10 % of the atoms.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def element_blocks(fractions: FloatArray, symbols: Sequence[str]) -> dict[str, B
     return {"with a transition metal": d, "with an f element": f, "main group only": known & ~d & ~f}
 
 
-def _shares(fractions: FloatArray, symbols: Sequence[str]):  # type: ignore[no-untyped-def]
+def _shares(fractions: FloatArray, symbols: Sequence[str]) -> Callable[[Sequence[str]], FloatArray]:
     known = np.nan_to_num(fractions)
     place = {symbol: at for at, symbol in enumerate(symbols)}
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from matloop.core.arrays import FloatArray, IntArray
+from matloop.core.arrays import FloatArray
+from matloop.core.elements import SYMBOLS
 from matloop.core.errors import DataError
 from matloop.evaluate.baselines import fraction_columns
 from matloop.evaluate.chemical_families import PRESENT, chemical_family, element_blocks
@@ -60,7 +61,9 @@ def by_column(name: str, values: ArrayLike) -> list[Slice]:
     column = np.asarray(values)
     if column.dtype.kind in "fiu":
         return by_range("input", name, column)
-    return by_word("category", name, np.where(column == None, "", column))  # noqa: E711 - elementwise
+    # None and NaN in a column of words are no words
+    words = ["" if value is None or value != value else str(value) for value in column.tolist()]
+    return by_word("category", name, words)
 
 
 def by_chemistry(compositions: Compositions | Sequence[str]) -> list[Slice]:
@@ -75,8 +78,6 @@ def by_chemistry(compositions: Compositions | Sequence[str]) -> list[Slice]:
     fractions = np.zeros((len(read), 119))
     fractions[read.rows, read.elements] = read.fractions
     held = np.flatnonzero(fractions.any(axis=0))
-    from matloop.core.elements import SYMBOLS
-
     return list(_chemistry(fractions[:, held], [SYMBOLS[z] for z in held]))
 
 
@@ -124,8 +125,3 @@ def column_sets(columns: Mapping[str, ArrayLike], n_rows: int) -> list[Slice]:
                 f"column {name!r} has {len(np.asarray(values))} values for {n_rows} rows. Give one value per row."
             )
     return [one for name, values in columns.items() for one in by_column(name, values)]
-
-
-def independent(member: NDArray, group: IntArray) -> int:
-    """How many different groups the rows of a set belong to."""
-    return len(np.unique(group[member]))
