@@ -1,5 +1,7 @@
 """Intervals hold what they promise, narrow and wide ones alike, and are the same after a round trip."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from crepes import ConformalRegressor
@@ -70,6 +72,105 @@ def test_spread_that_tells_the_error_is_used_on_few_rows():
         as_oof(np.zeros(120), spread), np.zeros((120, 1)), y, groups=np.arange(120), task="regression", seed=0
     )
     assert doubt.width.kind == "spread"
+
+
+def multiplicative(n, seed):
+    rng = np.random.default_rng(seed)
+    value = rng.lognormal(2.0, 1.0, n)
+    return value * np.exp(0.3 * rng.standard_normal(n)), value
+
+
+def test_few_rows_whose_error_grows_with_the_value_get_a_width_that_does():
+    y, value = multiplicative(80, 0)
+    doubt = fit_doubt(as_oof(value), np.zeros((80, 1)), y, groups=np.arange(80), task="regression", seed=0)
+    assert doubt.width.kind == "value"
+    new, said = multiplicative(3000, 1)
+    low, high, _, _ = applied(doubt, np.zeros((3000, 1)), said, np.zeros(3000))
+    q = conformal_quantile(np.abs(y - value), 0.9)
+    assert interval_score(new, low, high) < 0.75 * interval_score(new, said - q, said + q)
+    assert 0.85 <= coverage(new, low, high) <= 0.96
+    back = Doubt.from_arrays(doubt.to_arrays())
+    np.testing.assert_array_equal(applied(back, np.zeros((3000, 1)), said, np.zeros(3000))[0], low)
+    broken = {**doubt.to_arrays(), "width/spread": np.zeros(2)}
+    with pytest.raises(BundleError, match="predicted value"):
+        Doubt.from_arrays(broken)
+
+
+def smooth(n, seed, centre=0.0):
+    """A smooth function of four numbers, and a forest-like model of it whose error falls with the number of rows."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 4)) + np.array([centre, 0.0, 0.0, 0.0])
+    return X, X[:, 0] ** 2 + np.sin(2 * X[:, 1]) + 0.1 * rng.standard_normal(n)
+
+
+def neighbour_model(X, y, new):
+    from sklearn.neighbors import KNeighborsRegressor
+
+    return KNeighborsRegressor(3, weights="distance").fit(X, y).predict(new)
+
+
+def doubted_neighbours(**more):
+    X, y = smooth(600, 0)
+    oof = as_oof(np.empty(600))
+    for fold in range(5):
+        out = oof.fold == fold
+        oof.value[out] = neighbour_model(X[~out], y[~out], X[out])
+    return X, y, fit_doubt(oof, X, y, groups=np.arange(600), task="regression", seed=0, **more)
+
+
+def test_a_model_with_more_rows_than_those_that_taught_gets_narrower_intervals():
+    X, y, plain = doubted_neighbours()
+    grown = doubted_neighbours(growth=1.25)[2]
+    assert plain.shrink == 1.0
+    assert 0.9 <= grown.shrink < 1.0
+    assert "narrower, as the final model has 1.25 times the rows" in grown.how
+    new, truth = smooth(4000, 1)
+    value = neighbour_model(X, y, new)
+    found = [coverage(truth, *applied(doubt, new, value, np.zeros(4000))[:2]) for doubt in (plain, grown)]
+    assert abs(found[1] - 0.9) < abs(found[0] - 0.9) + 0.005
+    with pytest.raises(ConfigError, match="ratio of training rows"):
+        doubted_neighbours(growth=0.5)
+
+
+def kinds_of_matter(n, seed, kinds):
+    """Kinds apart from each other in features, each with a level of its own that others do not tell."""
+    rng = np.random.default_rng(seed)
+    kind = rng.choice(kinds, n)
+    X = 0.7 * rng.normal(size=(n, 3))
+    X[:, :2] += 5.0 * np.column_stack([np.cos(kind), np.sin(kind)])
+    return X, X[:, 2] + np.array([0.0, 1.0, -1.0, 0.5, -0.5, 0.9])[kind] + 0.3 * rng.standard_normal(n)
+
+
+def test_intervals_are_wider_for_another_kind_of_matter_and_as_they_were_for_the_known_ones():
+    X, y = kinds_of_matter(600, 0, np.arange(5))
+    oof = as_oof(np.empty(600))
+    for fold in range(5):
+        out = oof.fold == fold
+        oof.value[out] = neighbour_model(X[~out], y[~out], X[out])
+    doubt = fit_doubt(oof, X, y, groups=np.arange(600), task="regression", seed=0)
+    assert doubt.widening is not None
+    assert doubt.widening.stretch[0] == 1.0
+    assert (np.diff(doubt.widening.stretch) >= 0).all()
+    plain, found = replace(doubt, widening=None), {}
+    for name, kinds in (("new", np.array([5])), ("known", np.arange(5))):
+        rows, truth = kinds_of_matter(2000, 1, kinds)
+        value = neighbour_model(X, y, rows)
+        ends = [applied(one, rows, value, np.zeros(2000))[:2] for one in (plain, doubt)]
+        found[name] = [coverage(truth, low, high) for low, high in ends]
+    assert found["new"][1] > found["new"][0] + 0.1
+    assert abs(found["known"][1] - found["known"][0]) < 0.015
+    back = Doubt.from_arrays(doubt.to_arrays())
+    np.testing.assert_array_equal(applied(back, rows, value, np.zeros(2000))[1], ends[1][1])
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [("widening/stretch", np.array([0.5, 1.0])), ("widening/log_distance", np.zeros(0)), ("shrink", np.array(7.0))],
+)
+def test_impossible_corrections_are_refused(name, broken):
+    arrays = doubted_neighbours()[2].to_arrays() | {name: broken}
+    with pytest.raises(BundleError):
+        Doubt.from_arrays(arrays)
 
 
 def test_constant_width_equals_the_peer():
@@ -203,7 +304,11 @@ def test_overconfident_probabilities_are_put_right_and_survive_the_round_trip(n,
     assert np.isnan(low).all()
     p = found[np.arange(3000), new.argmax(1)]
     np.testing.assert_allclose(std, np.sqrt(p * (1 - p)))
+    sets = doubt.prediction_sets(found, names)
+    assert sets.contains[np.arange(3000), found.argmax(1)].all()
+    assert set(sets.names) <= {*names, *(f"{a} or {b}" for a in names for b in names)} or n_classes > 2
     back = Doubt.from_arrays(doubt.to_arrays())
+    np.testing.assert_array_equal(back.prediction_sets(found, names).contains, sets.contains)
     np.testing.assert_array_equal(
         back.apply(new.argmax(1).astype(float), np.zeros(3000), new, np.zeros((3000, 2)))[3], found
     )

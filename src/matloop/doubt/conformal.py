@@ -199,8 +199,10 @@ def fit_doubt(
 
     Notes
     -----
-    From 150 rows on trees learn the width; with fewer rows it is constant or follows the spread. The rule with the
-    least interval score on rows it did not see is taken, the constant width unless another is 2 % better.
+    From 150 rows on trees learn the width; with fewer rows it is constant, or follows the spread or the value. The rule
+    with the least interval score on rows it did not see is taken, the constant width unless another is 2 % better.
+    From 150 rows on intervals are also widened where rows are farther from the training rows than those usually are
+    from each other: by as much as errors of a small forest grow when whole regions are left out.
     """
     check_level(level)
     index = np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)

@@ -22,12 +22,13 @@ from matloop.doubt.widths import (
     fit_distance,
     fit_spread,
     fit_trees,
+    fit_value,
     telling_columns,
 )
 from matloop.metrics.intervals import interval_score
 
 TREE_ROWS = 150
-"""With fewer rows widths are constant or follow the spread: trees would learn noise."""
+"""With fewer rows widths are constant, or follow the spread or the value: trees would learn noise."""
 WORTH = 0.02
 """A rule must lower the interval score of the constant width by this share, or widths stay constant."""
 LEAST_HALF = 1e-3
@@ -35,6 +36,7 @@ LEAST_HALF = 1e-3
 WORDS = {
     "constant": "the same width for every row",
     "spread": "width by the spread of the members",
+    "value": "width by the predicted value",
     "trees": "width learnt by boosted trees",
 }
 Rule = Callable[[Clues, FloatArray], Width]
@@ -92,6 +94,8 @@ def learn_intervals(
             return fit_trees(clues, r, columns=columns, level=level, seed=seed, cost=cost)
 
         rules["trees"] = trees
+    elif np.ptp(seen.oof.value) > 0:
+        rules["value"] = fit_value
     clues = Clues(seen.oof.value, spread, seen.X, distance)
     allowed = {only: rules[only]} if only in rules else rules
     best, ends = _best_rule(allowed, clues, residual, seen.part, level)
@@ -136,8 +140,9 @@ def _corrections(
         half = np.maximum(half, max(LEAST_HALF * float(half.mean()), 1e-300))
         return np.asarray(np.abs(seen.y - value - 0.5 * (low + high)) / half)
 
-    shrink = growth ** -learning_exponent(proxy, seen.oof.fold, relative) if growth > 1.0 else 1.0
-    return shrink, fit_widening(proxy, near, seen.X, landmarks, seen.oof.fold, seen.groups, relative, level)
+    home = proxy.held_out(seen.oof.fold)
+    shrink = growth ** -learning_exponent(proxy, seen.oof.fold, home[0], relative) if growth > 1.0 else 1.0
+    return shrink, fit_widening(proxy, near, seen.X, landmarks, seen.oof.fold, seen.groups, home, relative, level)
 
 
 def _best_rule(

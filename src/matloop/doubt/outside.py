@@ -27,10 +27,10 @@ MOST = 5.0
 """Intervals are never stretched more than this: where that would be needed nothing is known."""
 
 
-def learning_exponent(proxy: Proxy, fold: IntArray, relative: Relative) -> float:
+def learning_exponent(proxy: Proxy, fold: IntArray, home: FloatArray, relative: Relative) -> float:
     """How fast errors fall with the number of rows: size ~ rows ** -exponent, in [0, 0.5].
 
-    Each fold is predicted from all other folds and from about half of them; twice, with other halves.
+    Each fold is predicted from all other folds (`home`, shape (n,)) and from about half of them; twice, other halves.
     """
     n_folds = len(np.unique(fold))
     if n_folds < 3:
@@ -38,11 +38,13 @@ def learning_exponent(proxy: Proxy, fold: IntArray, relative: Relative) -> float
     away = (np.arange(n_folds)[None, :] - np.arange(n_folds)[:, None]) % n_folds
     n_half = max((n_folds - 1) // 2, 1)
     first, second = (away > 0) & (away <= n_half), away >= n_folds - n_half
+    usual = relative(home, None, None)
+    most = MOST * float(np.median(usual))  # single errors where nothing was ever wrong must not decide
 
     def size(value: FloatArray) -> float:
-        return float(np.minimum(relative(value, None, None), MOST).mean())
+        return float(np.minimum(relative(value, None, None), most).mean())
 
-    many = size(proxy.held_out(fold)[0])
+    many = float(np.minimum(usual, most).mean())
     halves = [proxy.held_out(fold, half.astype(np.int64))[0] for half in (first, second)]
     few = float(np.mean([size(value) for value in halves]))
     if not (many > 0.0 and few > 0.0 and np.isfinite(few)):
@@ -84,6 +86,7 @@ def fit_widening(
     landmark_rows: IntArray,
     fold: IntArray,
     groups: IntArray,
+    home: tuple[FloatArray, FloatArray],
     relative: Relative,
     level: float,
 ) -> Widening | None:
@@ -95,6 +98,7 @@ def fit_widening(
     Parameters
     ----------
     X : shape (n, n_features). landmark_rows : which rows are the landmarks of `nearness`.
+    home : value and spread (n,) of the proxy for rows of left-out folds.
 
     Returns
     -------
@@ -103,7 +107,7 @@ def fit_widening(
     region = _regions(nearness.project(X), groups, proxy.seed)
     if len(np.unique(region)) < 2:
         return None
-    at_home, spread = proxy.held_out(fold)
+    at_home, spread = home
     foreign, wide = proxy.held_out(region)
     distance = nearness.distance(X, part=region, landmark_part=region[landmark_rows])
     ordinary = nearness.distance(X, part=fold, landmark_part=fold[landmark_rows])

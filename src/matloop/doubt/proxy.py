@@ -45,12 +45,13 @@ class Proxy:
         names, place = np.unique(part, return_inverse=True)
         drawn = np.random.default_rng(self.seed).permutation(len(self.y))
         value, spread = np.empty(len(self.y)), np.empty(len(self.y))
+        tried = max(int(0.3 * self.Z.shape[1]), min(self.Z.shape[1], 5))
         allowed = 1 - np.eye(len(names), dtype=np.int64) if train is None else train
         for k in range(len(names)):
             rows = drawn[allowed[k][place[drawn]] > 0][:MOST_ROWS]
             out = np.flatnonzero(place == k)
             forest = ExtraTreesRegressor(
-                TREES, max_features=0.3, min_samples_leaf=2, random_state=self.seed % 2**31, n_jobs=1
+                TREES, max_features=tried, min_samples_leaf=2, random_state=self.seed % 2**31, n_jobs=1
             ).fit(self.Z[rows], self.y[rows])
             said = np.stack([tree.predict(self.Z[out]) for tree in forest.estimators_])
             value[out], spread[out] = said.mean(axis=0), said.std(axis=0)
