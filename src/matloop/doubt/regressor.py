@@ -116,7 +116,7 @@ class ConformalRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             fold=index[rows] % 5 if held else plan.fold[rows],
             groups=index[rows],
             speaks=speaks[rows],
-            category=self._category(X)[rows] if method.needs == "category" else np.empty(0),
+            category=self._category(X)[rows] if method.needs == "category" and self.by is not None else np.empty(0),
             toward=np.empty((0, features.shape[1])) if toward is None else self._features(toward, method),
             growth=1.0 if held else growth_of(plan),
         )

@@ -71,7 +71,7 @@ def folds_plan(y: FloatArray, groups: IntArray, folds: float, seed: int, task: F
         return Plan((np.flatnonzero(part != 0),), (out,), np.where(part == 0, 0, -1))
     if folds < 2 or folds != int(folds):
         raise ConfigError(f"folds is a whole number from 2, or the share of rows held out (0 to 1), got {folds}.")
-    part = make_folds(y, groups, n_folds=min(int(folds), len(np.unique(groups))), seed=seed, task=task)
+    part = make_folds(y, groups, n_folds=int(folds), seed=seed, task=task)
     names = np.unique(part)
     return Plan(tuple(np.flatnonzero(part != k) for k in names), tuple(np.flatnonzero(part == k) for k in names), part)
 
