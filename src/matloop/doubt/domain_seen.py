@@ -124,7 +124,10 @@ class Seen:
             len(part) != n for part in typical.values()
         ):
             raise BundleError("the arrays of the domain do not fit each other. The bundle is not trusted.")
-        return cls(names=names, words=words, **columns, **limits, **typical)
+        return cls(
+            names, columns["fractions"], columns["numbers"], limits["low"], limits["high"], columns["complete"], words,
+            typical["typical_low"], typical["typical_high"],
+        )  # fmt: skip
 
 
 _PLAIN = ("names", "fractions", "numbers", "low", "high", "complete", "words", "typical_low", "typical_high")

@@ -115,7 +115,7 @@ def _radius(places: Places) -> FloatArray:
 
 NEAREST = Method(
     "nearest_neighbours",
-    "Distance to 5 neighbours",
+    "5 nearest neighbours",
     "distance",
     "Sheridan et al., J. Chem. Inf. Comput. Sci. 44 (2004) 1912, doi:10.1021/ci049782w",
     partial(fit_neighbours, power=0.0),
