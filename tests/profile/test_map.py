@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -178,3 +181,8 @@ def test_unknown_methods_and_foreign_columns_are_refused():
         make_map(blobs(), method="t-sne")
     with pytest.raises(DataError, match="3 columns"):
         fit_map(blobs()).place(blobs()[:, :3])
+
+
+def test_every_map_stands_in_the_explanation():
+    page = (Path(__file__).parents[2] / "docs/explanation/maps-and-clusters.md").read_text("utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", page, re.M) == list(MAPS)
