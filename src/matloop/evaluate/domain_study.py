@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,40 +127,60 @@ class _Rows:
 
 
 def study_domain(subject: Subject, gathered: Gathered, *, deadline: float) -> DomainStudy:
-    """Score development rows by every measure, and set errors and coverage beside the scores.
+    """The flag of a run's predictions, judged; see `compare_domains`.
 
     Parameters
     ----------
     deadline : `time.monotonic()` value; measures that it does not allow are left out and named. At depth "quick" only
         the domain in use and the plain distance to neighbours are compared.
+    """
+    names = [name for name in DOMAINS if subject.depth != "quick" or name == "nearest_neighbours"]
+    return compare_domains(
+        subject.development, gathered.cv, gathered.loco, measures=names, seed=subject.seed, deadline=deadline
+    )
+
+
+def compare_domains(
+    development: Development,
+    cv: HeldOut,
+    loco: HeldOut | None,
+    *,
+    measures: Sequence[str] = tuple(DOMAINS),
+    seed: int,
+    deadline: float = math.inf,
+) -> DomainStudy:
+    """Score development rows by every measure, and set errors and coverage beside the scores.
+
+    Parameters
+    ----------
+    cv, loco : predictions of all rows with random folds and with clusters left out, judged by what did not see them.
+    measures : names of `DOMAINS` that are compared with the domain in use.
 
     Notes
     -----
     Flags are those of the predictions; the scores beside them come from domains fitted anew without each part, by the
     measure of the final model. On at most 6,000 rows of each kind of evidence.
     """
-    development, seed = subject.development, subject.seed
-    sets = [_rows(development, gathered.cv, "cv", seed)]
+    sets = [_rows(development, cv, "cv", seed)]
     notes = []
-    if gathered.loco is not None:
-        sets.append(_rows(development, gathered.loco, "loco", seed))
+    if loco is not None:
+        sets.append(_rows(development, loco, "loco", seed))
     else:
         notes.append("no cluster could be left out: the flag was not tried on new chemistry")
     chosen = _chosen(development, seed)
     scores = [_by_part(one, _domain_of(development, chosen, seed)) for one in sets]
     flagged = [share(one.flagged.astype(np.float64), one.groups) for one in sets]
-    measures = [_result(chosen, sets, scores, flagged[0].value, in_use=True)]
-    names = [name for name in DOMAINS if subject.depth != "quick" or name == "nearest_neighbours"]
-    others, late = _others(development, sets, names, flagged[0].value, seed, deadline)
-    measures += sorted(others, key=lambda one: -one.auroc if math.isfinite(one.auroc) else math.inf)
+    found = [_result(chosen, sets, scores, flagged[0].value, in_use=True)]
+    others, late = _others(development, sets, measures, flagged[0].value, seed, deadline)
+    found += sorted(others, key=lambda one: -one.auroc if math.isfinite(one.auroc) else math.inf)
     if late:
         notes.append(f"not compared, the time ran out: {', '.join(method_of(name).label for name in late)}")
     notes += _cautions(sets)
     return DomainStudy(
-        development.unit, development.task == "classification", gathered.cv.prediction.level, tuple(measures),
+        development.unit, development.task == "classification", cv.prediction.level, tuple(found),
         flagged[0], flagged[1] if len(sets) > 1 else UNKNOWN,
         tuple(side for one in sets for side in _sides(one, seed)),
-        tuple(found for one, score in zip(sets, scores, strict=True) for found in _bins(one, score, seed)),
+        tuple(each for one, score in zip(sets, scores, strict=True) for each in _bins(one, score, seed)),
         _limits(sets, scores, seed), tuple(notes),
     )  # fmt: skip
 
@@ -211,7 +231,7 @@ def _domain_of(development: Development, method: str, seed: int) -> Scorer:
 
 
 def _others(
-    development: Development, sets: list[_Rows], names: list[str], false_flags: float, seed: int, deadline: float
+    development: Development, sets: list[_Rows], names: Sequence[str], false_flags: float, seed: int, deadline: float
 ) -> tuple[list[MeasureResult], list[str]]:
     """Each measure alone, without the checks; and the names of those that the deadline did not allow."""
     # spaces and places are the same for all measures
