@@ -75,7 +75,7 @@ def test_a_replay_on_another_day_is_no_difference(regression):
 
 def test_replay_of_a_search_that_the_clock_cut_off_is_identical(regression, tmp_path):
     every = replace(regression.problem.training, families=(), candidates=0)
-    short = replace(regression.problem, limits=Limits(minutes=0.25, cores=2), training=every)
+    short = replace(regression.problem, limits=Limits(minutes=0.5, cores=2), training=every)
     first = run(short, folder=tmp_path)
     again = run(short, folder=tmp_path, replay=True)
     assert again.differences == ()

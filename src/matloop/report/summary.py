@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from matloop.core.jsonable import to_jsonable
 from matloop.evaluate.values import Baseline, Evidence, Intervals
 from matloop.metrics.estimate import Estimate
 from matloop.report.record import RunRecord, TargetRecord
+from matloop.report.studies import Studies
 from matloop.train.values import Candidate
 
 FORMAT = 1
@@ -43,6 +45,7 @@ def report_json(record: RunRecord) -> dict[str, Any]:
         "chosen": {one.name: {"label": one.recipe.label, "recipe": one.recipe} for one in targets},
         "candidates": {one.name: [_candidate(found) for found in one.candidates] for one in targets},
         "seeds": {one.name: one.evaluation.seed_scores for one in targets},
+        "studies": {one.name: _studies(one.studies) for one in targets},
         "timing": record.timing,
         "versions": record.versions,
     }
@@ -59,6 +62,14 @@ def _verdict(record: TargetRecord) -> dict[str, Any]:
         "classes": evaluation.classes,
     }
     return {**to_jsonable(verdict), **asked}
+
+
+def _studies(studies: Studies) -> dict[str, Any]:
+    """Which there are; their numbers are in a file of their own."""
+    made = [
+        field.name for field in fields(studies) if field.name != "left_out" and getattr(studies, field.name) is not None
+    ]
+    return {"made": made, "left_out": studies.left_out}
 
 
 def _estimates(scores: Mapping[str, Estimate]) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def check_time(time: ArrayLike, fold: ArrayLike) -> LeakCheck:
     if late:
         said = (
             f"{late:,} of {judged:,} held-out rows are older than a row that their model learns from. If new rows "
-            "will be later than the known ones, hold out the latest rows (split.splitters: ForwardInTime)."
+            "will be later than the known ones, hold out the latest rows (split.ordered: ForwardInTime)."
         )
         return LeakCheck("time travel", "leak", said)
     return LeakCheck("time travel", "clean", f"all {judged:,} held-out rows are later than the training rows.")
