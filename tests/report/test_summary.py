@@ -6,7 +6,7 @@ from matloop.report.summary import report_json
 
 KEYS = {
     "format", "name", "question", "run_id", "n_rows", "data", "verdict", "vault", "cv", "loco", "baselines",
-    "intervals", "chosen", "candidates", "seeds", "timing", "versions",
+    "intervals", "chosen", "candidates", "seeds", "studies", "timing", "versions",
 }  # fmt: skip
 
 
