@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from matloop.deploy.estimator import BundleClassifier, BundleRegressor
     from matloop.deploy.predict import predict_file, predict_frame
     from matloop.matter.compositions import Compositions, as_compositions, from_formulas
+    from matloop.matter.molecules import Molecules, as_molecules, from_sdf, from_smiles
     from matloop.pipeline.chain import carry
     from matloop.pipeline.check import check
     from matloop.pipeline.draft import draft
@@ -59,6 +60,7 @@ _PLACES = {
     "matloop.deploy.estimator": ("BundleClassifier", "BundleRegressor"),
     "matloop.deploy.predict": ("predict_file", "predict_frame"),
     "matloop.matter.compositions": ("Compositions", "as_compositions", "from_formulas"),
+    "matloop.matter.molecules": ("Molecules", "as_molecules", "from_sdf", "from_smiles"),
     "matloop.pipeline.chain": ("carry",),
     "matloop.pipeline.check": ("check",),
     "matloop.pipeline.draft": ("draft",),
@@ -85,6 +87,7 @@ __all__ = [
     "MatloopError",
     "MatloopWarning",
     "MissingExtra",
+    "Molecules",
     "Never",
     "Problem",
     "Protocol",
@@ -96,6 +99,7 @@ __all__ = [
     "Training",
     "__version__",
     "as_compositions",
+    "as_molecules",
     "carry",
     "check",
     "collect",
@@ -104,6 +108,8 @@ __all__ = [
     "find_leaks",
     "from_formulas",
     "from_frame",
+    "from_sdf",
+    "from_smiles",
     "judge",
     "judge_predictions",
     "load_bundle",

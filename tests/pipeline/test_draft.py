@@ -89,12 +89,18 @@ def test_truth_values_are_classes():
     assert (target.task, target.positive) == ("classification", "True")
 
 
-def test_molecules_are_said_to_be_unsupported():
+def test_a_column_of_smiles_is_a_molecule_and_its_group():
+    drafted = draft(pd.DataFrame({"smiles": [f"C{'C' * i}(=O)O" for i in range(60)], "exp": RNG.random(60)}))
+    assert inputs(drafted) == {"smiles": "molecule"}
+    assert drafted.problem.roles.group == "molecule"
+    assert 'group = "scaffold"' in drafted.toml
+
+
+def test_few_molecules_are_categories_and_said_to_be():
     smiles = ["CCO", "c1ccccc1", "CC(=O)O", "C#N", "CC(C)=O", "c1ccncc1"]
     few = draft(pd.DataFrame({"solvent": [smiles[i % 6] for i in range(60)], "yield": RNG.random(60)}))
-    assert "names only" in "\n".join(few.said)
-    with pytest.raises(DataError, match="molecules"):
-        draft(pd.DataFrame({"smiles": [f"C{'C' * i}(=O)O" for i in range(60)], "exp": RNG.random(60)}))
+    assert inputs(few) == {"solvent": "category"}
+    assert 'kind = "molecule" describes them' in "\n".join(few.said)
 
 
 def test_values_over_many_decades_are_logarithmic_and_bounded():

@@ -33,7 +33,8 @@ from matloop.data.screen import Suspicion, screen_development
 from matloop.data.table import RawTable
 from matloop.data.words import Change, Why, as_text, shown, texts
 from matloop.matter.compositions import Compositions, reduced_formulas
-from matloop.problem.question import REDUCED_FORMULA, Problem
+from matloop.matter.molecules import Molecules, scaffolds
+from matloop.problem.question import MOLECULE, REDUCED_FORMULA, SCAFFOLD, Problem
 
 __all__ = ["Cleaned", "Suspicion", "clean", "read_inputs", "screen_development", "sealed_account"]
 
@@ -135,7 +136,7 @@ def _refuse_unknown(raw: RawTable, problem: Problem) -> None:
             wanted.append((f"[targets.{target.name}] error_column", target.error_column))
     roles = problem.roles
     wanted += [(f"[roles] {role}", column) for role in ("id", "weight", "time") if (column := getattr(roles, role))]
-    if roles.group and roles.group != REDUCED_FORMULA:
+    if roles.group and not problem.derived_group:
         wanted.append(("[roles] group", roles.group))
     refuse_unknown_columns(raw, wanted)
 
@@ -348,15 +349,15 @@ def _dataset(
 
 
 def _groups(raw: RawTable, problem: Problem, inputs: InputsRead, formulas: Mapping[str, TextArray]) -> TextArray:
-    """What never straddles a split: a column, the reduced formula, or each set of equal inputs by itself."""
+    """What never straddles a split: a column, a derived group, or each set of equal inputs by itself."""
     name = problem.roles.group
-    if name and name != REDUCED_FORMULA:
+    if name and not problem.derived_group:
         words = texts(raw.column(name))
         empty = words == ""
         words[empty] = [f"row-{i + 1}" for i in np.flatnonzero(empty)]
         return as_text(words)
-    if formulas:
-        keys = list(formulas.values())
+    keys = _derived_keys(problem, inputs, formulas)
+    if keys:
         return keys[0] if len(keys) == 1 else as_text([" | ".join(parts) for parts in zip(*keys, strict=True)])
     if name == REDUCED_FORMULA:
         raise DataError(
@@ -364,6 +365,18 @@ def _groups(raw: RawTable, problem: Problem, inputs: InputsRead, formulas: Mappi
             "one, or name a column."
         )
     return input_hashes(inputs.columns, formulas)
+
+
+def _derived_keys(problem: Problem, inputs: InputsRead, formulas: Mapping[str, TextArray]) -> list[TextArray]:
+    """What derived groups are made of: reduced formulas, canonical SMILES or scaffolds, one entry per input."""
+    rules = problem.derived_group.split(" + ")
+    found = list(formulas.values()) if REDUCED_FORMULA in rules else []
+    for column in inputs.columns.values():
+        if isinstance(column, Molecules) and SCAFFOLD in rules:
+            found.append(scaffolds(column))
+        elif isinstance(column, Molecules) and MOLECULE in rules:
+            found.append(as_text(column.smiles))
+    return found
 
 
 def _with_used_classes(dataset: Dataset, problem: Problem) -> Dataset:
@@ -423,17 +436,19 @@ def _commonest(column: object, there: BoolArray) -> tuple[float, str]:
 
 
 def _about_groups(dataset: Dataset, problem: Problem) -> list[str]:
-    """Compositions that several groups share: a split by group leaves them on both sides."""
+    """Compositions or molecules that several groups share: a split by group leaves them on both sides."""
     n_groups = len(np.unique(dataset.groups))
     notes = [f"{len(dataset):,} rows in {n_groups:,} groups; rows of a group stay on one side of every split"]
     group = problem.roles.group
-    compositions = [column for column in dataset.inputs.values() if isinstance(column, Compositions)]
-    if group and group != REDUCED_FORMULA and compositions:
-        pairs = pd.DataFrame({"key": reduced_formulas(compositions[0]), "group": dataset.groups}).drop_duplicates()
+    matter = [column for column in dataset.inputs.values() if isinstance(column, Compositions | Molecules)]
+    if group and not problem.derived_group and matter:
+        called = "molecules" if isinstance(matter[0], Molecules) else "compositions"
+        keys = matter[0].smiles if isinstance(matter[0], Molecules) else reduced_formulas(matter[0])
+        pairs = pd.DataFrame({"key": keys, "group": dataset.groups}).drop_duplicates()
         shared = int((pairs.groupby("key").size() > 1).sum())
         if shared:
             notes.append(
-                f'{shared:,} compositions stand in more than one group of "{group}": they may be in training and '
+                f'{shared:,} {called} stand in more than one group of "{group}": they may be in training and '
                 "test rows, "
                 "with other process conditions"
             )

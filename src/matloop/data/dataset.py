@@ -9,6 +9,7 @@ import numpy as np
 
 from matloop.core.arrays import FloatArray, IntArray, TextArray
 from matloop.matter.compositions import Compositions
+from matloop.matter.molecules import Molecules
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Categories:
         return Categories(self.values[rows])
 
 
-Column = Compositions | Numbers | Categories
+Column = Compositions | Molecules | Numbers | Categories
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What goes in: compositions, numbers and categories of every row, or a reason why a row cannot be read."""
+"""What goes in: compositions, molecules, numbers and categories of every row, or a reason why a row cannot be read."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from matloop.data.table import RawTable, no_column
 from matloop.data.values import NumberColumn, read_numbers
 from matloop.data.words import Change, Why, as_text, read_words, shown, texts
 from matloop.matter import compositions as matter
+from matloop.matter import molecules as molecular
 from matloop.matter.compositions import Compositions
 from matloop.problem.question import Input
 
@@ -119,6 +120,8 @@ def _one(raw: RawTable, item: Input, words: Mapping[str, Sequence[str]]) -> Inpu
         return _numbers(raw, item)
     if item.kind == "category":
         return _categories(raw, item, words.get(item.name))
+    if item.kind == "molecule":
+        return _molecules(raw, item)
     return _amount_columns(raw, item) if item.columns else _formulas(raw, item)
 
 
@@ -215,6 +218,44 @@ def _categories(raw: RawTable, item: Input, words: Sequence[str] | None) -> Inpu
     (name,) = needed(item)
     values, changes, notes = read_words(raw, name, words)
     return InputsRead({item.name: Categories(as_text(values))}, {}, changes, notes)
+
+
+# ---- molecules ----
+
+
+def _molecules(raw: RawTable, item: Input) -> InputsRead:
+    """Molecules of a column of SMILES, InChI or mol blocks; MissingExtra where rdkit is not installed."""
+    (name,) = needed(item)
+    no_value = {word.strip() for word in raw.missing}
+    codes, distinct = pd.factorize(_molecule_texts(raw.column(name)))
+    batch, reasons, notes = molecular.read_texts(["" if text in no_value else text for text in distinct])
+    unreadable = {
+        int(row): Why(name, molecular.shown_molecule(str(distinct[codes[row]])), reasons[int(codes[row])])
+        for row in np.flatnonzero(np.isin(codes, list(reasons)))
+    }
+    rows = [(np.flatnonzero(np.isin(codes, places)), why) for places, why in _by_note(notes)]
+    said = [_counted(name, str(distinct[codes[found[0]]]), found, why) for found, why in rows]
+    return InputsRead({item.name: batch.take(np.asarray(codes, dtype=np.int64))}, unreadable, (), tuple(said))
+
+
+def _molecule_texts(column: NDArray) -> NDArray:
+    """Trimmed, but a mol block keeps its first line, which may be empty."""
+    found = [value if isinstance(value, str) and "\n" in value.strip() else shown(value) for value in column.tolist()]
+    return np.array([*found, None], dtype=object)[:-1]
+
+
+def _by_note(notes: Mapping[int, str]) -> list[tuple[list[int], str]]:
+    """Places of distinct molecules by what is worth knowing of them, numbers apart."""
+    kinds: dict[str, list[int]] = {}
+    for place, note in sorted(notes.items()):
+        for part in note.split("; "):
+            kinds.setdefault(re.sub(r"^\d+ ", "", part), []).append(place)
+    return [(places, kind) for kind, places in kinds.items()]
+
+
+def _counted(name: str, first: str, rows: IntArray, why: str) -> str:
+    example = f"row {rows[0] + 1}: {molecular.shown_molecule(first)!r}"
+    return f'column "{name}": {len(rows):,} rows hold {why} ({example})'
 
 
 # ---- compositions ----

@@ -22,5 +22,8 @@ FORMATS = Registry(
     json="matloop.data.records:read_records",
     parquet="matloop.data.parquet:read_parquet",
     pq="matloop.data.parquet:read_parquet",
+    sdf="matloop.data.sdf:read_sdf",
+    sd="matloop.data.sdf:read_sdf",
+    mol="matloop.data.sdf:read_sdf",
 )
 """Ending of the file name (without .gz) -> function(content: bytes, source: Source, sha256: str) -> RawTable."""

@@ -92,7 +92,7 @@ def _featurized(
     place = {name: k for k, name in enumerate(table.names)}
     columns, parts = [], []
     for name in dict.fromkeys(one.removeprefix(origin) for one in table.origins if one.startswith(origin)):
-        if name not in FEATURIZERS:
+        if name not in FEATURIZERS or getattr(FEATURIZERS.load(name), "kind", "composition") != "composition":
             continue
         featurizer = FEATURIZERS.load(name)()
         made = [prefix + str(column) for column in featurizer.get_feature_names_out()]

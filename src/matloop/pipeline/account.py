@@ -12,8 +12,9 @@ from matloop.data.clean import Cleaned
 from matloop.data.dataset import Categories, Dataset, Numbers, Provenance
 from matloop.evaluate.map import project
 from matloop.matter.compositions import Compositions
+from matloop.matter.molecules import Molecules
 from matloop.models import FAMILIES
-from matloop.problem.question import REDUCED_FORMULA, Problem
+from matloop.problem.question import Problem
 from matloop.report.record import CleaningSummary, SplitSummary
 from matloop.report.tally import tally
 from matloop.represent import FEATURIZERS
@@ -53,12 +54,11 @@ def split_summary(problem: Problem, sealed: Sealed, table: FeatureTable) -> Spli
     xy, explained = project(table, problem.protocol.seeds[0])
     in_vault = np.zeros(len(table), dtype=bool)
     in_vault[sealed.sealed] = True
-    composed = any(entry.kind == "composition" for entry in problem.inputs)
     return SplitSummary(
         n_development=len(sealed.development),
         n_vault=len(sealed.sealed),
         n_groups=len(np.unique(sealed.dataset.groups)),
-        group=problem.roles.group or (REDUCED_FORMULA if composed else "each row by itself"),
+        group=problem.roles.group or problem.derived_group or "each row by itself",
         how=sealed.how,
         x=xy[:, 0],
         y=xy[:, 1],
@@ -68,11 +68,13 @@ def split_summary(problem: Problem, sealed: Sealed, table: FeatureTable) -> Spli
 
 
 def shown_rows(dataset: Dataset, rows: IntArray) -> TextArray:
-    """What a person would call each row: its formula, else its numbers and categories."""
+    """What a person would call each row: its formula or SMILES, else its numbers and categories."""
     parts = []
     for name, column in dataset.inputs.items():
         if isinstance(column, Compositions):
             parts.append(column.formulas[rows].astype(object))
+        elif isinstance(column, Molecules):
+            parts.append(column.smiles)
         elif isinstance(column, Numbers):
             parts.append(np.array([f"{name} {value:.4g}" for value in column.values[rows]], dtype=object))
         elif isinstance(column, Categories):

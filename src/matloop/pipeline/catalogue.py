@@ -29,7 +29,7 @@ class FamilyCard:
 
 
 def featurizers() -> tuple[Card, ...]:
-    """Every featurizer of compositions."""
+    """Every featurizer of compositions and molecules."""
     return tuple(Card(name, _first_line(FEATURIZERS.load(name))) for name in FEATURIZERS)
 
 

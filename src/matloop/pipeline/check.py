@@ -20,11 +20,12 @@ from matloop.data.clean import Cleaned, clean
 from matloop.data.collect import collect, from_frame
 from matloop.data.dataset import Dataset, Labels
 from matloop.data.table import RawTable, no_column
+from matloop.matter.molecules import rdkit_missing
 from matloop.metrics import METRICS
 from matloop.models import FAMILIES, missing
 from matloop.models.foreign import NAME as FOREIGN
 from matloop.problem.fault import Fault, Places, quoted
-from matloop.problem.question import REDUCED_FORMULA, Problem, Target
+from matloop.problem.question import Problem, Target
 from matloop.problem.toml import Reading, read_problem
 from matloop.problem.validate import Known, MetricFacts, located
 from matloop.represent import FEATURIZERS
@@ -133,6 +134,7 @@ def known_names() -> Known:
     return Known(
         families={name: tuple(FAMILIES.load(name).tasks) for name in FAMILIES},
         featurizers=tuple(FEATURIZERS),
+        molecular=tuple(name for name in FEATURIZERS if getattr(FEATURIZERS.load(name), "kind", "") == "molecule"),
         metrics={
             name: MetricFacts(tuple(metric.tasks), metric.greater_is_better, metric.greater_is_better)
             for name, metric in metrics.items()
@@ -141,6 +143,9 @@ def known_names() -> Known:
 
 
 def _missing_extras(problem: Problem) -> Iterable[Fault]:
+    for entry in problem.inputs:
+        if entry.kind == "molecule" and (why := rdkit_missing()):
+            yield Fault(("inputs", entry.name), f"{why}.")
     for name in problem.training.families:
         if name in FAMILIES and (why := missing(name)):
             yield Fault(("training", "families"), f"{why}; or take {quoted(name)} out of the list.")
@@ -178,7 +183,7 @@ def _named_columns(problem: Problem) -> Iterable[tuple[tuple[str, ...], str]]:
     roles = problem.roles
     for key in ("group", "id", "weight", "time"):
         column = getattr(roles, key)
-        if column and not (key == "group" and column == REDUCED_FORMULA):
+        if column and not (key == "group" and problem.derived_group):
             yield ("roles", key), column
     for column in roles.ignore:
         yield ("roles", "ignore"), column

@@ -35,7 +35,7 @@ _ID_NAME = re.compile(
     r"|^(id|name|mp_?id|index|entry|unnamed.*|column \d+)\b",
     re.I,
 )
-_SMILES_NAME = re.compile(r"smiles|inchi|selfies", re.I)
+_SMILES_NAME = re.compile(r"smiles|inchi(?!\W*key)|molblock", re.I)
 _FORMULA_NAME = re.compile(r"formula|compos|material|alloy|compound|stoich|chem|^name$", re.I)
 _HEADER_UNIT = re.compile(
     r"^(?P<name>.*?)[\s,_]*(?:\((?P<round>[^()]+)\)|\[(?P<square>[^\[\]]+)\]|\bin (?P<words>\S+))\s*$"
@@ -145,7 +145,7 @@ def _kind(name: str, texts: Sequence[str], words: Sequence[str], numbers: FloatA
         return "truth"
     if np.isfinite(numbers).mean() >= 0.9:
         return "id" if _counts(name, numbers) else "number"
-    if _SMILES_NAME.search(name):
+    if _SMILES_NAME.search(name) or all("M  END" in word for word in words):
         return "molecule"
     if _formulas(name, words):
         return "composition"

@@ -16,11 +16,23 @@ from matloop.core.files import write_text
 from matloop.data.collect import collect, from_frame
 from matloop.data.sources import SOURCES
 from matloop.data.table import RawTable, no_column
+from matloop.matter.molecules import rdkit_missing
 from matloop.pipeline.columns import Facts, look, numbers_of
-from matloop.pipeline.guess import Guess, guess, task_of
+from matloop.pipeline.guess import Guess, as_category, guess, task_of
 from matloop.problem.fault import quoted
 from matloop.problem.make import folder_name
-from matloop.problem.question import IN_MEMORY, REDUCED_FORMULA, Input, Problem, Roles, Scale, Source, Target
+from matloop.problem.question import (
+    IN_MEMORY,
+    MOLECULE,
+    REDUCED_FORMULA,
+    Input,
+    InputKind,
+    Problem,
+    Roles,
+    Scale,
+    Source,
+    Target,
+)
 from matloop.problem.toml import dump_problem
 
 if TYPE_CHECKING:
@@ -120,8 +132,10 @@ def _refuse_useless(found: Guess, source: str) -> None:
 def _problem(found: Guess, raw: RawTable, source: Source) -> Problem:
     inputs = _inputs(found)
     targets = tuple(_target(fact, found, raw) for fact in found.targets)
-    has_formula = any(entry.kind == "composition" for entry in inputs)
-    group = found.group or (REDUCED_FORMULA if has_formula else "")
+    kinds = {entry.kind for entry in inputs}
+    derived = {"composition": REDUCED_FORMULA, MOLECULE: MOLECULE}
+    groups = [rule for kind, rule in derived.items() if kind in kinds]
+    group = found.group or (groups[0] if len(groups) == 1 else "")
     return Problem(
         name=folder_name(f"{_stem(source.source)}-{targets[0].name}"),
         question=f"What is {_and([target.name for target in targets])}, given "
@@ -162,8 +176,14 @@ def _inputs(found: Guess) -> tuple[Input, ...]:
         if fact.kind == "number":
             inputs.append(Input(name, "number", fact.name, unit=fact.unit))
         else:
-            inputs.append(Input(name, "composition" if fact.kind == "composition" else "category", fact.name))
+            inputs.append(Input(name, _matter_kind(fact), fact.name))
     return tuple(inputs)
+
+
+def _matter_kind(fact: Facts) -> InputKind:
+    if fact.kind == "composition":
+        return "composition"
+    return "molecule" if fact.kind == MOLECULE and not as_category(fact) else "category"
 
 
 def _target(fact: Facts, found: Guess, raw: RawTable) -> Target:
@@ -228,11 +248,8 @@ def _notes(found: Guess, raw: RawTable, problem: Problem) -> Mapping[str, Sequen
     notes: dict[str, list[str]] = {
         "": [f"Drafted from {problem.data.source}: {len(raw)} rows, {len(raw.columns)} columns. Look at every line."],
         "inputs": [
-            *(
-                f"{fact.name}: molecules cannot be described in this release, so they are names only"
-                for fact in found.inputs
-                if fact.kind == "molecule"
-            ),
+            *(f"{name}: {_NAMES_ONLY}" for name in _named_molecules(found)),
+            *([rdkit_missing()] if any(e.kind == MOLECULE for e in problem.inputs) and rdkit_missing() else []),
             *(f"not a feature: {name}, because {_because(why)}" for name, why in found.left_out.items()),
         ],
         "roles": _group_lines(found, problem),
@@ -301,6 +318,10 @@ def _group_lines(found: Guess, problem: Problem) -> list[str]:
     lines = []
     if problem.roles.group == REDUCED_FORMULA:
         lines.append("rows of the same composition stay together")
+    elif MOLECULE in problem.derived_group:
+        lines.append(
+            'rows of the same molecule stay together; group = "scaffold" judges by molecules of other ring systems'
+        )
     elif problem.roles.group:
         lines.append(f"group: taken because of its name; {len(found.inputs)} inputs")
     else:
@@ -366,9 +387,15 @@ def _bounded(target: Target) -> str:
 def _input_words(entry: Input, found: Guess) -> str:
     if entry.columns and found.elements:
         return f"composition in {entry.amounts}: {found.elements.why}"
-    return f"{entry.kind} in {entry.unit}" if entry.unit else entry.kind + _names_only(entry, found)
+    if entry.kind == MOLECULE and rdkit_missing():
+        return f"molecule; {rdkit_missing()}"
+    if entry.column in _named_molecules(found):
+        return f"{entry.kind}; {_NAMES_ONLY}"
+    return f"{entry.kind} in {entry.unit}" if entry.unit else entry.kind
 
 
-def _names_only(entry: Input, found: Guess) -> str:
-    molecules = {fact.name for fact in found.inputs if fact.kind == "molecule"}
-    return "; molecules are not supported in this release, so their names only" if entry.column in molecules else ""
+_NAMES_ONLY = 'few molecules, so their names are categories; kind = "molecule" describes them, also new ones'
+
+
+def _named_molecules(found: Guess) -> list[str]:
+    return [fact.name for fact in found.inputs if fact.kind == MOLECULE and as_category(fact)]

@@ -1,4 +1,4 @@
-"""Features of one column of compositions, as a table of their own."""
+"""Features of one column of compositions or molecules, as a table of their own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from matloop.data.inputs import read_inputs
 from matloop.data.table import no_column
 from matloop.deploy.predict import ending_of, write_frame
 from matloop.problem.fault import did_you_mean, quoted
-from matloop.problem.question import Input, Source
+from matloop.problem.question import Input, InputKind, Source
 from matloop.represent import FEATURIZERS
 from matloop.represent.representation import plan_representation, represent
 
@@ -40,14 +40,16 @@ class Made:
 
 
 def make_features(table: str, *, column: str, sets: Sequence[str], out: Path) -> Made:
-    """Describe a column of compositions by the named featurizers and write the result.
+    """Describe a column of compositions or molecules by the named featurizers and write the result.
+
+    It is a column of molecules where one of the featurizers describes molecules.
 
     The order of rows is kept; a row that cannot be read has empty cells and its reason.
 
     Parameters
     ----------
     table : a path, or the name of a data set that matloop carries.
-    column : the column of compositions.
+    column : the column of compositions, or of SMILES (InChI, mol blocks).
     sets : names of `FEATURIZERS`.
     out : the file to write; its ending says how.
 
@@ -63,7 +65,9 @@ def make_features(table: str, *, column: str, sets: Sequence[str], out: Path) ->
     raw = collect(Source(table))
     if column not in raw.columns:
         raise DataError(f"{table}: {no_column(column, raw.names)}")
-    inputs = (Input(column, "composition", column, features=tuple(sets)),)
+    kinds = [getattr(FEATURIZERS.load(name), "kind", "composition") for name in sets]
+    kind: InputKind = "molecule" if "molecule" in kinds else "composition"
+    inputs = (Input(column, kind, column, features=tuple(sets)),)
     dataset, unreadable = read_inputs(raw, inputs)
     made = represent(dataset, plan_representation(dataset, inputs))
     reasons = {**made.reasons, **unreadable}

@@ -187,7 +187,6 @@ def _why_not(fact: Facts, targets: Sequence[Facts], results: set[str], errors: s
         "empty": "it has no values",
         "constant": f'it is "{fact.words[0] if fact.words else ""}" in every row',
         "date": "a date",
-        "molecule": "molecules (SMILES) are not supported in this release, and there are too many for a category",
         "text": "free text",
     }
     if _SPLIT.search(name):
@@ -198,7 +197,7 @@ def _why_not(fact: Facts, targets: Sequence[Facts], results: set[str], errors: s
         return "it says where a row comes from"
     if fact.kind == "id":
         return "it only tells rows apart (an identifier)"
-    if fact.kind in plain and not as_category(fact):
+    if fact.kind in plain:
         return plain[fact.kind]
     if _WEIGHT.search(name):
         return "it looks like a weight of rows (write it under [roles] weight if so)"

@@ -168,9 +168,7 @@ def _parts(raw: RawTable, column: str) -> TextArray:
 
 def _column_of_groups(problem: Problem) -> str:
     """The group column, where the user named one of the table."""
-    from matloop.problem.question import REDUCED_FORMULA
-
-    return "" if problem.roles.group in ("", REDUCED_FORMULA) else problem.roles.group
+    return "" if problem.derived_group else problem.roles.group
 
 
 def _table_report(

@@ -16,8 +16,9 @@ import pandas as pd
 
 from matloop.core.errors import RunError
 from matloop.core.files import write_atomic, write_text
-from matloop.data.dataset import Dataset, Removal, Repair
+from matloop.data.dataset import Column, Dataset, Removal, Repair
 from matloop.matter.compositions import Compositions
+from matloop.matter.molecules import Molecules
 
 
 def dataset_frame(dataset: Dataset) -> pd.DataFrame:
@@ -29,11 +30,17 @@ def dataset_frame(dataset: Dataset) -> pd.DataFrame:
         "weight": dataset.weights,
     }
     for name, column in dataset.inputs.items():
-        columns[f"input:{name}"] = column.formulas if isinstance(column, Compositions) else column.values
+        columns[f"input:{name}"] = _values(column)
     for name, labels in dataset.targets.items():
         columns[f"target:{name}"] = _worded(labels.values, labels.classes)
         columns[f"error:{name}"] = labels.errors
     return pd.DataFrame({name: np.asarray(values) for name, values in columns.items()})
+
+
+def _values(column: Column) -> np.ndarray:
+    if isinstance(column, Molecules):
+        return column.smiles
+    return column.formulas if isinstance(column, Compositions) else column.values
 
 
 def write_parquet(path: Path, frame: pd.DataFrame) -> None:

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from matloop import __version__
 
-LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "lightgbm", "torch", "gpytorch")
+LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "lightgbm", "torch", "gpytorch", "rdkit")
 
 
 def versions() -> Mapping[str, str]:

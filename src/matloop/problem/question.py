@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from matloop.problem.show import problem_html
 
-InputKind = Literal["composition", "number", "category"]
+InputKind = Literal["composition", "molecule", "number", "category"]
 Task = Literal["regression", "classification", "ranking"]
 Scale = Literal["linear", "log"]
 Merge = Literal["median", "mean", "min", "max", "first", "majority", "error"]
@@ -19,6 +19,12 @@ Amounts = Literal["formula", "wt%", "at%", "mol%"]
 
 REDUCED_FORMULA = "reduced_formula"
 """The derived group: rows with the same composition, whatever multiple of it was written."""
+
+MOLECULE = "molecule"
+"""The derived group: rows with the same molecule, however it was written (canonical SMILES)."""
+
+SCAFFOLD = "scaffold"
+"""The derived group: rows whose molecules share rings and linkers (Bemis-Murcko); molecules without a ring are one."""
 
 IN_MEMORY = "in memory"
 """The source of a table that is handed over in Python and has no file."""
@@ -42,7 +48,8 @@ class Input:
     """One named input. What is not listed as an input is never a feature.
 
     `column` holds it (for a composition also `columns`, one per element: {element symbol: column}, with `amounts`
-    saying in what they are given). `features` names featurizers of `represent`; empty means the kind's default.
+    saying in what they are given; for a molecule it holds SMILES, InChI or mol blocks). `features` names featurizers of
+    `represent`; empty means the kind's default.
     `unit` is the unit that numbers are converted to.
     """
 
@@ -100,7 +107,7 @@ class Target:
 @dataclass(frozen=True, slots=True)
 class Roles:
     """Columns with a role other than input or target. `group` rows never straddle a split; empty means
-    `reduced_formula` where there is a composition, else every row by itself."""
+    `reduced_formula` where there is a composition, `molecule` where there is a molecule, else every row by itself."""
 
     group: str = ""
     id: str = ""
@@ -167,6 +174,22 @@ class Problem:
     def target(self, name: str) -> Target:
         """The target called `name` (KeyError if there is none)."""
         return next(t for t in self.targets if t.name == name)
+
+    @property
+    def derived_group(self) -> str:
+        """The rule that makes the groups from the inputs; empty where they are a column, or every row by itself.
+
+        "molecule" and "scaffold" are names of columns where there is no molecule input.
+        """
+        kinds = {entry.kind for entry in self.inputs}
+        if not self.roles.group:
+            return " + ".join(
+                rule for rule, kind in ((REDUCED_FORMULA, "composition"), (MOLECULE, MOLECULE)) if kind in kinds
+            )
+        derived = self.roles.group == REDUCED_FORMULA or (
+            self.roles.group in (MOLECULE, SCAFFOLD) and MOLECULE in kinds
+        )
+        return self.roles.group if derived else ""
 
     def _repr_html_(self) -> str:
         return problem_html(self)

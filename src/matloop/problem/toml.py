@@ -42,11 +42,12 @@ _SYNONYMS = {
     "categorical": "category", "string": "category", "str": "category", "text": "category", "binary": "classification",
     "classify": "classification", "classifier": "classification", "log10": "log", "logarithmic": "log",
     "lin": "linear", "average": "mean", "wt": "wt%", "at": "at%", "mol": "mol%", "weight%": "wt%", "mass%": "wt%",
-    "rmse": "mse", "l1": "mae", "l2": "mse", "fast": "quick", "deep": "thorough", "drop": "set_aside",
+    "smiles": "molecule", "sdf": "molecule",
+    "inchi": "molecule", "rmse": "mse", "l1": "mae", "l2": "mse", "fast": "quick", "deep": "thorough",
+    "drop": "set_aside",
 }  # fmt: skip
 _LATER = {
-    "structure", "molecule", "image", "pattern", "spectrum", "atoms", "text", "smiles",
-    "segmentation", "potential", "generation",
+    "structure", "image", "pattern", "spectrum", "atoms", "text", "segmentation", "potential", "generation",
 }  # fmt: skip
 
 
@@ -219,7 +220,7 @@ def _built(kind: type, table: Mapping[str, Any], path: tuple[str, ...], faults: 
 
 _EXAMPLE = {
     (Source, "source"): 'source = "table.csv"',
-    (Input, "kind"): 'kind = "composition", "number" or "category"',
+    (Input, "kind"): 'kind = "composition", "molecule", "number" or "category"',
     (Success, "metric"): 'metric = "mae"',
     (Never, "abs_error_above"): "abs_error_above = 2.0",
     (Never, "share_above"): "share_above = 0.01",

@@ -31,12 +31,13 @@ class Known:
     """The names that plug-ins of higher floors give; None means not asked.
 
     families : name -> tasks it can be fitted for ("regression", "classification"); an empty tuple: not known.
-    featurizers : names of composition featurizers.
+    featurizers : names of featurizers; molecular : those of them that need a molecule.
     metrics : name -> facts.
     """
 
     families: Mapping[str, tuple[str, ...]] | None = None
     featurizers: tuple[str, ...] | None = None
+    molecular: tuple[str, ...] = ()
     metrics: Mapping[str, MetricFacts] | None = None
 
 
@@ -97,8 +98,8 @@ def _input(entry: Input) -> Iterable[str]:
         yield f"a unit is for numbers, this is a {entry.kind}; delete it."
     elif entry.unit and not units.known(entry.unit):
         yield _unknown_unit(entry.unit)
-    if entry.features and entry.kind != "composition":
-        yield f"features are chosen for compositions, this is a {entry.kind}; delete the key."
+    if entry.features and entry.kind not in ("composition", "molecule"):
+        yield f"features are chosen for compositions and molecules, this is a {entry.kind}; delete the key."
 
 
 def _unknown_unit(unit: str) -> str:
@@ -327,6 +328,9 @@ def _plugins(problem: Problem, known: Known) -> Iterable[Fault]:
         for name in entry.features:
             if known.featurizers is not None and name not in known.featurizers:
                 said_of = f"there is no featurizer {quoted(name)}. {did_you_mean(name, known.featurizers)}"
+                yield Fault(("inputs", entry.name), said_of)
+            elif name in known.molecular and entry.kind != "molecule":
+                said_of = f"{quoted(name)} describes molecules, this is a {entry.kind}; delete it from features."
                 yield Fault(("inputs", entry.name), said_of)
     tasks = {"classification" if target.task == "classification" else "regression" for target in problem.targets}
     for name in problem.training.families:

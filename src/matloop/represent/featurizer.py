@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.matter.compositions import Compositions, read_compositions
+from matloop.problem.question import InputKind
 
 ENTRIES_AT_ONCE = 8192
 """Atoms kinds per batch: small enough for the working arrays to stay in the processor's cache, and memory flat."""
@@ -24,6 +25,9 @@ class CompositionFeaturizer(TransformerMixin, BaseEstimator):
     `transform` takes whatever `read_compositions` takes. A row that cannot be read or described is NaN; `reasons` says
     why. Each row is worked out by itself, so it has the same bits in every batch.
     """
+
+    kind: ClassVar[InputKind] = "composition"
+    """What it describes; featurizers of compositions also serve for molecules, by their atoms."""
 
     @abstractmethod
     def columns(self) -> tuple[str, ...]:

@@ -12,23 +12,34 @@ from matloop.core.arrays import FloatArray, frozen
 from matloop.core.errors import ConfigError, DataError
 from matloop.data.dataset import Categories, Column, Dataset, Numbers
 from matloop.matter.compositions import Compositions
+from matloop.matter.molecules import Molecules, shown_molecule, to_compositions
 from matloop.problem.question import Input, InputKind
-from matloop.represent import DEFAULT_FEATURES, FEATURIZERS
+from matloop.represent import DEFAULT_FEATURES, FEATURIZERS, FEW_MOLECULES, MOLECULE_FEATURES
 from matloop.represent.featurizer import CompositionFeaturizer
+from matloop.represent.molecular.coulomb import Bags, bags_for
+from matloop.represent.molecular.featurizer import MoleculeFeaturizer
+from matloop.represent.molecular.geometry import MOST_ATOMS
 from matloop.represent.table import FeatureTable
 
 FRACTIONS = "fractions"
-_KINDS: dict[str, type] = {"composition": Compositions, "number": Numbers, "category": Categories}
+_KINDS: dict[str, type] = {
+    "composition": Compositions,
+    "molecule": Molecules,
+    "number": Numbers,
+    "category": Categories,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class InputFeatures:
     """How one input is described.
 
-    featurizers : names in FEATURIZERS (compositions only).
+    featurizers : names in FEATURIZERS (compositions and molecules).
     words : the vocabulary of a category, sorted.
     unit : of a number.
-    prefix : put before each column name; empty when this is the only composition.
+    prefix : put before each column name; empty when this is the only composition or molecule.
+    atoms, bags : columns of features that grow with the molecule (Coulomb spectrum, bag of bonds), set by the data that
+        were planned for.
     """
 
     name: str
@@ -37,6 +48,8 @@ class InputFeatures:
     words: tuple[str, ...] = ()
     unit: str = ""
     prefix: str = ""
+    atoms: int = 0
+    bags: Bags = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +61,7 @@ class Representation:
     @property
     def citations(self) -> tuple[str, ...]:
         """What to cite, each once."""
-        found = [c for i in self.inputs for name in i.featurizers for c in _featurizer(name).citations()]
+        found = [c for i in self.inputs for name in i.featurizers for c in _featurizer(name, i).citations()]
         return tuple(dict.fromkeys(found))
 
 
@@ -59,21 +72,23 @@ def plan_representation(dataset: Dataset, inputs: Sequence[Input]) -> Representa
 
     Parameters
     ----------
-    inputs : as in the problem; an empty `features` of a composition means DEFAULT_FEATURES. Element fractions are
-        always made.
+    inputs : as in the problem; an empty `features` of a composition means DEFAULT_FEATURES, of a molecule
+        MOLECULE_FEATURES (descriptors alone for fewer than 200 rows). Element fractions are always made.
 
     Raises
     ------
-    ConfigError : an unknown featurizer or an input that the dataset does not hold.
+    ConfigError : an unknown featurizer, or one for molecules where there is none.
+    DataError : an input that the dataset does not hold.
     """
-    several = sum(i.kind == "composition" for i in inputs) > 1
+    several = sum(i.kind in ("composition", "molecule") for i in inputs) > 1
     planned = []
     for given in inputs:
         column = _column(dataset, given.name, given.kind)
-        if given.kind == "composition":
-            planned.append(
-                InputFeatures(given.name, given.kind, _chosen(given), prefix=f"{given.name}: " if several else "")
-            )
+        prefix = f"{given.name}: " if several else ""
+        if isinstance(column, Compositions):
+            planned.append(InputFeatures(given.name, given.kind, _chosen(given, DEFAULT_FEATURES), prefix=prefix))
+        elif isinstance(column, Molecules):
+            planned.append(_molecule_plan(given, column, prefix))
         elif isinstance(column, Categories):
             words = tuple(sorted(set(column.values.tolist()) - {""}))
             planned.append(InputFeatures(given.name, given.kind, words=words))
@@ -84,10 +99,20 @@ def plan_representation(dataset: Dataset, inputs: Sequence[Input]) -> Representa
     return representation
 
 
-def _chosen(given: Input) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(given.features or DEFAULT_FEATURES))
+def _molecule_plan(given: Input, column: Molecules, prefix: str) -> InputFeatures:
+    default = MOLECULE_FEATURES if len(column) >= FEW_MOLECULES else MOLECULE_FEATURES[:1]
+    names = _chosen(given, default)
+    largest = int(np.clip(column.sizes.max(initial=1), 1, MOST_ATOMS)) if "coulomb_matrix" in names else 0
+    bags = bags_for(to_compositions(column)) if "bag_of_bonds" in names else ()
+    return InputFeatures(given.name, given.kind, names, prefix=prefix, atoms=largest, bags=bags)
+
+
+def _chosen(given: Input, default: tuple[str, ...]) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(given.features or default))
     for name in names:
-        FEATURIZERS.load(name)
+        kind = getattr(FEATURIZERS.load(name), "kind", "composition")
+        if kind != given.kind and kind != "composition":
+            raise ConfigError(f"input {given.name!r}: {name!r} describes a {kind}, this is a {given.kind}.")
     return names if FRACTIONS in names else (*names, FRACTIONS)
 
 
@@ -138,6 +163,8 @@ def _blocks(column: Column, given: InputFeatures) -> Iterator[tuple[FloatArray, 
     """Columns of one input, block by block, with the reasons of rows."""
     if isinstance(column, Compositions):
         yield from _composition_blocks(column, given)
+    elif isinstance(column, Molecules):
+        yield from _molecule_blocks(column, given)
     elif isinstance(column, Numbers):
         yield column.values[:, None], {}
     else:
@@ -148,8 +175,23 @@ def _composition_blocks(column: Compositions, given: InputFeatures) -> Iterator[
     empty = np.flatnonzero(np.diff(column.offsets) == 0).tolist()
     reasons = {row: f"{str(column.formulas[row])!r} could not be read as a composition" for row in empty}
     for name in given.featurizers:
-        featurizer = _featurizer(name)
-        yield featurizer.transform(column), {**featurizer.limits(column), **reasons}
+        featurizer = _featurizer(name, given)
+        limits = featurizer.limits(column) if isinstance(featurizer, CompositionFeaturizer) else {}
+        yield featurizer.transform(column), {**limits, **reasons}
+
+
+def _molecule_blocks(column: Molecules, given: InputFeatures) -> Iterator[tuple[FloatArray, dict[int, str]]]:
+    """Molecular features, and those of compositions from the atoms of each molecule."""
+    empty = np.flatnonzero(np.diff(column.offsets) == 0).tolist()
+    unread = {row: f"{shown_molecule(str(column.texts[row]))!r} could not be read as a molecule" for row in empty}
+    atoms = to_compositions(column)
+    for name in given.featurizers:
+        featurizer = _featurizer(name, given)
+        if isinstance(featurizer, MoleculeFeaturizer):
+            block, reasons = featurizer.described(column)
+            yield block, {**{row: f"{name}: {why}" for row, why in reasons.items()}, **unread}
+        else:
+            yield featurizer.transform(atoms), {**featurizer.limits(atoms), **unread}
 
 
 def _codes(column: Categories, given: InputFeatures) -> tuple[FloatArray, dict[int, str]]:
@@ -162,9 +204,14 @@ def _codes(column: Categories, given: InputFeatures) -> tuple[FloatArray, dict[i
     return np.where(seen, codes, np.nan)[:, None], reasons
 
 
+def _featurizer(name: str, given: InputFeatures) -> CompositionFeaturizer | MoleculeFeaturizer:
+    return _made(name, given.atoms if name == "coulomb_matrix" else 0, given.bags if name == "bag_of_bonds" else ())
+
+
 @lru_cache(maxsize=64)
-def _featurizer(name: str) -> CompositionFeaturizer:
-    made: CompositionFeaturizer = FEATURIZERS.load(name)()
+def _made(name: str, atoms: int, bags: Bags) -> CompositionFeaturizer | MoleculeFeaturizer:
+    options: dict[str, object] = {"atoms": atoms} if atoms else {"bags": bags} if bags else {}
+    made: CompositionFeaturizer | MoleculeFeaturizer = FEATURIZERS.load(name)(**options)
     return made
 
 
@@ -179,11 +226,11 @@ def _named(representation: Representation) -> tuple[tuple[str, ...], tuple[str, 
     names: list[str] = []
     origins: list[str] = []
     for given in representation.inputs:
-        if given.kind != "composition":
+        if given.kind in ("number", "category"):
             names.append(given.name)
             origins.append(f"{given.name}:{given.kind}")
         for featurizer in given.featurizers:
-            made = [given.prefix + str(name) for name in _featurizer(featurizer).get_feature_names_out()]
+            made = [given.prefix + str(name) for name in _featurizer(featurizer, given).get_feature_names_out()]
             names += made
             origins += [f"{given.name}:{featurizer}"] * len(made)
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []

@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from matloop.core.arrays import BoolArray, IntArray, TextArray
 from matloop.core.errors import DataError, all_faults
 from matloop.data.dataset import Categories, Column, Dataset, Numbers
+from matloop.matter.molecules import Molecules
 
 
 def group_index(groups: ArrayLike) -> IntArray:
@@ -22,7 +23,8 @@ def group_index(groups: ArrayLike) -> IntArray:
 def fingerprints(dataset: Dataset) -> TextArray:
     """A short hash of what each row's inputs are, shape (n,): equal for rows that no model could tell apart.
 
-    Compositions count by their atomic fractions to six digits (multiples of a formula are the same matter).
+    Compositions count by their atomic fractions to six digits (multiples of a formula are the same matter), molecules
+    by their canonical SMILES.
     """
     parts = [_written(dataset.inputs[name]) for name in sorted(dataset.inputs)]
     joined = ["\x1f".join(row) for row in zip(*parts, strict=True)] if parts else [str(row) for row in dataset.ids]
@@ -88,6 +90,8 @@ def _written(column: Column) -> list[str]:
         return [value.hex() for value in (column.values + 0.0).tolist()]
     if isinstance(column, Categories):
         return [str(value) for value in column.values]
+    if isinstance(column, Molecules):
+        return [str(smiles) for smiles in column.smiles]
     shares = np.round(column.fractions, 6)
     entries = [f"{z}:{x:.6f}" for z, x in zip(column.elements.tolist(), shares.tolist(), strict=True)]
     offsets = column.offsets.tolist()

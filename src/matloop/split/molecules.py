@@ -9,7 +9,8 @@ import numpy as np
 
 from matloop.core.arrays import TextArray
 from matloop.core.errors import DataError, all_faults
-from matloop.core.optional import require
+from matloop.matter.molecules import NO_RING, from_smiles
+from matloop.matter.molecules import scaffolds as murcko
 from matloop.problem.question import Task
 from matloop.split.folds import make_folds
 from matloop.split.groups import group_index, joined
@@ -27,19 +28,13 @@ def scaffolds(smiles: Sequence[str]) -> TextArray:
     ----------
     Bemis & Murcko, J. Med. Chem. 39 (1996) 2887. doi:10.1021/jm9602928
     """
-    chem = require("rdkit.Chem", extra="molecules")
-    murcko = require("rdkit.Chem.Scaffolds.MurckoScaffold", extra="molecules")
-    base = require("rdkit.rdBase", extra="molecules")
     texts = [str(text) for text in np.asarray(smiles, dtype=object).reshape(-1).tolist()]
-    known: dict[str, str | None] = {}
-    with base.BlockLogs():
-        for text in dict.fromkeys(texts):
-            molecule = chem.MolFromSmiles(text) if text.strip() else None
-            known[text] = None if molecule is None else murcko.MurckoScaffoldSmiles(mol=molecule)
-    faults = [f"row {row}: {text!r}" for row, text in enumerate(texts) if known[text] is None]
+    molecules, reasons = from_smiles(texts)
+    faults = [f"row {row}: {texts[row]!r} {why}" for row, why in sorted(reasons.items())]
     if faults:
         raise DataError(all_faults("SMILES that rdkit cannot read; correct or drop these rows:", faults))
-    return np.array([known[text] for text in texts], dtype=np.str_)
+    found = murcko(molecules)
+    return np.where(found == NO_RING, "", found)
 
 
 class ScaffoldFolds(Splitter):

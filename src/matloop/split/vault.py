@@ -22,6 +22,7 @@ from matloop.core.errors import DataError, RunError
 from matloop.core.files import write_bytes, write_text
 from matloop.core.journal import Journal
 from matloop.data.dataset import Categories, Column, Dataset, Labels, Numbers
+from matloop.matter.molecules import Molecules
 from matloop.problem.question import Problem
 from matloop.split.groups import check_split, fingerprints, whole_groups
 
@@ -263,6 +264,9 @@ def labels_digest(targets: Mapping[str, Labels]) -> str:
 def _add_column(digest: hashlib._Hash, name: str, column: Column) -> None:
     if isinstance(column, Numbers | Categories):
         _add(digest, name, column.values)
+        return
+    if isinstance(column, Molecules):
+        _add(digest, name, column.smiles)
         return
     for part in ("offsets", "elements", "amounts", "charges"):
         _add(digest, f"{name}.{part}", getattr(column, part))

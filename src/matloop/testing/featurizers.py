@@ -1,7 +1,9 @@
-"""The contract of a featurizer of compositions: what every name in FEATURIZERS must keep, also those of plug-ins."""
+"""The contract of a featurizer: what every name in FEATURIZERS must keep, also those of plug-ins."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -9,13 +11,19 @@ from sklearn.base import clone
 
 from matloop.core.arrays import FloatArray
 from matloop.core.errors import DataError
-from matloop.matter.compositions import Compositions, from_formulas
+from matloop.matter.compositions import from_formulas
+from matloop.matter.molecules import from_smiles
 
 FORMULAS = (
     "Fe2O3", "La0.7Sr0.3MnO3", "NaN", "C", "He", "UO2", "Ca5(PO4)3F", "CuSO4·5H2O", "Og2O", "CoCrFeMnNi", "K2Cr2O7",
     "Zr41Ti14Cu12Ni10Be23", "Fe-18Cr-8Ni (wt%)", "70SiO2-20Na2O-10CaO", "C6000H12000O3001N7", "XeF6",
 )  # fmt: skip
 UNREADABLE = ("Xx2O3", "", "H2O)")
+SMILES = (
+    "CCO", "c1ccccc1C(=O)O", "C", "CC(C)(C)c1ccc(O)cc1", "FC(F)(F)C(Cl)Br", "C[C@H](N)C(=O)O", "O=C([O-])C[N+](C)(C)C",
+    "C12C3C4C1C5C2C3C45", "[Na+].[Cl-]", "*CC*", "CCCCCCCCCCCC", "Cn1cnc2c1c(=O)n(C)c(=O)n2C", "CS(=O)(=O)c1ccc(I)cc1",
+)  # fmt: skip
+NO_SMILES = ("C1CC", "", "hello", "C(C)(C)(C)(C)C")
 # a column may depend on the amounts as written in no other way than by rounding
 SCALE_TOLERANCE = 1e-9
 
@@ -23,6 +31,7 @@ SCALE_TOLERANCE = 1e-9
 def check_featurizer(featurizer: Any) -> None:
     """Raise AssertionError with the rule that `featurizer` breaks; nothing is returned.
 
+    `featurizer.kind` says what it is tried on: formulas ("composition"), or SMILES ("molecule"; rdkit is needed).
     Checked: names (unique, as many as columns), dtype and shape, determinism, no change of the input or of the
     featurizer, one row = the same row in a batch (bit by bit), order kept, bad rows NaN with a reason and good rows
     untouched by them, no rows, multiples of a composition where nothing is counted, sklearn's clone, a clear error for
@@ -33,13 +42,29 @@ def check_featurizer(featurizer: Any) -> None:
     >>> from matloop.represent.fractions import FractionsFeaturizer
     >>> check_featurizer(FractionsFeaturizer())
     """
-    compositions, reasons = from_formulas(FORMULAS)
-    _require(not reasons, f"the battery's own formulas are read: {reasons}")
-    features = _checked_table(featurizer, compositions)
-    _check_repeatable(featurizer, compositions, features)
-    _check_rows_alone(featurizer, compositions, features)
-    _check_bad_rows(featurizer, features)
-    _check_borders(featurizer)
+    trial = _trial(getattr(featurizer, "kind", "composition"))
+    features = _checked_table(featurizer, trial)
+    _check_repeatable(featurizer, trial, features)
+    _check_rows_alone(featurizer, trial, features)
+    _check_bad_rows(featurizer, trial, features)
+    _check_borders(featurizer, trial)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """What a featurizer is tried on: a batch, the texts that it was read from, texts that cannot be read."""
+
+    batch: Any
+    texts: Sequence[str]
+    unreadable: Sequence[str]
+
+
+def _trial(kind: str) -> _Trial:
+    _require(kind in ("composition", "molecule"), f"kind says what is described; found {kind!r}")
+    texts, bad = (FORMULAS, UNREADABLE) if kind == "composition" else (SMILES, NO_SMILES)
+    batch, reasons = from_formulas(texts) if kind == "composition" else from_smiles(texts)
+    _require(not reasons, f"the battery's own rows are read: {reasons}")
+    return _Trial(batch, texts, bad)
 
 
 def _require(truth: bool, rule: str) -> None:
@@ -51,44 +76,45 @@ def _same(a: FloatArray, b: FloatArray) -> bool:
     return np.array_equal(a, b, equal_nan=True)
 
 
-def _checked_table(featurizer: Any, compositions: Compositions) -> FloatArray:
-    features: FloatArray = featurizer.fit(compositions).transform(compositions)
+def _checked_table(featurizer: Any, trial: _Trial) -> FloatArray:
+    features: FloatArray = featurizer.fit(trial.batch).transform(trial.batch)
     names = featurizer.get_feature_names_out()
     _require(isinstance(features, np.ndarray) and features.dtype == np.float64, "transform gives a float64 array")
-    _require(features.shape == (len(compositions), len(names)), "one row per composition, one column per name")
+    _require(features.shape == (len(trial.batch), len(names)), "one row per input, one column per name")
     _require(all(isinstance(name, str) and name.strip() for name in names), "every column has a name")
     _require(len(set(names)) == len(names), "names are unique")
     _require(not np.isinf(features).any(), "no value is infinite")
     missing = np.flatnonzero(np.isnan(features).all(axis=1)).tolist()
-    reasons = featurizer.reasons(compositions)
+    reasons = featurizer.reasons(trial.batch)
     _require(all(reasons.get(row) for row in missing), "a row without any value has a reason")
-    _require(len(missing) < len(features) / 2, "most readable compositions get a value")
+    _require(len(missing) < len(features) / 2, "most readable rows get a value")
     return features
 
 
-def _check_repeatable(featurizer: Any, compositions: Compositions, features: FloatArray) -> None:
-    before = [array.copy() for array in (compositions.offsets, compositions.elements, compositions.amounts)]
+def _check_repeatable(featurizer: Any, trial: _Trial, features: FloatArray) -> None:
+    arrays = [getattr(trial.batch, field.name) for field in fields(trial.batch)]
+    before = [array.copy() for array in arrays]
     state = dict(vars(featurizer))
-    _require(_same(featurizer.transform(compositions), features), "the same input gives the same bits")
-    after = (compositions.offsets, compositions.elements, compositions.amounts)
-    _require(all(np.array_equal(a, b) for a, b in zip(before, after, strict=True)), "the input is left as it was")
+    _require(_same(featurizer.transform(trial.batch), features), "the same input gives the same bits")
+    kept = [_same(a, b) if a.dtype.kind == "f" else np.array_equal(a, b) for a, b in zip(before, arrays, strict=True)]
+    _require(all(kept), "the input is left as it was")
     _require(vars(featurizer) == state, "transform does not change the featurizer")
-    _require(_same(clone(featurizer).transform(compositions), features), "an unfitted clone gives the same")
-    _require(_same(featurizer.transform(list(FORMULAS)), features), "formulas and Compositions give the same")
+    _require(_same(clone(featurizer).transform(trial.batch), features), "an unfitted clone gives the same")
+    _require(_same(featurizer.transform(list(trial.texts)), features), "texts and the batch give the same")
 
 
-def _check_rows_alone(featurizer: Any, compositions: Compositions, features: FloatArray) -> None:
-    for row in range(len(compositions)):
-        alone = featurizer.transform(compositions.take(np.array([row])))
-        _require(_same(alone[0], features[row]), f"{FORMULAS[row]!r} alone is as in a batch")
-    order = np.arange(len(compositions))[::-1]
-    _require(_same(featurizer.transform(compositions.take(order)), features[order]), "the order of rows is kept")
+def _check_rows_alone(featurizer: Any, trial: _Trial, features: FloatArray) -> None:
+    for row, text in enumerate(trial.texts):
+        alone = featurizer.transform(trial.batch.take(np.array([row])))
+        _require(_same(alone[0], features[row]), f"{text!r} alone is as in a batch")
+    order = np.arange(len(trial.texts))[::-1]
+    _require(_same(featurizer.transform(trial.batch.take(order)), features[order]), "the order of rows is kept")
 
 
-def _check_bad_rows(featurizer: Any, features: FloatArray) -> None:
-    mixed = [*UNREADABLE, *FORMULAS]
+def _check_bad_rows(featurizer: Any, trial: _Trial, features: FloatArray) -> None:
+    mixed = [*trial.unreadable, *trial.texts]
     found = featurizer.transform(mixed)
-    n = len(UNREADABLE)
+    n = len(trial.unreadable)
     _require(bool(np.isnan(found[:n]).all()), "an unreadable row is all NaN")
     _require(_same(found[n:], features), "unreadable rows do not touch the others")
     reasons = featurizer.reasons(mixed)
@@ -97,11 +123,11 @@ def _check_bad_rows(featurizer: Any, features: FloatArray) -> None:
     _require(empty.shape == (0, features.shape[1]), "no rows give an empty table with all columns")
 
 
-def _check_borders(featurizer: Any) -> None:
+def _check_borders(featurizer: Any, trial: _Trial) -> None:
     cited = featurizer.citations()
     _require(isinstance(cited, tuple) and all(isinstance(c, str) for c in cited), "citations() is a tuple of text")
     try:
-        featurizer.transform("Fe2O3")
+        featurizer.transform(trial.texts[0])
     except DataError:
         return
-    raise AssertionError("a single formula instead of a sequence is refused with a DataError")
+    raise AssertionError("a single text instead of a sequence is refused with a DataError")
