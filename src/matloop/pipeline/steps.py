@@ -161,7 +161,9 @@ def answer(
                 development, trained, fits, target, ids=dataset.ids[rows],
                 shown=np.asarray(shown_rows(dataset, rows), dtype=np.str_), seed=seed, depth=protocol.depth,
             )  # fmt: skip
-            material = Material(subject, gathered, explanation, kept, dataset.times[rows])
+            material = Material(
+                subject, gathered, explanation, kept, dataset.take(rows), prepared.representation, model
+            )
             studies = make_studies(material, where, clock, deadline=max(until, time.monotonic() + LEAST_STUDY_S))
     return Answered(target, development, trained, gathered, model, explanation, studies, rows, curves)
 

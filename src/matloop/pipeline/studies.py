@@ -12,6 +12,7 @@ import numpy as np
 
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.core.errors import MatloopError
+from matloop.data.dataset import Dataset
 from matloop.evaluate.bias import study_bias
 from matloop.evaluate.bias_values import BiasStudy
 from matloop.evaluate.domain_study import DomainStudy, study_domain
@@ -20,6 +21,8 @@ from matloop.evaluate.gathered import Gathered
 from matloop.evaluate.learning import LearningStudy, study_learning
 from matloop.evaluate.split_study import SplitStudy, study_splits
 from matloop.evaluate.stability import StabilityStudy, study_stability
+from matloop.explain.chemistry_study import study_chemistry
+from matloop.explain.chemistry_values import ChemistryStudy
 from matloop.explain.laws.study import study_laws
 from matloop.explain.laws.values import LawStudy
 from matloop.explain.more import explain_more
@@ -29,6 +32,8 @@ from matloop.pipeline.folder import RunFolder, slug
 from matloop.problem.question import Depth
 from matloop.profile.study import MapStudy, study_map
 from matloop.report.studies import Studies
+from matloop.represent.representation import Representation
+from matloop.train.model import Model
 from matloop.train.recipe_model import RecipeModel
 from matloop.train.subject import Subject
 
@@ -44,7 +49,9 @@ class Material:
     gathered: Gathered
     explanation: Explanation
     fold_models: Sequence[tuple[RecipeModel, IntArray]]
-    times: FloatArray
+    dataset: Dataset
+    representation: Representation
+    model: Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,10 @@ _STUDIES: dict[str, _Study] = {
         m.subject, m.gathered, deadline=end,
     ), 0.15),
     "laws": _Study("laws", LawStudy, lambda m, end: study_laws(m.subject, deadline=end), 0.3),
+    "chemistry": _Study("the chemistry of the model", ChemistryStudy, lambda m, end: study_chemistry(
+        m.subject, m.fold_models, m.explanation, dataset=m.dataset, representation=m.representation, model=m.model,
+        deadline=end,
+    ), 0.3),
     "map": _Study("a map of the rows", MapStudy, lambda m, end: study_map(
         m.subject, in_domain=m.gathered.cv.prediction.in_domain, deadline=end,
     ), 0.25),
@@ -76,12 +87,17 @@ _STUDIES: dict[str, _Study] = {
         m.subject, m.fold_models, m.explanation, deadline=end,
     ), 0.35),
     "splits": _Study("kinds of novelty", SplitStudy, lambda m, end: study_splits(
-        m.subject, m.gathered, deadline=end, times=m.times if np.isfinite(m.times).any() else None,
+        m.subject, m.gathered, deadline=end, times=_times(m),
     ), 0.35),
     "stability": _Study("how firm the model is", StabilityStudy, lambda m, end: study_stability(
         m.subject, m.gathered, deadline=end,
     ), 1.0),
 }  # fmt: skip
+
+
+def _times(material: Material) -> FloatArray | None:
+    times = material.dataset.times
+    return times if np.isfinite(times).any() else None
 
 
 def make_studies(material: Material, where: RunFolder, clock: Clock, *, deadline: float) -> Studies:
@@ -97,7 +113,8 @@ def make_studies(material: Material, where: RunFolder, clock: Clock, *, deadline
         until = now + study.share * max(deadline - now, 0.0)
         begun = time.monotonic()
         try:
-            found[key] = where.kept(f"study-{key}-{slug(name)}.json", study.kind, partial(study.make, material, until))
+            made: Any = study.kind | None  # None is an answer as well
+            found[key] = where.kept(f"study-{key}-{slug(name)}.json", made, partial(study.make, material, until))
         except (MatloopError, ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
             left_out.append(f"{study.title}: {' '.join(str(error).split())[:300]}")
         took = round(time.monotonic() - begun, 3)

@@ -10,6 +10,7 @@ from matloop.evaluate.doubt_study import DoubtStudy
 from matloop.evaluate.learning import LearningStudy
 from matloop.evaluate.split_study import SplitStudy
 from matloop.evaluate.stability import StabilityStudy
+from matloop.explain.chemistry_values import ChemistryStudy
 from matloop.explain.laws.values import LawStudy
 from matloop.explain.values import ExplainStudy
 from matloop.profile.study import MapStudy
@@ -31,4 +32,5 @@ class Studies:
     splits: SplitStudy | None = None
     stability: StabilityStudy | None = None
     laws: LawStudy | None = None
+    chemistry: ChemistryStudy | None = None
     left_out: tuple[str, ...] = ()
