@@ -124,7 +124,7 @@ class Found:
     """Up to five unlike changes that reach a wish, supported ones first, then the smallest.
 
     tried : changes that were predicted; charged, outside : left out because their charges cannot balance, because they
-    are outside the domain. complete : whether every change up to the cost of the dearest one tried was looked at.
+    are outside the domain. complete : whether no single change and no pair was left untried, or enough were found.
     """
 
     wish: str

@@ -106,6 +106,11 @@ class Candidates:
     def __len__(self) -> int:
         return self.n
 
+    @classmethod
+    def same(cls, row: Row) -> Candidates:
+        """The row as it is."""
+        return _apply(row, [()])
+
 
 Judge = Callable[[Candidates], Prediction]
 
@@ -167,7 +172,7 @@ def counterfactuals(
     moves = moves_of(row, room)
     if not moves:
         raise ConfigError("there is nothing to change: no interchangeable element, no number, no other category.")
-    before = judge(_apply(row, [()]))
+    before = judge(Candidates.same(row))
     if len(before) != 1 or not np.isfinite(before.value[0]):
         raise DataError(f"the row cannot be predicted: {before.reason[0] if len(before) else 'there is none'}")
     combos, complete = _in_order(moves, most * 4)
@@ -380,7 +385,8 @@ class _Search:
         sure = self._told(True)[: self.n]
         # a doubtful change beside the same one that is sure adds nothing
         told = (*sure, *self._told(False))[: self.n]
-        return Found(words, told, self.tried, self.charged, self.outside, complete and self.finished)
+        enough = len(sure) >= self.n
+        return Found(words, told, self.tried, self.charged, self.outside, enough or (complete and self.finished))
 
 
 def difference(before: Prediction, after: Prediction) -> tuple[FloatArray, FloatArray, FloatArray]:

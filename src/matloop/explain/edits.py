@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.core.elements import MAX_Z
 from matloop.core.errors import DataError
-from matloop.data.dataset import Dataset
+from matloop.data.dataset import Column, Dataset
 from matloop.matter.compositions import Compositions, to_formulas
 from matloop.represent.representation import Representation, represent
 from matloop.represent.table import FeatureTable
@@ -125,10 +126,10 @@ class Matter:
         assert isinstance(found, Compositions)
         return found
 
-    def described(self, rows: IntArray, altered: Compositions) -> FeatureTable:
-        """Features of `rows` with other compositions."""
-        part = replace(self.dataset, targets={}).take(rows)
-        return represent(replace(part, inputs={**part.inputs, self.name: altered}), self.representation)
+    def described(self, rows: IntArray, inputs: Mapping[str, Column]) -> FeatureTable:
+        """Features of `rows` with other inputs, in the same order; what is not given stays as it is."""
+        part = self.dataset.take(rows)
+        return represent(replace(part, inputs={**part.inputs, **inputs}), self.representation)
 
 
 def matter_of(dataset: Dataset, representation: Representation) -> Matter | None:

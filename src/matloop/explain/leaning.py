@@ -1,8 +1,8 @@
 """Which training rows a prediction leans on, as the model sees them.
 
 A forest is a weighted mean of training values: a row weighs as much as it shares leaves with the one that is asked,
-each leaf divided among its rows. Boosted trees are no such mean; there the share of common leaves counts, trees of
-larger steps more. Kernel models weigh by their kernel, neighbours by their own rule. For all others (linear models,
+each leaf divided among its rows. Boosted trees are no such mean; there the same is done with trees of larger steps
+counting more. Kernel models weigh by their kernel, neighbours by their own rule. For all others (linear models,
 networks) the distance in the features that matter stands in.
 
 References
@@ -72,7 +72,8 @@ def leaning(
         weights = np.asarray(sum(w * found for w, found, _ in parts))
         return weights / weights.sum(axis=1, keepdims=True), " + ".join(dict.fromkeys(how for *_, how in parts))
     if hasattr(model, "apply") and hasattr(model, "estimators_"):
-        return _even(_common(np.asarray(model.apply(known)), np.asarray(model.apply(asked)))), LEAVES
+        leaves, wanted = np.asarray(model.apply(known)), np.asarray(model.apply(asked))
+        return _even(_common(leaves, wanted, np.ones(leaves.shape[1]))), LEAVES
     return by_distance(known, asked, matters), DISTANCE
 
 
@@ -115,22 +116,21 @@ def _member(member: Member, known: FloatArray, asked: FloatArray, importance: Fl
 def _by_leaves(trees: Trees, known: FloatArray, asked: FloatArray) -> FloatArray:
     leaves, wanted = trees.leaf_of(known), trees.leaf_of(asked)
     if trees.n_members == trees.n_trees:
-        return _even(_common(leaves, wanted))
+        return _even(_common(leaves, wanted, np.ones(trees.n_trees)))
     # boosting: a tree that moves predictions more says more about which rows are alike
     sizes = np.diff(trees.leaves)
     tree = np.repeat(np.arange(trees.n_trees), sizes)
     value = trees.value.astype(np.float64).sum(axis=1)
     mean = np.bincount(tree, value) / sizes
-    step = np.bincount(tree, (value - mean[tree]) ** 2) / sizes
-    return _even(np.stack([(leaves == one) @ step for one in wanted]))
+    return _even(_common(leaves, wanted, np.sqrt(np.bincount(tree, (value - mean[tree]) ** 2) / sizes)))
 
 
-def _common(leaves: np.ndarray, wanted: np.ndarray) -> FloatArray:
-    """Common leaves, each divided among the training rows in it, shape (n_asked, n_known)."""
+def _common(leaves: np.ndarray, wanted: np.ndarray, size: FloatArray) -> FloatArray:
+    """Common leaves, each divided among the training rows in it, shape (n_asked, n_known); size : of each tree."""
     found = np.zeros((len(wanted), len(leaves)))
     for k, one in enumerate(wanted):
         same = leaves == one
-        found[k] = same @ (1.0 / np.maximum(same.sum(axis=0), 1))
+        found[k] = same @ (size / np.maximum(same.sum(axis=0), 1))
     return found
 
 

@@ -20,7 +20,7 @@ from matloop.matter.compositions import Compositions
 
 _GRID = 2000.0
 """Fractions are told apart to 0.05 at%."""
-FEWEST_PAIRS = 10
+FEWEST_PAIRS = 30
 _SURE = 2.33
 """standard errors: one-sided 1 %"""
 
@@ -64,7 +64,8 @@ def matched_pairs(
 
 
 def agree_with_pairs(measured: FloatArray, predicted: FloatArray) -> Check | None:
-    """Whether predicted differences of matched pairs go with the measured ones; None with fewer than ten pairs.
+    """Whether predicted differences of matched pairs go with the measured ones; None with fewer than 30 pairs: too
+    few to tell.
 
     Parameters
     ----------

@@ -1,0 +1,296 @@
+"""Effects of elements and of exchanging them, from all fold models of a trained recipe, with their checks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from matloop.core.arrays import BoolArray, FloatArray, IntArray
+from matloop.core.elements import SYMBOLS
+from matloop.doubt.domain import Domain
+from matloop.explain.bench import Bench, Seat
+from matloop.explain.checks import alike
+from matloop.explain.chemistry import (
+    FEWEST_ROWS,
+    Deltas,
+    common_elements,
+    common_pairs,
+    effect_of,
+    exchange_of,
+    mean_of,
+    steps_of,
+)
+from matloop.explain.chemistry_values import ElementEffect, Exchange
+from matloop.explain.edits import Matter, amounts_of, exchanged, raised
+from matloop.explain.matched_pairs import agree_with_pairs, matched_pairs
+from matloop.explain.values import Check
+from matloop.matter.compositions import Compositions
+
+_CHUNK = 3000
+_FEWEST_COMPARED = 3
+"""Effects that are needed to compare two sets of them."""
+_OTHER_INPUTS = (":number", ":category")
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """Rows of each model per element and per exchange, and how many exchanges are looked at."""
+
+    rows: int
+    exchange_rows: int
+    pairs: int
+
+
+DEPTHS = {"standard": Depth(24, 36, 24), "thorough": Depth(60, 100, 80)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Edits in the order of their kinds: which model, which row, which kind, how wide; all shape (n,).
+
+    spare : edits that only the model of shuffled labels is asked for, so that its means come from as many rows as those
+    of all models of true labels together.
+    """
+
+    seat: IntArray
+    row: IntArray
+    kind: IntArray
+    width: FloatArray
+    spare: BoolArray
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What came of edits: whether inside the domain, change by the row's model, change by that of shuffled labels."""
+
+    inside: BoolArray
+    true: FloatArray
+    noise: FloatArray
+
+
+Sides = Callable[[IntArray], tuple[Compositions, Compositions]]
+"""positions of edits to the compositions before and after"""
+
+
+def effects_of_elements(
+    bench: Bench, matter: Matter, domain: Domain, notes: list[str]
+) -> tuple[tuple[ElementEffect, ...], tuple[Check, ...]]:
+    """The periodic table of effects, the largest first, and whether it may be read."""
+    compositions = matter.compositions
+    dense = amounts_of(compositions)
+    fraction = dense / np.maximum(dense.sum(axis=1, keepdims=True), 1e-300)
+    kinds = common_elements(compositions)
+    within = [(fraction[:, z] > 0) & (fraction[:, z] < 1) for z in kinds]
+    asked = _plan(bench, within, DEPTHS[bench.subject.depth].rows)
+    number = np.array(kinds, dtype=np.int64)
+    step = steps_of(fraction[asked.row, number[asked.kind]]) if len(kinds) else np.zeros(0)
+    asked = replace(asked, width=200.0 * step)
+
+    def sides(at: IntArray) -> tuple[Compositions, Compositions]:
+        part, z = compositions.take(asked.row[at]), number[asked.kind[at]]
+        return raised(part, z, -step[at]), raised(part, z, step[at])
+
+    said = _ask(bench, matter, domain, asked, sides)
+    _tell_missed(said, asked, [SYMBOLS[z] for z in kinds], "elements", notes)
+    made = _Means(bench, asked, said, len(kinds))
+    effects = [
+        effect_of(kinds[k], made.true[k], made.counted[k], made.share[k], made.noise_of(k)) for k in made.known
+    ]  # fmt: skip
+    return tuple(sorted(effects, key=lambda one: (-abs(one.value), one.symbol))), made.checks()
+
+
+def effects_of_exchanges(
+    bench: Bench, matter: Matter, domain: Domain, notes: list[str]
+) -> tuple[tuple[Exchange, ...], tuple[Check, ...]]:
+    """What happens when an element becomes an alike one, sure and large changes first, and whether it may be read."""
+    compositions, depth = matter.compositions, DEPTHS[bench.subject.depth]
+    pairs = common_pairs(compositions, depth.pairs)
+    dense = amounts_of(compositions)
+    asked = _plan(bench, [dense[:, old] > 0 for old, _ in pairs], depth.exchange_rows)
+    old, new = (np.array([pair[side] for pair in pairs], dtype=np.int64) for side in (0, 1))
+
+    def sides(at: IntArray) -> tuple[Compositions, Compositions]:
+        part, kind = compositions.take(asked.row[at]), asked.kind[at]
+        return part, exchanged(part, old[kind], new[kind])
+
+    said = _ask(bench, matter, domain, asked, sides)
+    names = [f"{SYMBOLS[a]} → {SYMBOLS[b]}" for a, b in pairs]
+    _tell_missed(said, asked, names, "exchanges", notes)
+    made = _Means(bench, asked, said, len(pairs))
+    found = matched_pairs(compositions, pairs, _other_inputs(bench))
+    exchanges = [
+        exchange_of(
+            *pairs[k], made.true[k], made.counted[k], made.share[k], made.noise_of(k), n_pairs=len(found[k]),
+            measured=float((bench.truth[found[k][:, 1]] - bench.truth[found[k][:, 0]]).mean())
+            if len(found[k]) else float("nan"),
+        )
+        for k in made.known
+    ]  # fmt: skip
+    checks = made.checks()
+    real = agree_with_pairs(*_differences(bench, [found[k] for k in made.known]))
+    return (
+        tuple(sorted(exchanges, key=lambda one: (not one.sure, -abs(one.value), one.old, one.new))),
+        (*checks, real) if real is not None and checks else checks,
+    )
+
+
+def _plan(bench: Bench, holds: Sequence[BoolArray], rows: int) -> _Asked:
+    """The first `rows` unseen rows of each model that hold what is edited; models in turn within a kind."""
+    noisy = [one is not None for one in _shuffled(bench)]
+    parts, empty = list[tuple[int, int, IntArray]](), np.zeros(0, dtype=np.int64)
+    for kind, held in enumerate(holds):
+        for k, seat in enumerate(bench.seats):
+            parts.append((k, kind, seat.rows[held[seat.rows]][: rows * len(bench.seats) if noisy[k] else rows]))
+    counts = [len(chosen) for *_, chosen in parts]
+    seat_of, kind_of = (np.repeat(np.array([part[i] for part in parts], np.int64), counts) for i in (0, 1))
+    spare = np.concatenate([empty, *(np.arange(n) for n in counts)]) >= rows
+    row = np.concatenate([empty, *(chosen for *_, chosen in parts)])
+    return _Asked(seat_of, row, kind_of, np.ones(len(row)), spare)
+
+
+def _ask(bench: Bench, matter: Matter, domain: Domain, asked: _Asked, sides: Sides) -> _Said:
+    """All edits, chunk by chunk while there is time; NaN where there was none, or no model of shuffled labels."""
+    n = len(asked.row)
+    inside, true, noise = np.zeros(n, dtype=bool), np.full(n, np.nan), np.full(n, np.nan)
+    noisy = _shuffled(bench)
+    for start in range(0, n, _CHUNK):
+        if time.monotonic() >= bench.pace.deadline:
+            break
+        at = np.arange(start, min(start + _CHUNK, n))
+        tables = [matter.described(asked.row[at], {matter.name: side}) for side in sides(at)]
+        inside[at] = domain.judge(tables[0])[0] & domain.judge(tables[1])[0]
+        for k, seat in enumerate(bench.seats):
+            mine = np.flatnonzero(asked.seat[at] == k)
+            if not len(mine):
+                continue
+            before, after = (table.X[mine] for table in tables)
+            told, other = bench.predict(seat), noisy[k]
+            own = ~asked.spare[at[mine]]
+            true[at[mine[own]]] = told(after[own]) - told(before[own])
+            if other is not None:
+                hidden = bench.predict(other)
+                noise[at[mine]] = hidden(after) - hidden(before)
+    return _Said(inside, true, noise)
+
+
+def _shuffled(bench: Bench) -> list[Seat | None]:
+    """The model of shuffled labels beside each seat, which did not see the same rows."""
+    return [next((one for one in bench.shuffled if one.rows is seat.rows), None) for seat in bench.seats]
+
+
+class _Means:
+    """Means of all kinds of edits, by models of true and of shuffled labels.
+
+    known : kinds with enough rows inside the domain. typical : root mean square of the means of shuffled labels.
+    """
+
+    def __init__(self, bench: Bench, asked: _Asked, said: _Said, n_kinds: int) -> None:
+        self.bench, self.asked, self.said = bench, asked, said
+        good = said.inside & np.isfinite(said.true)
+        tried = np.bincount(asked.kind[np.isfinite(said.true)], minlength=n_kinds)
+        self.counted = np.bincount(asked.kind[good], minlength=n_kinds).tolist()
+        self.share = (np.array(self.counted) / np.maximum(tried, 1)).tolist()
+        self.known = [k for k in range(n_kinds) if self.counted[k] >= FEWEST_ROWS]
+        self.true = {k: mean_of(self._of(good & (asked.kind == k), said.true)) for k in self.known}
+        heard = good & np.isfinite(said.noise)
+        self.noise = self._per_model(heard, said.noise)
+        weights = np.array([self.counted[k] for k in self.known], dtype=np.float64)
+        table = np.tile(weights, (len(self.noise), 1))
+        full = np.isfinite(self.noise)
+        squares = self.noise[full] ** 2
+        self.typical = float(np.sqrt(np.average(squares, weights=table[full]))) if full.any() else 0.0
+
+    def noise_of(self, kind: int) -> float:
+        """What models of shuffled labels give for a kind of so many rows; 0 where there is none."""
+        rows = np.array([self.counted[k] for k in self.known], dtype=np.float64)
+        return self.typical * float(np.sqrt((rows @ rows) / rows.sum() / self.counted[kind]))
+
+    def _of(self, at: BoolArray, delta: FloatArray) -> Deltas:
+        asked = self.asked
+        groups = self.bench.subject.development.groups[asked.row[at]]
+        return Deltas(delta[at], asked.width[at], asked.seat[at], groups)
+
+    def _per_model(self, good: BoolArray, delta: FloatArray) -> FloatArray:
+        """Mean of each known kind by each model that said anything, shape (n_models, n_known); NaN below three rows."""
+        asked, rows = self.asked, []
+        for k in np.unique(asked.seat[good]):
+            mine = good & (asked.seat == k)
+            each = []
+            for kind in self.known:
+                of = mine & (asked.kind == kind)
+                each.append(delta[of].sum() / asked.width[of].sum() if of.sum() >= 3 else np.nan)
+            rows.append(each)
+        return np.array(rows, dtype=np.float64).reshape(-1, len(self.known))
+
+    def checks(self) -> tuple[Check, ...]:
+        """The model knows something; models of folds agree; shuffled labels destroy it."""
+        if not self.known:
+            return ()
+        checks = [self.bench.skill]
+        good = self.said.inside & np.isfinite(self.said.true)
+        each = self._per_model(good, self.said.true)
+        weights = np.array([self.counted[k] for k in self.known], dtype=np.float64)
+        whole = np.isfinite(each).all(axis=0)
+        if len(each) > 1 and whole.sum() >= _FEWEST_COMPARED:
+            checks.append(alike(each[:, whole], weights[whole]))
+        if self.typical > 0.0:
+            value = np.array([self.true[k].value for k in self.known])
+            checks.append(stands_out(value, np.array([self.noise_of(k) for k in self.known])))
+        return tuple(checks)
+
+
+def stands_out(value: FloatArray, noise: FloatArray) -> Check:
+    """Whether effects stand out of what models of shuffled labels show.
+
+    Parameters
+    ----------
+    value : shape (n,), effects. noise : shape (n,), standard deviation of each with shuffled labels.
+
+    Returns
+    -------
+    Check "destroyed by shuffled labels": passed where more effects are above twice their noise than chance gives (5 %
+    of them; binomial test at 1 %), or the largest is five times its noise.
+
+    Examples
+    --------
+    >>> stands_out(np.array([5.0, -4.0, 0.5, 3.0]), np.ones(4)).passed
+    True
+    >>> stands_out(np.array([0.5, -1.5, 2.5, 1.0]), np.ones(4)).passed
+    False
+    """
+    from scipy.stats import binom
+
+    times = np.abs(value) / noise
+    n, above = len(times), int((times >= 2.0).sum())
+    passed = binom.sf(above - 1, n, 0.05) < 0.01 or float(times.max()) >= 5.0
+    left = float(np.sqrt((noise**2).mean() / max(float((value**2).mean()), 1e-300)))
+    return Check(
+        "destroyed by shuffled labels", bool(passed),
+        f"with shuffled labels effects are {min(left, 9.99):.0%} as large; {above} of {n} are more than twice that, "
+        f"chance gives {0.05 * n:.1f}; the largest is {times.max():.1f} times that",
+    )  # fmt: skip
+
+
+def _other_inputs(bench: Bench) -> FloatArray:
+    table = bench.subject.development.table
+    return table.X[:, [origin.endswith(_OTHER_INPUTS) for origin in table.origins]]
+
+
+def _differences(bench: Bench, found: Sequence[IntArray]) -> tuple[FloatArray, FloatArray]:
+    """Measured and predicted differences of pairs whose rows were left out together, so one model saw neither."""
+    if not found:
+        return np.zeros(0), np.zeros(0)
+    pairs, fold = np.concatenate(found), bench.subject.trained.out_of_fold.fold
+    both = (fold[pairs[:, 0]] == fold[pairs[:, 1]]) & np.isfinite(bench.said[pairs]).all(axis=1)
+    first, second = pairs[both].T
+    return bench.truth[second] - bench.truth[first], bench.said[second] - bench.said[first]
+
+
+def _tell_missed(said: _Said, asked: _Asked, names: Sequence[str], what: str, notes: list[str]) -> None:
+    missed = np.unique(asked.kind[~np.isfinite(said.true) & ~asked.spare])
+    if len(missed):
+        shown = ", ".join(names[k] for k in missed[:10]) + (f" and {len(missed) - 10} more" if len(missed) > 10 else "")
+        notes.append(f"left out, the time ran out: {len(missed)} {what}: {shown}")
