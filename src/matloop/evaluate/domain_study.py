@@ -310,14 +310,14 @@ def _limits(sets: list[_Rows], scores: list[FloatArray], seed: int) -> tuple[Lim
     usual, foreign = scores
     quantiles = np.quantile(usual, 1.0 - np.array(FALSE_FLAGS), method="higher")
     limits = sorted([*((float(q), False) for q in quantiles), (1.0, True)])
-    inside = np.column_stack([foreign <= limit for limit, _ in limits]).astype(np.float64)
+    # the limit in use: the flags as they were given, with the measure that each part chose
+    marks = [[one.flagged for one in sets] if in_use else [usual > limit, foreign > limit] for limit, in_use in limits]
+    inside = np.column_stack([~new for _, new in marks]).astype(np.float64)
     errors, held = (means(values, inside, sets[1].groups, seed) for values in (sets[1].error, sets[1].covered))
     return tuple(
-        LimitGain(
-            limit, float(np.mean(usual > limit)), float(np.mean(foreign > limit)), errors[i], held[i], in_use
-        )
-        for i, (limit, in_use) in enumerate(limits)
-    )  # fmt: skip
+        LimitGain(limit, float(np.mean(known)), float(np.mean(new)), errors[i], held[i], in_use)
+        for i, ((limit, in_use), (known, new)) in enumerate(zip(limits, marks, strict=True))
+    )
 
 
 def _cautions(sets: list[_Rows]) -> list[str]:
