@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from matloop.explain.checks import skilful
 from matloop.explain.explain import in_order_of_promise
 from matloop.explain.grouping import correlated_groups
 from matloop.explain.output import Predict, predict_of
-from matloop.explain.samples import Judge, Pace, Sample
+from matloop.explain.samples import Judge, Pace, Sample, WithoutSpread
 from matloop.explain.values import Check, Explanation
 from matloop.train.change import Change
 from matloop.train.fits import FitTask
@@ -42,7 +41,7 @@ class Seat:
 
     def sample(self, n: int) -> Sample:
         """The first `n` rows as a sample for importances."""
-        return Sample(self.model, self.X[:n], self.y[:n])
+        return Sample(WithoutSpread(self.model), self.X[:n], self.y[:n])
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class Bench:
     column : class that is explained; None for values. seats, shuffled : models of true and of shuffled labels.
     said, truth : shape (n,), out-of-fold number that is explained and what it should have been, per development row.
     skill : whether the model knows anything; a part of every explanation's checks. pace : the clock.
-    permutation : permutation importance of each group, by its name. rate : rows per second of what is explained alone.
+    permutation : permutation importance of each group, by its name.
     """
 
     subject: Subject
@@ -71,11 +70,6 @@ class Bench:
     skill: Check
     pace: Pace
     permutation: Mapping[str, float]
-    rate: float
-
-    def affordable(self, share: float) -> float:
-        """How many rows can be explained in a share of the time left."""
-        return self.rate * max(self.pace.left(), 0.0) * share
 
     @property
     def thorough(self) -> bool:
@@ -132,12 +126,7 @@ def set_up(
     skill = skilful(*errors(said, truth, squared=column is not None or metric in _SQUARED), development.groups)
     found = {one.name: one.value for one in existing.importances} if existing else {}
     pace = Pace(deadline, [seat.sample(300) for seat in seats])
-    start = time.monotonic()
-    predict_of(seats[0].model, column)(seats[0].X[:300])
-    rate = min(len(seats[0].rows), 300) / max(time.monotonic() - start, 1e-6)
-    return Bench(
-        subject, judge, tuple(chosen), names, rest, told, column, seats, (), said, truth, skill, pace, found, rate
-    )
+    return Bench(subject, judge, tuple(chosen), names, rest, told, column, seats, (), said, truth, skill, pace, found)
 
 
 def errors(said: FloatArray, truth: FloatArray, *, squared: bool) -> tuple[FloatArray, FloatArray]:

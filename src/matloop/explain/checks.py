@@ -94,18 +94,22 @@ def stable(each: ArrayLike, *, between: str = "models of different folds", seed:
     )
 
 
-def destroyed(true: ArrayLike, shuffled: ArrayLike, *, what: str = "importance", seed: int = 0) -> Check:
+def destroyed(
+    true: ArrayLike, shuffled: ArrayLike, *, what: str = "importance", leaders: int = 1, seed: int = 0
+) -> Check:
     """Whether an explanation falls to noise when the model is fitted to shuffled labels.
 
     Parameters
     ----------
     true, shuffled : shape (n_explanations, n_groups), importances from models of the true and of shuffled labels.
     what : what is measured, for the words.
+    leaders : how many of the largest are compared: one where noise is around zero; several together where noise is
+        above zero in every group, as for contributions.
 
     Returns
     -------
-    Check "destroyed by shuffled labels": passed where the largest importance that is left is at most half of the true
-    largest one, and, unless almost nothing is left, it is not the same explanation in small.
+    Check "destroyed by shuffled labels": passed where the largest that are left are at most half of the true largest
+    ones, and, unless almost nothing is left, it is not the same explanation in small.
 
     Examples
     --------
@@ -116,10 +120,10 @@ def destroyed(true: ArrayLike, shuffled: ArrayLike, *, what: str = "importance",
     """
     name = "destroyed by shuffled labels"
     good, noise = _table(true).mean(axis=0), _table(shuffled)
-    top = float(good.max(initial=0.0))
+    top = _largest(good, leaders)
     if top <= 0.0:
         return Check(name, False, f"no {what} is above zero with the true labels, so there is nothing to destroy")
-    left = float(np.mean(np.maximum(noise.max(axis=1), 0.0))) / top
+    left = float(np.mean([_largest(one, leaders) for one in noise])) / top
     mean = noise.mean(axis=0)
     shared = float(np.nan_to_num(overlap(good, mean)))
     chance = float(np.nan_to_num(chance_overlap(good, mean, seed)))
@@ -127,12 +131,18 @@ def destroyed(true: ArrayLike, shuffled: ArrayLike, *, what: str = "importance",
     passed = left <= MOST_LEFT and not (same and left > MOST_LEFT / 2)
     if len(good) == 1:
         return Check(name, bool(passed), f"with shuffled labels the {what} is {left:.0%} of the true one")
+    which = f"largest {what} is" if leaders == 1 else f"{min(leaders, len(good))} largest {what}s are"
     return Check(
         name,
         bool(passed),
-        f"with shuffled labels the largest {what} is {left:.0%} of the true one; {shared:.0%} of the weight lies on "
-        f"the same groups, chance {chance:.0%}",
+        f"with shuffled labels the {which} {left:.0%} of the true; {shared:.0%} of the weight lies on the same "
+        f"groups, chance {chance:.0%}",
     )
+
+
+def _largest(values: FloatArray, count: int) -> float:
+    """Sum of the largest ones above zero."""
+    return float(np.maximum(np.sort(values)[::-1][:count], 0.0).sum())
 
 
 def skilful(error: FloatArray, constant_error: FloatArray, groups: IntArray | None = None) -> Check:

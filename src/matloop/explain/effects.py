@@ -89,11 +89,9 @@ def accumulated_effect(
     counts = np.bincount(place, minlength=len(edges) - 1)
     mean = np.divide(np.bincount(place, step, len(edges) - 1), counts, out=np.zeros(len(edges) - 1), where=counts > 0)
     effect = np.concatenate([[0.0], np.cumsum(mean)])
-    share = counts / counts.sum()
-    middle = (effect[1:] + effect[:-1]) / 2
-    effect = effect - share @ middle
+    there = np.interp(values[inside], edges, effect)
     near = np.bincount(_nearest(values[inside], edges), minlength=len(edges)) / len(inside)
-    return Curve(edges, effect, near, float(np.sqrt(share @ (middle - share @ middle) ** 2)))
+    return Curve(edges, effect - there.mean(), near, float(there.std()))
 
 
 def accumulated_pair(model: Any, X: Any, a: int, b: int, *, bins: int = BINS, column: int | None = None) -> Surface:

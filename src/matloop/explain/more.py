@@ -21,7 +21,7 @@ from matloop.explain.values import Check, ExplainStudy, Explanation
 from matloop.train.recipe_model import RecipeModel
 from matloop.train.subject import Subject
 
-_STANDARD_S = 20.0
+_STANDARD_S = 30.0
 """Seconds that a study of depth "standard" takes at most, beside the fit to shuffled labels."""
 _PERMUTED_ROWS = (500, 250, 120, 60)
 
@@ -107,7 +107,7 @@ def _importance_checks(bench: Bench) -> tuple[Check, ...]:
 def _permuted(bench: Bench, seats: Sequence[Seat]) -> FloatArray:
     """Importance of each leading group by each model, shape (n_models, n_groups); models out of time are missing."""
     cost = 2 * len(bench.groups) * (len(bench.seats) + len(bench.shuffled))
-    n = step(_PERMUTED_ROWS, bench.pace.rows(0.3) / cost)
+    n = step(_PERMUTED_ROWS, bench.pace.rows(0.4) / cost)
     if not seats or not n:
         return np.zeros((0, len(bench.groups)))
     parts = [seat.sample(n) for seat in seats]

@@ -27,7 +27,7 @@ def effects_of(bench: Bench, notes: list[str]) -> tuple[Effect, ...]:
     leads = [column for column in bench.leads if len(_grid(bench, column)) > 1][:_EFFECTS]
     models = len(bench.seats) + len(bench.shuffled)
     for at, column in enumerate(leads):
-        n = step(_ROWS, bench.affordable(0.5) / (3 * models * (len(leads) - at)))
+        n = step(_ROWS, bench.pace.rows(0.5) / (3 * models * (len(leads) - at)))
         if not n:
             notes.append(f"left out: effects of {', '.join(table.names[c] for c in leads[at:])}, the time ran out")
             break
@@ -76,6 +76,7 @@ def _effect(bench: Bench, drawn: _Drawn, typical: float) -> Effect:
         rounded(each.max(axis=0)), rounded(curves), rounded(density),
         float(np.mean([one.strength for one in drawn.true])),
         tuple(words[int(code)] for code in grid) if words else (), tuple(checks),
+        next((len(group) - 1 for group in bench.groups if group[0] == column), 0),
     )  # fmt: skip
 
 
@@ -100,7 +101,7 @@ def interactions_of(bench: Bench, notes: list[str]) -> tuple[tuple[Interaction, 
     columns = [c for c in bench.leads if table.names[c] not in table.vocabularies][:_PAIRS_OF]
     pairs = [(a, b) for i, a in enumerate(columns) for b in columns[i + 1 :]]
     cost = len(pairs) * 3 * _H_ROWS**2 * (len(bench.seats) + len(bench.shuffled))
-    if not pairs or cost > bench.affordable(0.6):
+    if not pairs or cost > bench.pace.rows(0.6):
         notes.append("left out: interactions, " + ("the time ran out" if pairs else "fewer than two numbers matter"))
         return (), ()
     true = np.array([[_joint(bench, seat, a, b) for a, b in pairs] for seat in bench.seats])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from matloop.core.arrays import FloatArray, IntArray
@@ -13,17 +15,22 @@ from matloop.explain.values import Contributions, Part, Why
 
 _STEPS_PER_SECOND = 3e8
 """Of the walk over trees, on one core: 150 ms for a row and 200 trees of 1,000 leaves."""
-_ROWS = (500, 250, 120, 60, 30)
-_SECONDS = {"standard": 8.0, "thorough": 120.0}
+_ROWS = (500, 250, 120, 60, 30, 15)
+_SECONDS = {"standard": 10.0, "thorough": 120.0}
 _SHOWN = 10
 """Groups whose contributions to single rows are kept."""
 _KEPT_ROWS = 300
 _REASONS = 6
 _PARTS = 6
+_LEADERS = 5
+"""Groups whose squared contributions together are compared with those of shuffled labels."""
+_SAMPLED = 12
+"""Groups that are sampled one by one at depth "standard"."""
 
 
 def contributions_of(bench: Bench, notes: list[str]) -> tuple[Contributions | None, tuple[Why, ...]]:
     """Contributions on random rows that the models did not see, and the reasons of the worst predictions."""
+    bench = _narrowed(bench)
     n = _affordable(bench)
     if not n:
         notes.append("left out: SHAP values, the model is too slow for them in the time")
@@ -36,10 +43,13 @@ def contributions_of(bench: Bench, notes: list[str]) -> tuple[Contributions | No
     each = np.array([_sizes(bench, one, len(rows)) for one, rows in zip(found, drawn, strict=True)])
     left = np.array([_sizes(bench, one, len(one.values)) for one in noise])
     checks = [bench.skill, adds_up(max(one.gap for one in found))]
+    # squares: variances of signal and noise add, their sizes do not
     if len(each) > 1:
-        checks.append(stable(each, seed=bench.subject.seed))
+        checks.append(stable(each**2, seed=bench.subject.seed))
     if len(left):
-        checks.append(destroyed(each, left, what="mean contribution", seed=bench.subject.seed))
+        checks.append(
+            destroyed(each**2, left**2, what="squared contribution", leaders=_LEADERS, seed=bench.subject.seed)
+        )
     order = np.argsort(-each.mean(axis=0), kind="stable")
     random = [_part(one, slice(0, len(rows))) for one, rows in zip(found, drawn, strict=True)]
     above = (each.mean(axis=0) > left.max(axis=1).mean()).astype(float) if len(left) else np.full(each.shape[1], np.nan)
@@ -59,13 +69,25 @@ def contributions_of(bench: Bench, notes: list[str]) -> tuple[Contributions | No
     return made, _reasons(bench, found, drawn, worst)
 
 
+def _narrowed(bench: Bench) -> Bench:
+    """Fewer groups one by one where every one costs predictions and the time is short."""
+    if bench.thorough or exact_cost(bench.seats[0].model) is not None or len(bench.groups) <= _SAMPLED:
+        return bench
+    rest = np.concatenate([bench.rest, *bench.groups[_SAMPLED:]])
+    return replace(bench, groups=bench.groups[:_SAMPLED], names=bench.names[:_SAMPLED], rest=np.sort(rest))
+
+
+def _walks(bench: Bench) -> int:
+    return WALKS if bench.thorough else WALKS // 2
+
+
 def _affordable(bench: Bench) -> int:
     """Rows per model: as many as some seconds allow."""
     seconds = min(_SECONDS.get(bench.subject.depth, 10.0), 0.4 * max(bench.pace.left(), 0.0))
     models, cost = len(bench.seats) + len(bench.shuffled), exact_cost(bench.seats[0].model)
     if cost is not None:
         return step(_ROWS, seconds * bench.subject.fits.workers * _STEPS_PER_SECOND / (cost * models) - _REASONS)
-    return step(_ROWS, bench.rate * seconds / (2 * WALKS * (len(bench.groups) + 2) * models) - _REASONS)
+    return step(_ROWS, bench.pace.rate * seconds / (2 * _walks(bench) * (len(bench.groups) + 2) * models) - _REASONS)
 
 
 def _shap(bench: Bench, seat: Seat, rows: IntArray) -> Shap:
@@ -73,7 +95,7 @@ def _shap(bench: Bench, seat: Seat, rows: IntArray) -> Shap:
     groups = [*bench.groups, bench.rest] if len(bench.rest) else list(bench.groups)
     return shap_values(
         seat.model, seat.X[rows], seat.background, groups=groups, column=bench.column,
-        threads=bench.subject.fits.workers, seed=bench.subject.seed,
+        walks=_walks(bench), threads=bench.subject.fits.workers, seed=bench.subject.seed,
     )  # fmt: skip
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from matloop.core.arrays import FloatArray
 from matloop.core.errors import DataError
-from matloop.train.recipe_model import Border, Member, Output, RecipeModel, combine, member_output
+from matloop.explain.samples import WithoutSpread
+from matloop.train.recipe_model import RecipeModel
 
 Predict = Callable[[FloatArray], FloatArray]
 """rows of shape (n, n_features) to numbers of shape (n,)"""
@@ -51,26 +52,12 @@ def predict_of(model: Any, column: int | None = None) -> Predict:
 
 
 def _of_recipe(model: RecipeModel, column: int | None) -> Predict:
+    quick = WithoutSpread(model)
     if model.border.task == "classification":
-        return lambda X: _one(_output(model, X).proba, column, len(X))
+        return lambda X: _one(quick.output(X).proba, column, len(X))
     if model.border.scale == "log":
-        return lambda X: np.log10(np.maximum(_output(model, X).value, 1e-300))
-    return lambda X: _output(model, X).value
-
-
-def _output(model: RecipeModel, X: FloatArray) -> Output:
-    """The output without its spread, which can take a Gaussian process a hundred times as long."""
-    parts = [_part(member, X, model.border) for member in model.members]
-    return combine(parts, model.weights, model.border, model.threshold)
-
-
-def _part(member: Member, X: FloatArray, border: Border) -> Output:
-    if member.gate is not None:
-        return member_output(member, X, border)
-    rows, nothing = X[:, member.columns], np.zeros(len(X))
-    if border.task == "classification":
-        return Output(nothing, member.model.predict_proba(rows), nothing)  # type: ignore[attr-defined]
-    return Output(border.back(member.model.predict(rows)), np.zeros((len(X), 0)), nothing)
+        return lambda X: np.log10(np.maximum(quick.predict(X), 1e-300))
+    return quick.predict
 
 
 def _one(found: FloatArray, column: int | None, n: int) -> FloatArray:

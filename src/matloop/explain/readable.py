@@ -12,6 +12,7 @@ Lou et al., Proc. KDD 19 (2013) 623 (explainable boosting). doi:10.1145/2487575.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -116,6 +117,7 @@ def few_terms(
 
     With `classes` y holds 0 and 1, and the terms sum to log-odds.
     """
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import lars_path
 
     del seed
@@ -128,7 +130,10 @@ def few_terms(
         return _nothing(y, weights, classes)
     unit = (Z[:, varying] - mean[varying]) / scale[varying] * root[:, None]
     most = min(MOST_TERMS, len(varying), max(1, len(y) // 5))
-    _, active, _ = lars_path(unit, (y - middle) * root, method="lar", max_iter=most)
+    with warnings.catch_warnings():
+        # a column that is the sum of others is dropped from the path, which is all that is wanted
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        _, active, _ = lars_path(unit, (y - middle) * root, method="lar", max_iter=most)
     order = varying[np.array(active, dtype=np.int64)[:most]]
     best: tuple[float, FewTerms] | None = None
     for count in range(len(order) + 1):

@@ -132,6 +132,7 @@ class Effect:
     mean, least and most over models. curves : shape (n_rows, n_grid), centred individual curves (ICE).
     density : shape (n_grid,), share of the rows near each grid value. strength : standard deviation over the rows.
     levels : words of a category (then mean and curves are centred dependence, not accumulated).
+    alike : how many other columns say much the same; the model divides the effect among them.
     """
 
     feature: str
@@ -144,6 +145,7 @@ class Effect:
     strength: float
     levels: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
+    alike: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ def _figure(key: str, one: Effect, what: str, unit: str) -> Figure:
     typical = (
         f"It moves the prediction by {with_unit(number(one.strength, 2), unit)} (standard deviation over the rows)."
     )
+    if one.alike:
+        typical += f" {one.alike} other columns say much the same and carry parts of it."
     caption = f"Do not read: {wrong[0].words}." if wrong else typical
     alt = (
         f"Effect of {one.feature}: from {number(float(one.mean.min()))} to {number(float(one.mean.max()))}. "
