@@ -93,6 +93,20 @@ def test_round_trip_judges_the_same_and_is_data_only(domain):
     assert all(array.dtype.kind in "fiubU" for array in domain.to_arrays().values())
 
 
+def test_the_arrays_of_the_first_release_are_read(domain):
+    X, arrays = rows(500, 3), domain.to_arrays()
+    X[::7, 0] += 5.0
+    old = {name: array for name, array in arrays.items() if "/" not in name}
+    old |= {f"nearness/{name}": arrays[f"foreign/space/{name}"] for name in ("columns", "centre", "scale", "axes")}
+    old |= {f"nearness/{name}": arrays[f"foreign/measure/{name}"] for name in ("landmarks", "neighbours")}
+    old["radius"] = arrays["foreign/measure/radius"]
+    for name in ("shares", "tried", "auroc"):
+        del old[name]
+    np.testing.assert_array_equal(Domain.from_arrays(old).judge(table(X))[1], domain.judge(table(X))[1])
+    with pytest.raises(BundleError, match="fit each other"):
+        Domain.from_arrays(old | {"radius": np.zeros(1000)})
+
+
 @pytest.mark.parametrize(
     ("name", "broken"),
     [

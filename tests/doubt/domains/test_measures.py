@@ -1,5 +1,8 @@
 """Every measure of foreignness: one contract, and its own numbers against a peer or a closed form."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
@@ -10,9 +13,10 @@ from matloop.doubt.domains.density import KernelDensity, fit_kernel_density
 from matloop.doubt.domains.gaussian_process import NOISE, fit_gp_deviation
 from matloop.doubt.domains.isolation import fit_isolation_forest
 from matloop.doubt.domains.leverage import fit_leverage
-from matloop.doubt.domains.method import Foreignness, fit_foreignness
+from matloop.doubt.domains.method import Foreignness, fit_foreignness, method_of
 from matloop.doubt.domains.neighbours import fit_local_outlier, fit_nearest_neighbours, fit_relative_distance
 from matloop.doubt.domains.ranges import fit_ranges
+from matloop.testing.domains import check_domain
 
 NAMES = list(DOMAINS)
 
@@ -21,55 +25,24 @@ def known(n=400, width=4, seed=0):
     return np.random.default_rng(seed).normal(size=(n, width))
 
 
-def far_and_near():
-    return np.vstack([np.zeros((5, 4)), np.full((5, 4), 4.0)])
-
-
 @pytest.mark.parametrize("name", NAMES)
-def test_far_rows_score_higher_scores_repeat_and_survive_their_arrays(name):
-    X = known()
-    found = fit_foreignness(name, X, seed=3)
-    score = found.score(far_and_near())
-    assert score[5:].min() > score[:5].max()
-    assert (score >= 0).all()
-    np.testing.assert_array_equal(fit_foreignness(name, X, seed=3).score(far_and_near()), score)
-    back = Foreignness.from_arrays(found.to_arrays(), 4)
-    np.testing.assert_array_equal(back.score(far_and_near()), score)
-    assert all(array.dtype.kind in "fiubU" for array in found.to_arrays().values())
-    assert found.score(far_and_near()[:1])[0] == pytest.approx(score[0], rel=1e-5)
-    assert len(found.score(np.empty((0, 4)))) == 0
+def test_every_measure_keeps_the_contract(name):
+    check_domain(name)
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(
-    "X",
-    [known(1), known(3), np.ones((30, 4)), np.full((10, 4), np.nan), np.repeat(known(2), 20, axis=0)],
-    ids=["one row", "three rows", "equal rows", "nothing measured", "two places"],
-)
-def test_odd_tables_are_survived(name, X):
-    score = fit_foreignness(name, X).score(np.vstack([X[:2], np.full((1, 4), np.nan), np.full((1, 4), 1e9)]))
-    assert np.isfinite(score).all()
-    assert (score >= 0).all()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_thousands_of_features_with_fifty_rows(name):
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(50, 1)) + 0.1 * rng.normal(size=(50, 3000))  # one direction, noise in all others
-    score = fit_foreignness(name, X).score(np.vstack([X[:1], np.full((1, 3000), 9.0)]))
-    assert score[1] > score[0]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_damaged_arrays_are_refused(name):
-    arrays = fit_foreignness(name, known()).to_arrays()
-    for place in [key for key in arrays if key.startswith("measure/") and arrays[key].ndim > 0]:
-        with pytest.raises(BundleError):
-            Foreignness.from_arrays(arrays | {place: np.full((1, 1, 1), np.nan)}, 4)
-    with pytest.raises(BundleError, match="fit"):
-        Foreignness.from_arrays(arrays | {"space/axes": np.ones((4, 3))}, 4)
+def test_an_unknown_measure_in_a_bundle_is_refused():
+    arrays = fit_leverage(known()).to_arrays()
     with pytest.raises(BundleError, match="not known here"):
         Foreignness.from_arrays(arrays | {"method": np.array("horoscope")}, 4)
+
+
+def test_every_measure_stands_in_the_explanation_with_what_to_cite():
+    page = (Path(__file__).parents[3] / "docs/explanation/what-the-domain-flag-promises.md").read_text("utf-8")
+    for name in NAMES:
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{name}`"))
+        cited = re.findall(r"10\.\d{4,}/[^\s;,|]+", row)
+        assert all(doi in method_of(name).citation for doi in cited)
+        assert cited or name == "relative_distance"
 
 
 def test_wrong_input_is_said():

@@ -1,6 +1,7 @@
 """Which measure tells new chemistry best, and where its limit lies: both found on regions that are left out in turn.
 
-Neither looks at a target: a domain says where a row is, not how wrong a model is there.
+Neither looks at a target: a domain says where a row is, not how wrong a model is there. Means of the ranks or scores of
+several measures were tried too and told new chemistry no better than the best one alone.
 """
 
 from __future__ import annotations
