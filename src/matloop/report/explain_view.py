@@ -152,7 +152,7 @@ def _method(made: Contributions | None) -> str:
 
 def _why(one: Why, unit: str, classes: tuple[str, ...]) -> WhyRow:
     biggest = max((abs(part.value) for part in one.parts), default=0.0) or 1.0
-    parts = [(part.name, part.level, part.value) for part in one.parts]
+    parts = [(_brief(part.name), part.level, part.value) for part in one.parts]
     if abs(one.rest) > 0:
         parts.append(("all other features", "", one.rest))
     return WhyRow(
@@ -160,6 +160,12 @@ def _why(one: Why, unit: str, classes: tuple[str, ...]) -> WhyRow:
         words.number(one.base), words.number(one.prediction),
         tuple((name, level, _signed(value), *_bar(value, biggest)) for name, level, value in parts),
     )  # fmt: skip
+
+
+def _brief(name: str) -> str:
+    """`"mean mass (+3 correlated)"` as `"mean mass +3"`."""
+    first, _, rest = name.partition(" (+")
+    return f"{words.short(first, 34)} +{rest.split()[0]}" if rest else name
 
 
 def _bar(value: float, biggest: float) -> tuple[float, float, str]:

@@ -60,14 +60,7 @@ def _figure(key: str, one: Effect, what: str, unit: str) -> Figure:
 def _traces(one: Effect, levels: bool, unread: bool) -> tuple[Trace, ...]:
     x = list(range(len(one.grid))) if levels else numbers(one.grid)
     colour = "@grey" if unread else "@blue"
-    density: Trace = {
-        "type": "bar",
-        "x": x,
-        "y": numbers(one.density, 3),
-        "yaxis": "y2",
-        "marker": {"color": "@grey/55"},
-        "hovertemplate": "%{y:.1%} of the rows<extra></extra>",
-    }
+    density = _density(one, levels)
     mean: Trace = {
         "type": "scatter",
         "mode": "markers" if levels else "lines+markers",
@@ -95,6 +88,25 @@ def _traces(one: Effect, levels: bool, unread: bool) -> tuple[Trace, ...]:
         {**edge, "y": numbers(one.high), "fill": "tonexty", "fillcolor": f"{colour}/22"},
     )
     return (density, *_single_rows(one), *band, mean)
+
+
+def _density(one: Effect, levels: bool) -> Trace:
+    """Share of the rows near each grid value: bars from the middle to the middle between values, area for share."""
+    place = np.arange(len(one.grid)) if levels else one.grid
+    middles = (place[1:] + place[:-1]) / 2
+    ends = np.concatenate([[2 * place[0] - middles[0]], middles, [2 * place[-1] - middles[-1]]])
+    width = np.diff(ends)
+    return {
+        "type": "bar",
+        "x": numbers((ends[1:] + ends[:-1]) / 2),
+        "y": numbers(one.density / width, 3),
+        "width": numbers(0.96 * width),
+        "text": [f"{share:.1%} of the rows" for share in one.density],
+        "textposition": "none",
+        "yaxis": "y2",
+        "marker": {"color": "@grey/55"},
+        "hovertemplate": "%{text}<extra></extra>",
+    }
 
 
 def _single_rows(one: Effect) -> tuple[Trace, ...]:
