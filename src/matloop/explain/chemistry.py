@@ -199,11 +199,13 @@ def exchange_effects(
     return tuple(sorted(found, key=lambda one: (-abs(one.value), one.old, one.new)))
 
 
-def effect_of(z: int, mean: Mean, n_rows: int, inside: float, noise: float = 0.0) -> ElementEffect:
+def effect_of(
+    z: int, mean: Mean, n_rows: int, inside: float, noise: float = 0.0, *, exchanged: bool = False
+) -> ElementEffect:
     """The effect of one element; `noise` is what models of shuffled labels give."""
     return ElementEffect(
         SYMBOLS[z], mean.value, mean.low, mean.high, mean.row_low, mean.row_high, n_rows, inside,
-        mean.sure and noise <= 0.5 * abs(mean.value),
+        mean.sure and noise <= 0.5 * abs(mean.value), exchanged,
     )  # fmt: skip
 
 

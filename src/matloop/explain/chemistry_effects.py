@@ -25,11 +25,14 @@ from matloop.explain.chemistry import (
 )
 from matloop.explain.chemistry_values import ElementEffect, Exchange
 from matloop.explain.edits import Matter, amounts_of, exchanged, raised
+from matloop.explain.interchange import interchangeable, unlikeness
 from matloop.explain.matched_pairs import agree_with_pairs, matched_pairs
 from matloop.explain.values import Check
 from matloop.matter.compositions import Compositions
 
 _CHUNK = 3000
+LADDER = (0.05, 0.02, 0.01)
+"""Steps of an atomic fraction that are tried until both ends are inside the domain."""
 _FEWEST_COMPARED = 3
 """Effects that are needed to compare two sets of them."""
 _OTHER_INPUTS = (":number", ":category")
@@ -79,27 +82,84 @@ def effects_of_elements(
     bench: Bench, matter: Matter, domain: Domain, notes: list[str]
 ) -> tuple[tuple[ElementEffect, ...], tuple[Check, ...]]:
     """The periodic table of effects, the largest first, and whether it may be read."""
+    kinds = np.array(common_elements(matter.compositions), dtype=np.int64)
+    raises = _Means(bench, *_rises(bench, matter, domain, kinds, notes), len(kinds))
+    left = np.array([k for k in range(len(kinds)) if k not in set(raises.known)], dtype=np.int64)
+    places = _Means(bench, *_places(bench, matter, domain, kinds, kinds[left], notes), len(left))
+    effects = [_effect(raises, k, int(kinds[k]), exchanged=False) for k in raises.known]
+    effects += [_effect(places, k, int(kinds[left[k]]), exchanged=True) for k in places.known]
+    missing = [SYMBOLS[kinds[left[k]]] for k in range(len(left)) if k not in set(places.known)]
+    if missing:
+        notes.append(f"no effect is told of elements whose altered rows leave the domain: {_listed(missing)}")
+    # each way has its own checks; those of the way that tells more elements count
+    checks = raises.checks() if len(raises.known) >= len(places.known) else places.checks()
+    return tuple(sorted(effects, key=lambda one: (-abs(one.value), one.symbol))), checks
+
+
+def _effect(means: _Means, kind: int, z: int, *, exchanged: bool) -> ElementEffect:
+    return effect_of(
+        z, means.true[kind], means.counted[kind], means.share[kind], means.noise_of(kind), exchanged=exchanged
+    )
+
+
+def _rises(bench: Bench, matter: Matter, domain: Domain, kinds: IntArray, notes: list[str]) -> tuple[_Asked, _Said]:
+    """Each element raised and lowered in rows that hold it, by the widest step that stays inside the domain."""
     compositions = matter.compositions
-    dense = amounts_of(compositions)
-    fraction = dense / np.maximum(dense.sum(axis=1, keepdims=True), 1e-300)
-    kinds = common_elements(compositions)
+    fraction = _fractions(compositions)
     within = [(fraction[:, z] > 0) & (fraction[:, z] < 1) for z in kinds]
     asked = _plan(bench, within, DEPTHS[bench.subject.depth].rows)
-    number = np.array(kinds, dtype=np.int64)
-    step = steps_of(fraction[asked.row, number[asked.kind]]) if len(kinds) else np.zeros(0)
-    asked = replace(asked, width=200.0 * step)
+    z = kinds[asked.kind]
+    most = steps_of(fraction[asked.row, z])
+    step = most.copy()
 
     def sides(at: IntArray) -> tuple[Compositions, Compositions]:
-        part, z = compositions.take(asked.row[at]), number[asked.kind[at]]
-        return raised(part, z, -step[at]), raised(part, z, step[at])
+        part = compositions.take(asked.row[at])
+        return raised(part, z[at], -step[at]), raised(part, z[at], step[at])
 
-    said = _ask(bench, matter, domain, asked, sides)
+    inside = np.zeros(len(step), dtype=bool)
+    for limit in LADDER:
+        # line compounds lie close together: what is no longer inside a wide step away may be inside a narrow one
+        outside = np.flatnonzero(~inside)
+        step[outside] = np.minimum(most[outside], limit)
+        inside[outside] = _within(bench, matter, domain, asked, sides, outside)
+    asked = replace(asked, width=200.0 * step)
+    said = _ask(bench, matter, domain, asked, sides, inside)
     _tell_missed(said, asked, [SYMBOLS[z] for z in kinds], "elements", notes)
-    made = _Means(bench, asked, said, len(kinds))
-    effects = [
-        effect_of(kinds[k], made.true[k], made.counted[k], made.share[k], made.noise_of(k)) for k in made.known
-    ]  # fmt: skip
-    return tuple(sorted(effects, key=lambda one: (-abs(one.value), one.symbol))), made.checks()
+    return asked, said
+
+
+def _places(
+    bench: Bench, matter: Matter, domain: Domain, common: IntArray, kinds: IntArray, notes: list[str]
+) -> tuple[_Asked, _Said]:
+    """Each of the elements `kinds` in the place of the most alike of the common elements in a row."""
+    compositions = matter.compositions
+    fraction = _fractions(compositions)
+    alike_ones = [common[interchangeable()[z, common]] for z in kinds]
+    within = [np.asarray((fraction[:, found] > 0).any(axis=1)) for found in alike_ones]
+    asked = _plan(bench, within, DEPTHS[bench.subject.depth].exchange_rows)
+    new, old = kinds[asked.kind], np.zeros(len(asked.row), dtype=np.int64)
+    for kind, found in enumerate(alike_ones):
+        mine = np.flatnonzero(asked.kind == kind)
+        apart = np.where(fraction[asked.row[mine]][:, found] > 0, unlikeness()[kinds[kind], found], np.inf)
+        old[mine] = found[apart.argmin(axis=1)] if len(found) else 0
+
+    def sides(at: IntArray) -> tuple[Compositions, Compositions]:
+        part = compositions.take(asked.row[at])
+        return part, exchanged(part, old[at], new[at])
+
+    asked = replace(asked, width=100.0 * fraction[asked.row, old])
+    said = _ask(bench, matter, domain, asked, sides, None)
+    _tell_missed(said, asked, [SYMBOLS[z] for z in kinds], "elements", notes)
+    return asked, said
+
+
+def _fractions(compositions: Compositions) -> FloatArray:
+    dense = amounts_of(compositions)
+    return dense / np.maximum(dense.sum(axis=1, keepdims=True), 1e-300)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
 def effects_of_exchanges(
@@ -116,7 +176,7 @@ def effects_of_exchanges(
         part, kind = compositions.take(asked.row[at]), asked.kind[at]
         return part, exchanged(part, old[kind], new[kind])
 
-    said = _ask(bench, matter, domain, asked, sides)
+    said = _ask(bench, matter, domain, asked, sides, None)
     names = [f"{SYMBOLS[a]} → {SYMBOLS[b]}" for a, b in pairs]
     _tell_missed(said, asked, names, "exchanges", notes)
     made = _Means(bench, asked, said, len(pairs))
@@ -151,8 +211,23 @@ def _plan(bench: Bench, holds: Sequence[BoolArray], rows: int) -> _Asked:
     return _Asked(seat_of, row, kind_of, np.ones(len(row)), spare)
 
 
-def _ask(bench: Bench, matter: Matter, domain: Domain, asked: _Asked, sides: Sides) -> _Said:
-    """All edits, chunk by chunk while there is time; NaN where there was none, or no model of shuffled labels."""
+def _within(bench: Bench, matter: Matter, domain: Domain, asked: _Asked, sides: Sides, edits: IntArray) -> BoolArray:
+    """Whether both sides of the given edits are inside the domain."""
+    inside = np.zeros(len(edits), dtype=bool)
+    for start in range(0, len(edits), _CHUNK):
+        if time.monotonic() >= bench.pace.deadline:
+            break
+        at = edits[start : start + _CHUNK]
+        tables = (matter.described(asked.row[at], {matter.name: side}) for side in sides(at))
+        inside[start : start + _CHUNK] = np.logical_and.reduce([domain.judge(table)[0] for table in tables])
+    return inside
+
+
+def _ask(bench: Bench, matter: Matter, domain: Domain, asked: _Asked, sides: Sides, known: BoolArray | None) -> _Said:
+    """All edits, chunk by chunk while there is time; NaN where there was none, or no model of shuffled labels.
+
+    known : which edits are inside the domain, if that was asked before.
+    """
     n = len(asked.row)
     inside, true, noise = np.zeros(n, dtype=bool), np.full(n, np.nan), np.full(n, np.nan)
     noisy = _shuffled(bench)
@@ -161,7 +236,7 @@ def _ask(bench: Bench, matter: Matter, domain: Domain, asked: _Asked, sides: Sid
             break
         at = np.arange(start, min(start + _CHUNK, n))
         tables = [matter.described(asked.row[at], {matter.name: side}) for side in sides(at)]
-        inside[at] = domain.judge(tables[0])[0] & domain.judge(tables[1])[0]
+        inside[at] = np.logical_and.reduce([domain.judge(table)[0] for table in tables]) if known is None else known[at]
         for k, seat in enumerate(bench.seats):
             mine = np.flatnonzero(asked.seat[at] == k)
             if not len(mine):
@@ -223,7 +298,7 @@ class _Means:
                 of = mine & (asked.kind == kind)
                 each.append(delta[of].sum() / asked.width[of].sum() if of.sum() >= 3 else np.nan)
             rows.append(each)
-        return np.array(rows, dtype=np.float64).reshape(-1, len(self.known))
+        return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.known))
 
     def checks(self) -> tuple[Check, ...]:
         """The model knows something; models of folds agree; shuffled labels destroy it."""
@@ -292,5 +367,5 @@ def _differences(bench: Bench, found: Sequence[IntArray]) -> tuple[FloatArray, F
 def _tell_missed(said: _Said, asked: _Asked, names: Sequence[str], what: str, notes: list[str]) -> None:
     missed = np.unique(asked.kind[~np.isfinite(said.true) & ~asked.spare])
     if len(missed):
-        shown = ", ".join(names[k] for k in missed[:10]) + (f" and {len(missed) - 10} more" if len(missed) > 10 else "")
+        shown = _listed([names[k] for k in missed])
         notes.append(f"left out, the time ran out: {len(missed)} {what}: {shown}")

@@ -9,7 +9,8 @@ from matloop.explain.values import Check
 
 @dataclass(frozen=True, slots=True)
 class ElementEffect:
-    """How the prediction moves when the fraction of an element rises and all others give way in proportion.
+    """How the prediction moves when the fraction of an element rises and all others give way in proportion; or, where
+    such rows would leave the domain, when it takes the place of an alike element (`exchanged`).
 
     value, low, high : mean change of the output per percent of the atoms (1 at%), with its 95 % interval over rows and
         models; of the model, not of nature.
@@ -28,6 +29,7 @@ class ElementEffect:
     n_rows: int
     inside: float
     sure: bool
+    exchanged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

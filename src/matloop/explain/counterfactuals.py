@@ -209,7 +209,8 @@ def _exchanges(row: Row, room: Room) -> list[Move]:
 
 
 def _shifts(row: Row) -> list[Move]:
-    """An atom more or less of each element of a formula unit; else shares of the atoms moved between two elements."""
+    """An atom more or less of each element of a formula unit; else shares of the atoms moved between two elements, in a
+    compound between alike ones only."""
     if row.composition is None:
         return []
     amounts = amounts_of(row.composition)[0]
@@ -227,9 +228,10 @@ def _shifts(row: Row) -> list[Move]:
                 said = f"{SYMBOLS[z]} {_short(amounts[z])} → {_short(amounts[z] + step)} per formula"
                 found.append(Move(said, cost, 0.0, frozenset([f"element {z}"]), f"{z}{step:+.0f}", change))
         return found
+    compound = _neutral(row)
     for a in present:
         for b in present:
-            for step in ALLOY_STEPS if a != b else ():
+            for step in ALLOY_STEPS if a != b and (interchangeable()[a, b] or not compound) else ():
                 if step * total > 0.5 * amounts[a]:
                     continue
                 change = np.zeros(len(amounts))
