@@ -9,9 +9,9 @@ uniform random numbers with units drawn from those of the equation and a list of
 say nothing, columns in random order, and units.
 
 Recovered means both:
-  1. equal up to constants: with its constants fitted again to noise-free values on new rows (ranges twice as wide) the
-     found formula is the true one to 1e-6 of its size, none of its constants is zero, none of its inputs is a
-     distractor; and sympy, given those constants as fractions, simplifies the ratio to the true formula to a number;
+  1. equal up to constants: with its constants (rounded ones, too) fitted again to noise-free values on new rows (ranges
+     twice as wide) the found formula is the true one to 1e-6 of its size, none of its constants is zero, none of its
+     inputs is a distractor; and sympy, given those constants as fractions, simplifies the ratio to the true one to 1;
   2. right outside: as found, with the constants of the noisy rows, the median relative error on rows of which at least
      one relevant input lies outside its training range (ranges twice as wide) is at most 2.5 %, half the noise.
 
@@ -33,7 +33,7 @@ import numpy as np
 
 from matloop.explain.laws import find_laws
 from matloop.explain.laws.constants import fit
-from matloop.explain.laws.expression import from_program
+from matloop.explain.laws.expression import Node, c, from_program
 
 ROWS, NOISE, DISTRACTORS = 1_000, 0.05, 20
 COMMON = ("m", "s", "kg", "K", "A", "mol", "m/s", "N", "J", "Pa", "V", "1/s", "kg/m**3", "")
@@ -139,7 +139,8 @@ def outside(equation: Equation, rng: np.random.Generator, n: int = 2_000) -> np.
 
 def equal_up_to_constants(equation: Equation, law, rows: Rows, rng: np.random.Generator) -> tuple[bool, str]:
     """Whether the formula is the true one for some constants, none of them zero; and why not."""
-    node, places = from_program(law.program), [v.place for v in law.variables]
+    places = [v.place for v in law.variables]
+    node, start = lifted(from_program(law.program), [c.value for c in law.constants])
     stray = [p for p in places if p not in rows.places]
     if stray:
         return False, f"{len(stray)} distractors in the law"
@@ -147,12 +148,27 @@ def equal_up_to_constants(equation: Equation, law, rows: Rows, rng: np.random.Ge
     truth = equation.truth(*X.T)
     table = np.column_stack([X[:, rows.places.index(p)] for p in places])
     scale = float(np.std(truth))
-    again = fit(node, table, truth, [c.value for c in law.constants], 200)
+    again = fit(node, table, truth, start, 200)
     if not again.rmse < IDENTICAL * scale:
         return False, f"differs from the truth by {again.rmse / scale:.1e} of its spread with the best constants"
-    if any(abs(c) < 1e-6 for c in again.constants):
+    if any(abs(value) < 1e-6 for value in again.constants):
         return False, "a constant vanishes: the law has a part too much"
     return _sympy_agrees(equation, node, again.constants, [rows.places.index(p) for p in places])
+
+
+def lifted(node: Node, constants: list[float]) -> tuple[Node, list[float]]:
+    """The formula with every number but exponents as a constant."""
+    values = list(constants)
+
+    def lift(part: Node) -> Node:
+        if part.op == "#":
+            values.append(part.value)
+            return c(len(values) - 1)
+        if part.op == "^":
+            return Node("^", (lift(part.args[0]), part.args[1]))
+        return Node(part.op, tuple(lift(child) for child in part.args), part.value)
+
+    return lift(node), values
 
 
 def _sympy_agrees(equation: Equation, node, constants, order) -> tuple[bool, str]:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from matloop.core.arrays import FloatArray
+from matloop.explain.laws.carried import constant_dims
 from matloop.explain.laws.constants import Fit, fit, rounded
+from matloop.explain.laws.dimensions import Quantities
 from matloop.explain.laws.expression import Node, complexity, evaluate, renumbered
 from matloop.explain.laws.forms import Form, assemble, simplified
 
@@ -35,8 +37,8 @@ class Candidate:
 def candidate(
     node: Node, X: FloatArray, y: FloatArray, start: Sequence[float] | FloatArray, steps: int = 40
 ) -> Candidate:
-    """`node` with constants fitted from `start`."""
-    return _made(node, fit(node, X, y, start, steps))
+    """`node` with constants fitted from `start`; their standard deviations only come with `polished`."""
+    return _made(node, fit(node, X, y, start, steps, doubt=False))
 
 
 def _made(node: Node, found: Fit) -> Candidate:
@@ -63,9 +65,13 @@ def start_of(form: Form, coefficients: FloatArray) -> FloatArray:
     return found
 
 
-def polished(one: Candidate, X: FloatArray, y: FloatArray) -> Candidate:
-    """Constants that are round numbers within their doubt written as such."""
-    node, found = rounded(one.node, X, y, Fit(np.array(one.constants), np.array(one.errors), one.rmse))
+def polished(one: Candidate, X: FloatArray, y: FloatArray, given: Quantities) -> Candidate:
+    """Constants without a unit that are round numbers within their doubt written as such."""
+
+    def pure(node: Node) -> list[bool]:
+        return [not dim.any() for dim in constant_dims(node, given)]
+
+    node, found = rounded(one.node, X, y, fit(one.node, X, y, one.constants), pure)
     node = simplified(node)
     node, constants = renumbered(node, found.constants)
     return _made(node, fit(node, X, y, constants))

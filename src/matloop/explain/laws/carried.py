@@ -14,16 +14,21 @@ def constant_units(node: Node, given: Quantities) -> tuple[str, ...]:
 
     Where several would do (factors above and below a fraction), the first constant of the lower sum counts as a number.
     """
+    return tuple("" if not dim.any() else _text(node, dim, given) for dim in constant_dims(node, given))
+
+
+def constant_dims(node: Node, given: Quantities) -> list[IntArray]:
+    """Dimension of each constant of `node`."""
     found: list[IntArray | None] = [None] * n_constants(node)
     _assign(node, given.target_dim, given, found)
-    return tuple("" if dim is None or not dim.any() else _text(node, k, dim, given) for k, dim in enumerate(found))
+    nothing = np.zeros(len(given.bases), dtype=np.int64)
+    return [nothing if dim is None else dim for dim in found]
 
 
-def _text(node: Node, place: int, dim: IntArray, given: Quantities) -> str:
+def _text(node: Node, dim: IntArray, given: Quantities) -> str:
     """In the units of the inputs where a product of those gives the dimension, else in SI base units."""
-    exponents = _in_units(node, dim, given)
-    del place
-    return exponents if exponents is not None else unit_of(dim, given.bases)
+    written = _in_units(node, dim, given)
+    return unit_of(dim, given.bases) if written is None else written
 
 
 def _in_units(node: Node, dim: IntArray, given: Quantities) -> str | None:

@@ -8,7 +8,7 @@ Marquardt, J. Soc. Ind. Appl. Math. 11 (1963) 431. doi:10.1137/0111030
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -35,10 +35,13 @@ class Fit:
     rmse: float
 
 
-def fit(node: Node, X: FloatArray, y: FloatArray, start: Sequence[float] | FloatArray, steps: int = STEPS) -> Fit:
+def fit(
+    node: Node, X: FloatArray, y: FloatArray, start: Sequence[float] | FloatArray, steps: int = STEPS, *,
+    doubt: bool = True,
+) -> Fit:  # fmt: skip
     """Fit the constants of `node` to `y` by Levenberg-Marquardt from `start`.
 
-    A formula that has no value on a row fits infinitely badly.
+    A formula that has no value on a row fits infinitely badly. Without `doubt` the standard deviations are infinite.
     """
     theta = np.array(start, dtype=float)
     residual = y - evaluate(node, X, theta)
@@ -66,7 +69,8 @@ def fit(node: Node, X: FloatArray, y: FloatArray, start: Sequence[float] | Float
             damping *= 5
             if damping > 1e8:
                 break
-    return Fit(theta, _errors(node, X, y, theta, loss), _rmse(loss, len(y)))
+    errors = _errors(node, X, y, theta, loss) if doubt else np.full(len(theta), np.inf)
+    return Fit(theta, errors, _rmse(loss, len(y)))
 
 
 def _sum(residual: FloatArray) -> float:
@@ -110,13 +114,18 @@ NEAR = 2.0
 SURE = 0.05
 """... and where it is known to this share of itself, divided by how long the round number is (1: 1, 3/2: 6): else some
 round number would always be near enough."""
-ROUND = tuple(sorted({a / b for a in (*range(1, 11), 12) for b in (1, 2, 3, 4, 5, 6, 8)}))
+ROUND = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 1 / 2, 1 / 3, 1 / 4, 1 / 5, 1 / 6, 1 / 8, 3 / 2, 2 / 3)
+"""Those that formulas of physics are full of; among more of them one would be near by chance."""
 
 
-def rounded(node: Node, X: FloatArray, y: FloatArray, found: Fit) -> tuple[Node, Fit]:
+def rounded(
+    node: Node, X: FloatArray, y: FloatArray, found: Fit, pure: Callable[[Node], Sequence[bool]]
+) -> tuple[Node, Fit]:
     """Constants that are round numbers within their doubt are written so, one after the other, the surest first.
 
     After each the others are fitted again; a number that makes the fit worse than its doubt allows is taken back.
+
+    pure : which constants of a tree are numbers without a unit; the others stay: "1 kg/s" must not vanish.
     """
     best = found
     tried: set[int] = set()
@@ -127,7 +136,7 @@ def rounded(node: Node, X: FloatArray, y: FloatArray, found: Fit) -> tuple[Node,
             break
         value = round_number(float(best.constants[k]), float(best.errors[k]))
         tried.add(k)
-        if value is None:
+        if value is None or not pure(node)[k]:
             continue
         swapped, left = renumbered(simplified(replaced(node, {c(k): number(value)})), best.constants)
         again = fit(swapped, X, y, left)
@@ -161,5 +170,8 @@ def readable(constants: FloatArray, errors: FloatArray) -> tuple[float, ...]:
 def _digits(value: float, error: float) -> float:
     if value == 0 or not math.isfinite(value):
         return value
-    known = 3 if not math.isfinite(error) else 7 if error == 0 else math.floor(math.log10(abs(value) / error)) + 2
+    if not math.isfinite(error):
+        known = 3
+    else:
+        known = 7 if error == 0 else math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + 2
     return float(f"{value:.{min(max(known, 3), 7) - 1}e}")

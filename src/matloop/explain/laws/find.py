@@ -131,8 +131,7 @@ class _Trial:
         self.seconds = time.monotonic() - begin
         fold = self._folds()
         folds, shuffled = self._repeats(fold, whole)
-        beyond = self._beyond(whole) if whole.best is not None else None
-        return self._told(whole, folds, shuffled, beyond, notes)
+        return self._told(whole, folds, shuffled, notes)
 
     def _search(self, rows: IntArray, y: FloatArray, share: float = 1.0) -> Outcome:
         left = self.deadline - time.monotonic()
@@ -155,7 +154,10 @@ class _Trial:
         return False
 
     def _repeats(self, fold: IntArray, whole: Outcome) -> tuple[list[_Split], list[_Split]]:
-        """Searches without a fold, and with shuffled targets, in turn, so that a short time gives some of both."""
+        """Searches without a fold, and with shuffled targets, in turn, so that a short time gives some of both.
+
+        Where nothing is explained on rows held out, chance need not be asked.
+        """
         folds: list[_Split] = []
         shuffled: list[_Split] = []
         if fold.max() == 0:
@@ -165,7 +167,8 @@ class _Trial:
             train, test = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
             if len(np.unique(self.y[train])) > 1 and self._affordable("folds"):
                 folds.append(_Split(train, test, self._search(train, self.y), self.y))
-            if k < SHUFFLES and whole.best is not None and self._affordable("shuffles"):
+            promising = whole.best is not None and bool(folds) and self._explained(*self._losses(folds)[:2]) > 0
+            if k < SHUFFLES and promising and self._affordable("shuffles"):
                 y = np.random.default_rng([self.seed, 31, k]).permutation(self.y)
                 if len(np.unique(y[train])) > 1:
                     shuffled.append(_Split(train, test, self._search(train, y), y))
@@ -256,10 +259,7 @@ class _Trial:
                 same += float(np.sqrt(np.mean((again - said) ** 2))) < SAME * float(self.y.std())
         return same / len(folds) if folds else math.nan
 
-    def _told(
-        self, whole: Outcome, folds: list[_Split], shuffled: list[_Split], beyond: Beyond | None,
-        notes: tuple[str, ...],
-    ) -> LawSearch:  # fmt: skip
+    def _told(self, whole: Outcome, folds: list[_Split], shuffled: list[_Split], notes: tuple[str, ...]) -> LawSearch:
         explained = low = high = error = constant_error = box = least = math.nan
         if folds:
             law, constant, rows = self._losses(folds)
@@ -273,6 +273,7 @@ class _Trial:
         finding = self._finding(whole, explained, least, null)
         laws = tuple(self._law(whole, k, folds) for k in range(len(whole.front)))
         best = laws[whole.chosen] if whole.best is not None and finding in ("law", "trend") else None
+        beyond = self._beyond(whole) if best is not None else None
         same = self._same(whole.best, folds) if whole.best is not None and best is not None else math.nan
         found = LawSearch(
             target=self.table.given.target.name, unit=self.table.given.target.unit,
@@ -314,6 +315,8 @@ class _Trial:
             notes.append("the time ended before a search was through: a longer one may find a better law")
         if self.skipped:
             notes.append(f"left out, the time was up: some of {', '.join(dict.fromkeys(self.skipped))}")
+        if not self.table.given.pure and any(one.constants for one in whole.front) and not self.settings.classes:
+            notes.append("constants also hold the factors between the units: a law in other units has other constants")
         if len(self.y) < FEWEST:
             notes.append(f"{len(self.y)} rows: too few to hold rows out, nothing is claimed; {FEWEST} are the least")
         elif whole.n_terms > 1000 * len(self.y) and whole.n_terms:

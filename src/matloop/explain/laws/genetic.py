@@ -228,7 +228,7 @@ class _World:
         if not any(n.op == "k" for n in walk(one.node)):
             return one
         node, values = _lifted(self.scaled(one.node))
-        found = fit(node, self.X, self.y, values, 6)
+        found = fit(node, self.X, self.y, values, 6, doubt=False)
         if not found.rmse < one.loss:
             return one
         inner = _filled(node, found.constants.tolist())

@@ -23,9 +23,13 @@ from matloop.explain.laws.space import OPERATORS, Budget, build_space, raised_va
 
 INNER_FOLDS = 5
 CLEAR = 2.0
-"""A longer formula is chosen where its held-out losses are lower by so many standard errors (paired by row)."""
+"""A formula beats a constant where its held-out losses are lower by so many standard errors (paired by row)."""
+PER_SIGN = 2.0
+"""What a sign of a formula costs, in nats: it is one of about eight that could stand there."""
 ENOUGH = 0.9
 """A law in pure numbers that explains this share is not sought again with constants that carry units."""
+PLENTY = 0.985
+"""Where laws with inputs that only multiply taken out explain this share, the larger space is not searched as well."""
 ON_THE_FRONT = 14
 
 
@@ -46,8 +50,19 @@ class Settings:
 
 
 QUICK = Settings(
-    budget=Budget(inputs=8, sums=80, functions=30, halves=6_000, pairs=300_000, kept=200, rows=200),
-    effort=Effort(population=80, generations=10, fitted=12),
+    budget=Budget(
+        inputs=8,
+        sums=80,
+        functions=30,
+        halves=4_000,
+        pairs=200_000,
+        kept=150,
+        triples=75,
+        rows=150,
+        sums_tried=24,
+        fitted=8,
+    ),
+    effort=Effort(population=60, generations=8, fitted=10, rows=200),
 )
 """About a second per search on 1,000 rows."""
 
@@ -90,7 +105,7 @@ def search(
         found, n_terms = _numbers(X, y, places, given, settings, rows, seed, deadline)
     ranked = front(found, ON_THE_FRONT, settings.largest)
     if not settings.classes:
-        ranked = front([*ranked, *(polished(one, X, y) for one in ranked)], ON_THE_FRONT, settings.largest)
+        ranked = front([polished(one, X, y, given) for one in ranked], ON_THE_FRONT, settings.largest)
     chosen, held_out = choose(ranked, X, y, settings.kind, seed)
     cut = time.monotonic() > deadline
     return Outcome(tuple(ranked), chosen, held_out, tuple(int(p) for p in places), n_terms, cut)
@@ -142,6 +157,8 @@ def _sparse(
     n_terms = 0
     nodes: tuple[Node, ...] = ()
     for part in parts:
+        if found and min(one.rmse for one in found) ** 2 < (1.0 - PLENTY) * float(y.var()):
+            break
         left = [p for p in places.tolist() if p not in part]
         space = build_space(X, left, given.dims, settings.operators, settings.budget, rows)
         outer_values = np.ones(len(y))
@@ -163,9 +180,15 @@ def _sparse(
 def choose(
     ranked: Sequence[Candidate], X: FloatArray, y: FloatArray, kind: Kind, seed: int
 ) -> tuple[int, tuple[float, ...]]:
-    """The shortest formula that no other clearly beats on held-out rows, or -1 for none; mean held-out loss of each.
+    """The formula that tells rows and itself in fewest words, or -1 for none; mean held-out loss of each.
 
-    Constants are fitted again without the rows that are predicted.
+    Constants are fitted again without the rows that are predicted. The form has seen all rows, so a longer one must
+    earn its length: minimum description length, `PER_SIGN` nats for each sign, and the rows' code by their held-out
+    losses. It must also clearly beat a constant.
+
+    References
+    ----------
+    Rissanen, Automatica 14 (1978) 465. doi:10.1016/0005-1098(78)90005-5
     """
     if not ranked:
         return -1, ()
@@ -183,8 +206,8 @@ def choose(
     best = int(np.argmin(mean[:-1]))
     if not _clearly_lower(losses[best], losses[-1]):
         return -1, tuple(mean[:-1].tolist())
-    chosen = next(k for k in range(len(ranked)) if k == best or not _clearly_lower(losses[best], losses[k]))
-    return chosen, tuple(mean[:-1].tolist())
+    lengths = [kind.code(float(mean[k]), float(mean[-1]), len(y)) + PER_SIGN * one.size for k, one in enumerate(ranked)]
+    return int(np.argmin(lengths)), tuple(mean[:-1].tolist())
 
 
 def _clearly_lower(a: FloatArray, b: FloatArray) -> bool:

@@ -19,7 +19,7 @@ import numpy as np
 
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.explain.laws.candidates import Candidate, from_form, start_of
-from matloop.explain.laws.expression import evaluate
+from matloop.explain.laws.expression import complexity, evaluate
 from matloop.explain.laws.forms import Factors, Form, assemble, merged
 from matloop.explain.laws.screening import Plan, Terms, plan, scores, screen
 from matloop.explain.laws.space import Budget, Space, raised_values
@@ -27,11 +27,6 @@ from matloop.explain.laws.sparse import best_pairs, best_triples, extended, leas
 
 LINKS = (6, -6, 12, -12)
 """Powers of y that are tried as a sum of terms, in sixths."""
-FIRST = 60
-"""Sparse sums of each kind whose error is worked out in y itself; the best are fitted."""
-FITTED = 24
-EXHAUSTIVE = 210
-"""Terms of which every triple is tried: the simplest and the best; of the rest, the best third for each good pair."""
 SIMPLEST = 200
 HEAD = 400
 OUTER = 250
@@ -120,7 +115,7 @@ def _sums(task: Task, link: int, planned: Plan, found: Found) -> None:
         return
     models: list[tuple[Form, FloatArray]] = []
     for intercept in (False, True) if free else (False,):
-        models += _sparse_models(task, Sums(pool, target, weights, intercept), link)
+        models += _sparse_models(task, Sums(pool, target, weights, intercept, task.budget.triples), link)
     found.candidates += _fitted(task, models)
 
 
@@ -137,7 +132,7 @@ def _pool(task: Task, planned: Plan, target: FloatArray, weights: FloatArray, *,
         pool = more if pool is None else _union(pool, more)
         if not pool.factors or turn + 1 == task.terms:
             break
-        left = _left_over(Sums(_head(pool), target, weights, centred), turn + 1)
+        left = _left_over(Sums(_head(pool), target, weights, centred, task.budget.triples), turn + 1)
     assert pool is not None
     return pool
 
@@ -167,6 +162,7 @@ class Sums:
     target: FloatArray
     weights: FloatArray
     intercept: bool
+    triples: int
     products: tuple[FloatArray, FloatArray] | None = None
 
     def fitted(self, members: tuple[int, ...]) -> FloatArray:
@@ -192,8 +188,9 @@ class Sums:
         return self._triples(gram, slope, most)
 
     def _triples(self, gram: FloatArray, slope: FloatArray, most: int) -> list[tuple[int, ...]]:
-        pairs = best_pairs(gram, slope, 40)[0]
-        third = EXHAUSTIVE // 3
+        # the simplest and the best: every triple; of the rest, the best third for each good pair
+        pairs = best_pairs(gram, slope, self.triples // 5)[0]
+        third = self.triples // 3
         simple = np.argsort(self.pool.size, kind="stable")[: 2 * third]
         first = np.unique(np.concatenate([np.argsort(-np.abs(slope))[:third], pairs.ravel(), simple]))
         some, share = best_triples(gram[np.ix_(first, first)], slope[first], most)
@@ -213,10 +210,10 @@ def _left_over(sums: Sums, n: int) -> FloatArray:
 
 def _sparse_models(task: Task, sums: Sums, link: int) -> list[tuple[Form, FloatArray]]:
     """Sums of one to three terms: the best ones, and the best of each complexity among many good ones."""
-    models = []
+    models, most = [], task.budget.sums_tried
     for n in range(1, task.terms + 1):
-        sets = sums.best(n, 20 * FIRST)
-        chosen: list[tuple[int, ...]] = sets[: FIRST // 2]
+        sets = sums.best(n, 20 * most)
+        chosen: list[tuple[int, ...]] = sets[: most // 2]
         sizes: dict[int, list[int]] = {}
         for place, members in enumerate(sets):
             sizes.setdefault(int(sums.pool.size[list(members)].sum()), []).append(place)
@@ -229,7 +226,7 @@ def _sparse_models(task: Task, sums: Sums, link: int) -> list[tuple[Form, FloatA
     return models
 
 
-def _fitted(task: Task, models: Sequence[tuple[Form, FloatArray]], most: int = FITTED) -> list[Candidate]:
+def _fitted(task: Task, models: Sequence[tuple[Form, FloatArray]]) -> list[Candidate]:
     """The models that are best in y itself as they are, with constants fitted there; and with one constant for all
     terms, where they nearly share it."""
     y = task.y * task.outer_values
@@ -243,7 +240,7 @@ def _fitted(task: Task, models: Sequence[tuple[Form, FloatArray]], most: int = F
         ranks.setdefault(len(models[k][0].terms), []).append(k)
     made: list[Candidate] = []
     for places in ranks.values():
-        for k in places[:most]:
+        for k in _worth_fitting(places, models, task.budget.fitted):
             if time.monotonic() > task.deadline:
                 return made
             form, coefficients = models[k]
@@ -254,6 +251,22 @@ def _fitted(task: Task, models: Sequence[tuple[Form, FloatArray]], most: int = F
                 tied = Form(form.terms, form.link, False, form.outer, tied=True)
                 made.append(from_form(tied, own, task.X, y, 15))
     return made
+
+
+def _worth_fitting(
+    places: Sequence[int], models: Sequence[tuple[Form, FloatArray]], most: int
+) -> list[int]:  # fmt: skip
+    """Half the best (they come first), then those that are shorter than all better ones."""
+    chosen = list(places[: most // 2])
+    shortest = min((complexity(assemble(models[k][0])) for k in chosen), default=0)
+    for k in places[most // 2 : 20 * most]:
+        if len(chosen) >= most:
+            break
+        size = complexity(assemble(models[k][0]))
+        if size < shortest:
+            shortest = size
+            chosen.append(k)
+    return chosen + [k for k in places if k not in chosen][: most - len(chosen)]
 
 
 def _exponentials(task: Task, found: Found) -> None:
@@ -287,7 +300,7 @@ def _exponentials(task: Task, found: Found) -> None:
     for k in best.tolist():
         outer = merged(task.outer, task.space.term(outers[k][0]))
         models.append((Form((), 0, True, outer), np.array([float(np.average(targets[k], weights=weights))])))
-        sums = Sums(pool, targets[k], weights, True)
+        sums = Sums(pool, targets[k], weights, True, task.budget.triples)
         for n in range(1, min(task.terms, 2) + 1):
             for members in sums.best(n, 12):
                 terms = tuple(task.space.term(pool.factors[m]) for m in members)

@@ -37,7 +37,9 @@ _LARGEST = 1e30
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How large the space may grow: inputs that go deep, bases, halves, and pairs of halves that are screened."""
+    """How large the space may grow: inputs that go deep, bases, halves, pairs of halves that are screened, terms kept
+    per screening, terms of which every triple is tried, sums of each kind whose error is worked out in y itself, those
+    of them that are fitted, rows that screening looks at."""
 
     inputs: int = 12
     sums: int = 240
@@ -45,6 +47,9 @@ class Budget:
     halves: int = 40_000
     pairs: int = 2_000_000
     kept: int = 500
+    triples: int = 210
+    sums_tried: int = 60
+    fitted: int = 24
     rows: int = 250
 
 
@@ -173,7 +178,7 @@ def usable(values: FloatArray) -> bool:
     if not np.isfinite(values).all():
         return False
     size = float(np.abs(values).max())
-    return 0 < size < _LARGEST and float(np.ptp(values)) > _SPREAD * size
+    return 1.0 / _LARGEST < size < _LARGEST and float(np.ptp(values)) > _SPREAD * size
 
 
 def fingerprint(values: FloatArray, mark: FloatArray) -> tuple[float, ...]:

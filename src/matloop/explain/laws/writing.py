@@ -90,7 +90,7 @@ def _infix(node: Node, labels: Sequence[str], values: Sequence[str], way: str) -
     if op == "c":
         return values[int(node.value)]
     if op == "#":
-        return plain_number(node.value)
+        return repr(node.value) if way == "python" else plain_number(node.value)
     if op == "neg":
         return f"-{inner(args[0], 3)}"
     if op in ("+", "-"):
@@ -122,7 +122,8 @@ def _power_text(args: tuple[Node, ...], inner, way: str) -> str:  # type: ignore
     if exponent.op == "#" and abs(third - round(third)) < 1e-9 and round(third) % 3:
         root = f"np.cbrt({inner(base, 0)})"
         return root if round(third) == 1 else f"{root} ** {round(third)}"
-    return f"{inner(base, 6)} ** {inner(exponent, 6)}"
+    raised = plain_number(exponent.value) if exponent.op == "#" and exponent.value >= 0 else inner(exponent, 6)
+    return f"{inner(base, 6)} ** {raised}"
 
 
 def _exponent(node: Node, inner) -> str:  # type: ignore[no-untyped-def]
