@@ -23,7 +23,8 @@ from matloop.problem.validate import Known, MetricFacts, faults
 GOOD = Problem("steels", Source("steels.csv"), (Input("formula", "composition", "formula"),), (Target("y", "y"),))
 KNOWN = Known(
     families={"ridge": ("regression",), "logistic": ("classification",)},
-    featurizers=("magpie", "fractions"),
+    featurizers=("magpie", "fractions", "morgan"),
+    molecular=("morgan",),
     metrics={
         "mae": MetricFacts(("regression",), False, False),
         "accuracy": MetricFacts(("classification",), True, True),
@@ -57,6 +58,9 @@ def test_a_sound_problem_has_no_fault():
         (with_input(Input("f2", "composition", "formula")), 'is also input "formula"'),
         (with_input(Input("c", "composition", columns={"Fr3": "x"})), '"Fr3" is no element'),
         (with_input(Input("f2", "composition", "f2", features=("magpi",))), 'Did you mean "magpie"?'),
+        (with_input(Input("f2", "composition", "f2", features=("morgan",))), '"morgan" describes molecules'),
+        (with_input(Input("m", "number", "m", features=("morgan",))), "chosen for compositions and molecules"),
+        (with_input(Input("m", "molecule", "m", amounts="wt%")), "amounts is for compositions"),
         (with_target(bounds=(1.0, 0.0)), "the lower bound comes first"),
         (with_target(bounds=(-1.0, math.inf), scale="log"), "a logarithm needs values above 0"),
         (with_target(task="classification", scale="log"), "classes have no logarithm"),
@@ -122,3 +126,12 @@ def test_problem_shows_itself_in_notebooks_with_its_text_escaped():
 @pytest.mark.parametrize(("words", "name"), [("a/b c", "a-b-c"), ("", "problem"), ("x" * 99, "x" * 60)])
 def test_folder_name(words, name):
     assert folder_name(words) == name
+
+
+def test_groups_are_derived_from_the_kinds_of_inputs():
+    molecules = replace(GOOD, inputs=(Input("smiles", "molecule", "smiles"),))
+    assert GOOD.derived_group == "reduced_formula"
+    assert molecules.derived_group == "molecule"
+    assert with_input(*molecules.inputs).derived_group == "reduced_formula + molecule"
+    assert replace(molecules, roles=Roles(group="scaffold")).derived_group == "scaffold"
+    assert replace(GOOD, roles=Roles(group="scaffold")).derived_group == ""

@@ -74,6 +74,7 @@ def test_elements_without_rows_are_blank(make_record):
 def test_formula_gets_subscripts_and_other_text_is_escaped():
     assert formula_html("Ca(OH)2") == "Ca(OH)<sub>2</sub>"
     assert "</sub><wbr>Cr<sub>" in formula_html("Fe0.803C0.0174Mn0.00236Cr0.0779")
+    assert formula_html("C1CC1C2CCC2") == "C1CC1C2CCC2"  # a SMILES: rings, not amounts
     assert formula_html("<b>Fe2O3</b>") == "&lt;b&gt;Fe2O3&lt;/b&gt;"
     assert formula_html("sample12") == "sample12"
 
