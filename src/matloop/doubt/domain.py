@@ -46,6 +46,19 @@ class Domain:
         """The largest score of the measure inside."""
         return self.limit.value
 
+    @property
+    def how(self) -> str:
+        """How the domain was found, in words for a card."""
+        text, choice, limit = method_of(self.choice.name).label.lower(), self.choice, self.limit
+        if choice.name in choice.tried:
+            own = choice.auroc[choice.tried.index(choice.name)]
+            text += f", one of {len(choice.tried)} measures compared on left-out regions (AUROC {own:.2f})"
+        if np.isfinite(limit.flagged):
+            text += f"; its limit flags {100 * limit.flagged:.0f} % of held-out rows like the training rows"
+        if np.isfinite(limit.flagged_left_out):
+            text += f" and {100 * limit.flagged_left_out:.0f} % of rows of left-out regions"
+        return text
+
     def judge(self, table: FeatureTable) -> tuple[BoolArray, TextArray]:
         """Whether each row is like the training rows, and if not why; shape (n,) each.
 

@@ -90,3 +90,11 @@ def test_every_measure_can_be_asked_for_by_name_and_gives_its_reason():
         assert type(found).from_arrays(found.to_arrays()).limit == found.limit
     with pytest.raises(ConfigError, match="no 'magic'"):
         fit_domain(train, X[place != 0, 0], np.arange(500), seed=0, method="magic")
+
+
+def test_how_it_was_found_is_said_in_words():
+    X, _ = islands()
+    found = fit_domain(table(X), X[:, 0], np.arange(600), seed=0)
+    assert found.how.startswith("relative distance, one of 7 measures compared on left-out regions (AUROC ")
+    assert "of held-out rows like the training rows and 100 % of rows of left-out regions" in found.how
+    assert fit_domain(table(X), X[:, 0], np.zeros(600), seed=0).how == "relative distance"
