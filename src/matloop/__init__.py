@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from matloop.pipeline.judge import judge, judge_predictions
     from matloop.pipeline.leaks import find_leaks
     from matloop.pipeline.run import run
+    from matloop.pipeline.whatif import what_if
     from matloop.problem.make import problem_from
     from matloop.problem.question import (
         Input,
@@ -67,6 +68,7 @@ _PLACES = {
     "matloop.pipeline.judge": ("judge", "judge_predictions"),
     "matloop.pipeline.leaks": ("find_leaks",),
     "matloop.pipeline.run": ("run",),
+    "matloop.pipeline.whatif": ("what_if",),
     "matloop.problem.make": ("problem_from",),
     "matloop.problem.question": (
         "Input", "Limits", "Never", "Problem", "Protocol", "Roles", "Source", "Success", "Target", "Training",
@@ -118,6 +120,7 @@ __all__ = [
     "predict_frame",
     "problem_from",
     "run",
+    "what_if",
 ]
 
 

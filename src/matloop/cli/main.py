@@ -240,6 +240,30 @@ def trust_propagate(
     show(found.lines(), found.as_json(), json)
 
 
+@trust.command("whatif", epilog="Example: matloop trust whatif runs/gap/1f3a/bundle LiCoO2 --change Co=Ni")
+def trust_whatif(
+    bundle: Annotated[Path, typer.Argument(help="The bundle of a run.", metavar="BUNDLE")],
+    formula: Annotated[str, typer.Argument(help="The material.", metavar="FORMULA")] = "",
+    inputs: Annotated[
+        list[str] | None, typer.Option("--input", help="A further input, NAME=VALUE (repeat for more).")
+    ] = None,
+    change: Annotated[
+        list[str] | None, typer.Option("--change", help="Co=Ni, Li=1.1 or temperature=900 (repeat for more).")
+    ] = None,
+    target: Annotated[str, typer.Option("--target", "-t", help="Which target, where there are several.")] = "",
+    at_least: Annotated[float | None, typer.Option("--at-least", help="Goal: a value of at least this.")] = None,
+    at_most: Annotated[float | None, typer.Option("--at-most", help="Goal: a value of at most this.")] = None,
+    becomes: Annotated[str, typer.Option("--becomes", help="Goal: the name of a class.")] = "",
+    json: Json = False,
+) -> None:
+    """Say what a model predicts when a material is changed, or the smallest change that reaches a goal."""
+    found = load("matloop.pipeline.whatif:what_if_told")(
+        bundle, formula, inputs=inputs or (), changes=change or (), target=target,
+        at_least=at_least, at_most=at_most, becomes=becomes,
+    )  # fmt: skip
+    show(found.lines(), found.as_json(), json)
+
+
 def main() -> None:
     """Run the command line."""
     sys.exit(app(prog_name="matloop"))

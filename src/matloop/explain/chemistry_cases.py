@@ -157,7 +157,7 @@ def _wishes(lens: Lens, row: int, why: str, before: Prediction) -> list[tuple[Wi
         return [(Wish("becomes", float(other)), f"to be called {development.classes[other]!r}")]
     if not why.startswith("typical"):
         kind: WishKind = "rises_by" if y > said else "falls_by"
-        return [(Wish(kind, abs(y - said)), f"to be predicted as measured, {y:.3g}{unit}")] if y != said else []
+        return [(Wish(kind, abs(y - said)), f"to be predicted as measured, {_short(y)}{unit}")] if y != said else []
     up, found = y <= float(np.median(development.y)), list[tuple[Wish, str]]()
     for share, words in ((1.0, "a standard deviation of the data"), (0.5, "half a standard deviation of the data")):
         amount = share * float(np.std(development.y))
@@ -165,8 +165,12 @@ def _wishes(lens: Lens, row: int, why: str, before: Prediction) -> list[tuple[Wi
             factor = 10.0 ** (share * float(np.std(np.log10(development.y))))
             amount = abs(said) * (factor - 1.0 if up else 1.0 - 1.0 / factor)
         wish = Wish("rises_by" if up else "falls_by", amount)
-        found.append((wish, f"to {'rise' if up else 'fall'} by {amount:.3g}{unit}, {words}"))
+        found.append((wish, f"to {'rise' if up else 'fall'} by {_short(amount)}{unit}, {words}"))
     return found
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if 1000.0 <= abs(value) < 1e7 else f"{value:.3g}"
 
 
 def row_of(matter: Matter, row: int) -> Row:

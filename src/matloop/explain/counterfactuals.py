@@ -128,6 +128,8 @@ class Move:
     amounts: FloatArray
     numbers: Mapping[str, float] = field(default_factory=dict)
     named: Mapping[str, str] = field(default_factory=dict)
+    whole: bool = False
+    """whether all atoms of an element become another one"""
 
 
 def counterfactuals(
@@ -175,10 +177,22 @@ def counterfactuals(
     before = judge(Candidates.same(row))
     if len(before) != 1 or not np.isfinite(before.value[0]):
         raise DataError(f"the row cannot be predicted: {before.reason[0] if len(before) else 'there is none'}")
+    if wish.kind not in ("rises_by", "falls_by") and bool(wish.reached(before, math.nan)[0]):
+        return Found(wish_words, (_as_it_is(row, wish, before),), 1, 0, int(not before.in_domain[0]))
     combos, complete = _in_order(moves, most * 4)
     search = _Search(judge, row, wish, n, before, bool(_neutral(row)))
     search.run(combos, most, deadline)
     return search.found(wish_words, complete)
+
+
+def _as_it_is(row: Row, wish: Wish, said: Prediction) -> Altered:
+    change, low, high = (float(part[0]) for part in difference(said, said))
+    chance = float(said.proba[0, int(wish.value)]) if wish.kind == "becomes" else math.nan
+    sure = bool(wish.supported(said, np.array([low]), np.array([high]))[0])
+    return Altered(
+        ("as it is",), _shown(row, ()), 0.0, float(said.value[0]), float(said.low[0]), float(said.high[0]), chance,
+        change, low, high, sure,
+    )  # fmt: skip
 
 
 def moves_of(row: Row, room: Room) -> list[Move]:
@@ -202,7 +216,7 @@ def _exchanges(row: Row, room: Room) -> list[Move]:
                     Move(
                         f"{SYMBOLS[old]} → {SYMBOLS[new]}{said}", float(moved / total),
                         float(min(unlikeness()[old, new], 100.0)), frozenset([f"element {old}"]),
-                        f"{old}>{new}", change,
+                        f"{old}>{new}", change, whole=share == 1.0,
                     )
                 )  # fmt: skip
     return found
@@ -310,10 +324,45 @@ def _apply(row: Row, combos: Sequence[tuple[Move, ...]]) -> Candidates:
     return Candidates(compositions, numbers, named_, n)
 
 
+def _shown(row: Row, moves: tuple[Move, ...]) -> str:
+    """What the row becomes, in words."""
+    made = _apply(row, [moves])
+    shown = [str(named(made.compositions).formulas[0])] if made.compositions is not None else []
+    shown += [f"{name} {_short(float(values[0]))}" for name, values in made.numbers.items()]
+    return ", ".join([*shown, *(words[0] for words in made.words.values())])
+
+
 def _neutral(row: Row) -> bool:
     if row.composition is None or len(row.composition.elements) < 2 or row.composition.charges.any():
         return False
     return bool(neutral(row.composition)[0])
+
+
+def single_changes(judge: Judge, row: Row, moves: Sequence[Move], before: Prediction) -> Found:
+    """What each of the moves does by itself, inside the domain and with charges that can balance; the largest change
+    first. A change is supported where its interval leaves out zero, a class where its probability is at the level."""
+    combos: list[tuple[Move, ...]] = [(move,) for move in moves]
+    altered = _apply(row, combos).compositions
+    balanced = neutral(altered) if altered is not None and _neutral(row) else np.ones(len(combos), dtype=bool)
+    combos = [combo for combo, good in zip(combos, balanced, strict=True) if good]
+    said = judge(_apply(row, combos))
+    known = said.in_domain & np.isfinite(said.value)
+    change, low, high = difference(before, said)
+    if said.classes:
+        size = np.abs(said.proba - before.proba[0]).max(axis=1)
+        sure = said.proba.max(axis=1) >= said.level
+    else:
+        size, sure = np.abs(change), (low > 0) | (high < 0)
+    order = [k for k in np.argsort(-np.nan_to_num(size), kind="stable").tolist() if known[k]]
+    found = tuple(
+        Altered(
+            (combos[k][0].words,), _shown(row, combos[k]), combos[k][0].cost, float(said.value[k]), float(said.low[k]),
+            float(said.high[k]), float(said.proba[k, int(said.value[k])]) if said.classes else math.nan,
+            float(change[k]), float(low[k]), float(high[k]), bool(sure[k]),
+        )
+        for k in order
+    )  # fmt: skip
+    return Found("", found, len(combos), int((~balanced).sum()), int((~known).sum()))
 
 
 class _Search:
@@ -367,17 +416,11 @@ class _Search:
             return
         wanted = int(self.wish.value) if self.wish.kind == "becomes" else -1
         altered = Altered(
-            tuple(move.words for move in moves), self._shown(moves), sum(move.cost for move in moves),
+            tuple(move.words for move in moves), _shown(self.row, moves), sum(move.cost for move in moves),
             float(said.value[k]), float(said.low[k]), float(said.high[k]),
             float(said.proba[k, wanted]) if wanted >= 0 else math.nan, *change, sure,
         )  # fmt: skip
         self.kept.append((signs, altered))
-
-    def _shown(self, moves: tuple[Move, ...]) -> str:
-        made = _apply(self.row, [moves])
-        shown = [str(named(made.compositions).formulas[0])] if made.compositions is not None else []
-        shown += [f"{name} {_short(float(values[0]))}" for name, values in made.numbers.items()]
-        return ", ".join([*shown, *(words[0] for words in made.words.values())])
 
     def _told(self, supported: bool) -> list[Altered]:
         return [one for _, one in self.kept if one.supported == supported]

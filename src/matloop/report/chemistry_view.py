@@ -78,10 +78,11 @@ class PrototypeRow:
 
 @dataclass(frozen=True, slots=True)
 class AlteredRow:
-    """A change that reaches a wish, in words."""
+    """A change that reaches a wish, in words. formula, rest : what the row becomes, and its other inputs."""
 
     moves: tuple[str, ...]
-    shown: str
+    formula: str
+    rest: str
     value: str
     interval: str
     change: str
@@ -163,11 +164,15 @@ class _Scale:
             return 100.0 * (10.0 ** min(value, 300.0) - 1.0)
         return 100.0 * value if self.points else value
 
-    def signed(self, value: float, *, places: int | None = None) -> str:
-        """A change without its unit."""
+    def signed(self, value: float, step: float = 0.0) -> str:
+        """A change without its unit, to two digits, or to two digits of `step`."""
         found = self(value)
-        text = words.number(found, 2) if places is None else words.fixed(found, places)
+        text = words.fixed(found, words.decimals(step)) if step > 0 else words.number(found, 2)
         return f"+{text}" if found > 0 and text.strip("0.,") else text
+
+    def within(self, value: float, low: float, high: float) -> str:
+        """A change with its unit, as many digits as its interval allows."""
+        return words.with_unit(self.signed(value, (self(high) - self(low)) / 2), self.unit)
 
     def span(self, low: float, high: float) -> str:
         """`"0.05 to 0.2"`, rounded to two digits of its width."""
@@ -191,12 +196,13 @@ def _map(effects: Sequence[ElementEffect], scale: _Scale) -> SignedMap | None:
             cells.append(SignedCell(symbol, x, y, None, "", "", f"{symbol}: too few rows", False))
             continue
         weak = not one.sure or one.inside < _HALF_INSIDE
-        said = f"{symbol}: {_with(scale.signed(one.value), scale)} ({scale.span(one.low, one.high)}) per at%, "
+        said = f"{symbol}: {scale.within(one.value, one.low, one.high)} ({scale.span(one.low, one.high)}) per at%, "
         said += "in place of an alike element, " if one.exchanged else ""
         said += words.counted(one.n_rows, "row") + ("" if one.sure else ", within the noise")
         shade = min(abs(scale(one.value)) / most, 1.0)
         side = "up" if one.value > 0 else "down"
-        cells.append(SignedCell(symbol, x, y, 0.0 if weak else shade, side, scale.signed(one.value), said, weak))
+        shown = scale.signed(one.value, most)
+        cells.append(SignedCell(symbol, x, y, 0.0 if weak else shade, side, shown, said, weak))
     sure = [one for one in found.values() if one.sure]
     lead = ", ".join(f"{one.symbol} {scale.signed(one.value)}" for one in sorted(sure, key=lambda e: -abs(e.value))[:5])
     caption = (
@@ -243,7 +249,7 @@ def _rows(
     bars = _bars([scale(one.value) for one in found])
     return tuple(
         EffectRow(
-            name, _with(scale.signed(one.value), scale), scale.span(one.low, one.high),
+            name, scale.within(one.value, one.low, one.high), scale.span(one.low, one.high),
             scale.span(one.row_low, one.row_high), words.count(one.n_rows), words.percent(one.inside, 0),
             one.sure and one.inside >= _HALF_INSIDE, bar, said,
         )
@@ -289,17 +295,26 @@ def _case(one: Case, unit: str, classes: tuple[str, ...]) -> CaseView:
         one.shown, one.id, one.why, _value(one.measured, unit, classes), _value(one.predicted, unit, classes), interval,
         evidence.said if evidence else (), evidence.method if evidence else "",
         near(evidence.leaned, weighed=True) if evidence else (), near(evidence.near, weighed=False) if evidence else (),
-        found.wish if found else "", none_found,
+        _wish(found.wish, unit) if found else "", none_found,
         tuple(_altered(each, unit, classes) for each in found.altered) if found else (),
     )  # fmt: skip
 
 
+def _wish(text: str, unit: str) -> str:
+    """The wish with its unit and its minus as they are written everywhere."""
+    shown = words.with_unit("", words.unit_text(unit))
+    text = text.replace(f" {unit}", shown) if unit else text
+    return text.replace(" -", f" {words.MINUS}")
+
+
 def _altered(one: Altered, unit: str, classes: tuple[str, ...]) -> AlteredRow:
+    formula, _, rest = one.shown.partition(", ")
     if classes:
         chance = words.percent(one.chance, 0)
-        return AlteredRow(one.moves, one.shown, _value(one.value, unit, classes), chance, "", one.supported)
+        return AlteredRow(one.moves, formula, rest, _value(one.value, unit, classes), chance, "", one.supported)
     text = words.number(one.change, 2)
     places = words.decimals((one.high - one.low) / 2) if one.high > one.low else 2
     interval = f"{words.fixed(one.low, places)} to {words.fixed(one.high, places)}"
     value = words.with_unit(words.fixed(one.value, places), words.unit_text(unit))
-    return AlteredRow(one.moves, one.shown, value, interval, f"+{text}" if one.change > 0 else text, one.supported)
+    change = f"+{text}" if one.change > 0 else text
+    return AlteredRow(one.moves, formula, rest, value, interval, change, one.supported)
