@@ -40,7 +40,7 @@ class Proxy:
         train : shape (n_parts, n_parts) of 0 and 1, which parts (in the order of their numbers) the forest for each
             part learns from; without it all others.
         """
-        from sklearn.ensemble import ExtraTreesRegressor
+        from sklearn.tree import ExtraTreeRegressor  # the forest class would ask joblib, which warns in threads
 
         names, place = np.unique(part, return_inverse=True)
         drawn = np.random.default_rng(self.seed).permutation(len(self.y))
@@ -50,10 +50,10 @@ class Proxy:
         for k in range(len(names)):
             rows = drawn[allowed[k][place[drawn]] > 0][:MOST_ROWS]
             out = np.flatnonzero(place == k)
-            forest = ExtraTreesRegressor(
-                TREES, max_features=tried, min_samples_leaf=2, random_state=self.seed % 2**31, n_jobs=1
-            ).fit(self.Z[rows], self.y[rows])
-            said = np.stack([tree.predict(self.Z[out]) for tree in forest.estimators_])
+            said = np.empty((TREES, len(out)))
+            for t in range(TREES):
+                tree = ExtraTreeRegressor(max_features=tried, min_samples_leaf=2, random_state=(self.seed + t) % 2**31)
+                said[t] = tree.fit(self.Z[rows], self.y[rows]).predict(self.Z[out])
             value[out], spread[out] = said.mean(axis=0), said.std(axis=0)
         return value, spread
 
