@@ -12,6 +12,7 @@ from matloop.evaluate.values import Evaluation, Evidence, Failure, SliceError
 from matloop.problem.question import Target
 from matloop.report import tables, words
 from matloop.report.bias_view import BiasView, bias_view
+from matloop.report.chemistry_view import ChemistryView, chemistry_view
 from matloop.report.domain_view import DomainView, domain_view
 from matloop.report.doubt_view import DoubtView, doubt_view
 from matloop.report.explain_view import ExplainView, explain_view
@@ -152,6 +153,7 @@ class TargetView:
     bias: BiasView | None = None
     stability: StabilityView | None = None
     explain_more: ExplainView | None = None
+    chemistry: ChemistryView | None = None
     laws: LawsView | None = None
     left_out: tuple[str, ...] = ()
 
@@ -237,6 +239,7 @@ def target_view(record: TargetRecord, target: Target, place: int) -> TargetView:
         explain_more=explain_view(
             key, record.studies.explained, target=evaluation.target, unit=evaluation.unit, classes=evaluation.classes
         ),
+        chemistry=chemistry_view(record.studies.chemistry, unit=evaluation.unit, classes=evaluation.classes),
         laws=laws_view(key, record.studies.laws),
         left_out=record.studies.left_out,
     )
