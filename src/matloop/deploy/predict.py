@@ -135,6 +135,9 @@ def prediction_columns(target: str, prediction: Prediction, taken: Mapping[str, 
         known = ~np.isnan(prediction.value)
         values = words[np.where(known, np.nan_to_num(prediction.value), -1).astype(int)]
         found[free(f"{target}_predicted")] = values
+        if prediction.may_be is not None:
+            sets = [[prediction.classes[k] for k in np.flatnonzero(row)] for row in prediction.may_be]
+            found[free(f"{target}_may_be")] = [" or ".join(names) for names in sets]
         for number, word in enumerate(prediction.classes):
             found[free(f"{target}_proba_{word}")] = prediction.proba[:, number]
     else:

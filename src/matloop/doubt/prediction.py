@@ -21,6 +21,8 @@ class Prediction:
     epistemic, aleatoric : the parts of `std` that more rows like this one would take away, and that would stay (noise,
         and what the inputs do not tell); their squares add up to its square. NaN where the model cannot tell them
         apart, None where nobody asked.
+    may_be : shape (n_rows, n_classes), classes that cannot be ruled out: of `level` of the rows of each class the true
+        class is among them; None for regressions.
     """
 
     value: FloatArray
@@ -35,6 +37,7 @@ class Prediction:
     unit: str = ""
     epistemic: FloatArray | None = None
     aleatoric: FloatArray | None = None
+    may_be: BoolArray | None = None
 
     def __len__(self) -> int:
         return len(self.value)
@@ -46,6 +49,7 @@ class Prediction:
             self.reason[rows], self.level, self.classes, self.unit,
             None if self.epistemic is None else self.epistemic[rows],
             None if self.aleatoric is None else self.aleatoric[rows],
+            None if self.may_be is None else self.may_be[rows],
         )  # fmt: skip
 
 

@@ -196,10 +196,11 @@ def final_model(
     RunError : the fit failed; the message says why.
     """
     estimator, result = final_fit(fits, trained.recipe, seed)
-    table = development.table
+    table, n_folds = development.table, max(len(np.unique(development.fold[development.fold >= 0])), 2)
+    # fold models have learnt from fewer rows than the final one
     doubt = fit_doubt(
         trained.out_of_fold, table.X, development.y, groups=development.groups, task=development.task,
-        classes=development.classes, bounds=development.bounds, seed=seed,
+        classes=development.classes, bounds=development.bounds, seed=seed, growth=n_folds / (n_folds - 1),
     )  # fmt: skip
     domain = fit_domain(table, development.y, development.groups, seed=seed)
     model = Model(

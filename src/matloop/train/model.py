@@ -49,6 +49,7 @@ class Model:
         n, rows = len(table), np.flatnonzero(readable)
         value, low, high, std, epistemic, aleatoric = (np.full(n, np.nan) for _ in range(6))
         proba = np.full((n, len(self.classes)), np.nan)
+        may_be = np.zeros((n, len(self.classes)), dtype=bool) if self.doubt.sets is not None else None
         inside, reason = np.zeros(n, dtype=bool), np.full(n, "could not be read", dtype=object)
         for row, why in table.reasons.items():
             reason[row] = why
@@ -60,10 +61,12 @@ class Model:
                 said.value, said.spread, said.proba, part.X
             )
             epistemic[rows], aleatoric[rows] = _apart(said.uncertainty, std[rows])
+            if may_be is not None and (sets := self.doubt.prediction_sets(proba[rows], self.classes)) is not None:
+                may_be[rows] = sets.contains
             inside[rows], reason[rows] = self.domain.judge(part)
         return Prediction(
             value, low, high, std, proba, inside, reason.astype(str), self.level, self.classes, self.unit, epistemic,
-            aleatoric,
+            aleatoric, may_be,
         )  # fmt: skip
 
     def to_arrays(self) -> Arrays:
