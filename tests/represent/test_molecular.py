@@ -136,7 +136,7 @@ class TestWithRdkit:
         assert table.reasons == {1: "smiles: 'C1CC' could not be read as a molecule"}
 
     def test_many_rows_add_morgan_counts(self):
-        rows = dataset(["C" * (1 + i % 9) for i in range(200)])
+        rows = dataset(["C" * (1 + i % 9) for i in range(500)])
         assert plan_representation(rows, [Input("m", "molecule")]).inputs[0].featurizers == (
             "rdkit", "morgan", "fractions",
         )  # fmt: skip

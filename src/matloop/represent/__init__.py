@@ -48,5 +48,9 @@ neither there nor on matbench_steels, so they are there to be asked for.
 MOLECULE_FEATURES: tuple[str, ...] = ("rdkit", "morgan")
 """What a molecule is described by where the problem names no features, beside element fractions."""
 
-FEW_MOLECULES = 200
-"""With fewer rows Morgan counts are left out: a thousand sparse columns teach nothing there and cost time."""
+FEW_MOLECULES = 500
+"""With fewer rows Morgan counts are left out.
+
+RMSE of extra trees in 5-fold cross-validation, descriptors alone and with them: ESOL 0.834 and 0.844 (200 rows), 0.617
+and 0.613 (1,100); Lipophilicity 0.984 and 1.001 (200), 0.807 and 0.794 (1,100). LightGBM on all 4,200: 0.672 and 0.651.
+"""

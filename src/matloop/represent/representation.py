@@ -73,7 +73,7 @@ def plan_representation(dataset: Dataset, inputs: Sequence[Input]) -> Representa
     Parameters
     ----------
     inputs : as in the problem; an empty `features` of a composition means DEFAULT_FEATURES, of a molecule
-        MOLECULE_FEATURES (descriptors alone for fewer than 200 rows). Element fractions are always made.
+        MOLECULE_FEATURES (descriptors alone for fewer than 500 rows). Element fractions are always made.
 
     Raises
     ------
