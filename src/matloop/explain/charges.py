@@ -30,8 +30,8 @@ def neutral(compositions: Compositions) -> BoolArray:
     Examples
     --------
     >>> from matloop.matter.compositions import as_compositions
-    >>> neutral(as_compositions(["LiNiO2", "Fe3O4", "NaCl2", "FeNi"])).tolist()
-    [True, True, False, False]
+    >>> neutral(as_compositions(["NaCl", "LiNiO2", "Fe3O4", "NaCl2", "FeNi"])).tolist()
+    [True, True, True, False, False]
     """
     whole = whole_amounts(compositions.offsets, compositions.amounts)
     found = np.zeros(len(compositions), dtype=bool)
@@ -49,7 +49,7 @@ def _balanced(elements: tuple[int, ...], atoms: tuple[int, ...]) -> bool:
     low = sum(one[0] * n for one, n in zip(own, atoms, strict=True))
     high = sum(one[-1] * n for one, n in zip(own, atoms, strict=True))
     if low >= 0 or high <= 0:
-        return low == 0 == high
+        return low == 0 or high == 0
     if sum(atoms) > LARGEST_CELL:
         return True
     reached = 1  # bit i: the sum `low + i` can be reached

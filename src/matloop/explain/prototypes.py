@@ -36,7 +36,7 @@ def prototypes(X: ArrayLike, n: int = 3, *, n_odd: int = 0, seed: int = 0, most:
     Parameters
     ----------
     X : shape (n_rows, n_features), standardised. n : prototypes; fewer where there are fewer rows.
-    n_odd : rows where the density of prototypes and of all rows differ most, far from each other (criticisms).
+    n_odd : rows where there are more rows than the prototypes stand for, far from each other (criticisms).
     most : rows that are compared; of more a sample is drawn.
 
     Raises
@@ -81,8 +81,9 @@ def _greedy(kernel: FloatArray, n: int) -> IntArray:
 
 
 def _criticisms(kernel: FloatArray, chosen: IntArray, n: int) -> IntArray:
-    """Rows of the largest difference of densities, kept apart by the logarithm of the determinant of their kernel."""
-    witness = np.abs(kernel.mean(axis=1) - kernel[:, chosen].mean(axis=1))
+    """Rows where the density of all rows is most above that of the prototypes, kept apart by the logarithm of the
+    determinant of their kernel."""
+    witness = np.maximum(kernel.mean(axis=1) - kernel[:, chosen].mean(axis=1), 0.0)
     found, left = list[int](), kernel.diagonal().copy()
     roots = np.zeros((len(kernel), 0))
     scale = float(witness.max()) or 1.0

@@ -167,7 +167,8 @@ class _Scale:
     def signed(self, value: float, step: float = 0.0) -> str:
         """A change without its unit, to two digits, or to two digits of `step`."""
         found = self(value)
-        text = words.fixed(found, words.decimals(step)) if step > 0 else words.number(found, 2)
+        places = words.decimals(step)
+        text = words.fixed(round(found, places), places) if step > 0 else words.number(found, 2)
         return f"+{text}" if found > 0 and text.strip("0.,") else text
 
     def within(self, value: float, low: float, high: float) -> str:
@@ -178,7 +179,7 @@ class _Scale:
         """`"0.05 to 0.2"`, rounded to two digits of its width."""
         low, high = self(low), self(high)
         places = words.decimals((high - low) / 2) if high > low else 2
-        return f"{words.fixed(low, places)} to {words.fixed(high, places)}"
+        return f"{words.fixed(round(low, places), places)} to {words.fixed(round(high, places), places)}"
 
 
 def _map(effects: Sequence[ElementEffect], scale: _Scale) -> SignedMap | None:
@@ -302,8 +303,7 @@ def _case(one: Case, unit: str, classes: tuple[str, ...]) -> CaseView:
 
 def _wish(text: str, unit: str) -> str:
     """The wish with its unit and its minus as they are written everywhere."""
-    shown = words.with_unit("", words.unit_text(unit))
-    text = text.replace(f" {unit}", shown) if unit else text
+    text = text.replace(f" {unit}", f" {words.unit_text(unit)}") if unit else text
     return text.replace(" -", f" {words.MINUS}")
 
 
