@@ -19,6 +19,7 @@ FAMILIES = Registry(
     jackknife_forest="matloop.models.jackknife_forest:FAMILY",
     extra_trees="matloop.models.extra_trees:FAMILY",
     lightgbm="matloop.models.lightgbm:FAMILY",
+    quantile_boosting="matloop.models.quantile_boosting:FAMILY",
     gaussian_process="matloop.models.gaussian_process:FAMILY",
     composition_gp="matloop.models.composition_gp:FAMILY",
     sparse_gp="matloop.models.sparse_gp:FAMILY",

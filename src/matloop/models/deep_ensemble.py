@@ -9,7 +9,7 @@ import numpy as np
 
 from matloop.core.arrays import FloatArray
 from matloop.models.family import FitTask, Uncertainty
-from matloop.models.network import Bend, Layer, Network
+from matloop.models.network import Bend, Network, with_noise_times
 from matloop.models.prepare import Preparation
 from matloop.models.table_family import BOTH, Settings, TableFamily, log_uniform, one_of
 from matloop.models.training import Rows, Schedule, Training, dense, layers_of, noise_loss, stretch, train_members
@@ -61,13 +61,6 @@ def _stretched(network: Network, rows: Rows, curves: list[Training]) -> Network:
         unsure = Uncertainty(network.values_and_uncertainty(rows.Z[held])[1].epistemic, own.aleatoric)
         members.append(with_noise_times(layers, stretch(rows.y[held] - values[:, 0], unsure, rows.weights[held])))
     return replace(network, members=tuple(members))
-
-
-def with_noise_times(layers: tuple[Layer, ...], factor: float) -> tuple[Layer, ...]:
-    """The same network with the variance of its noise multiplied: its logarithm is shifted."""
-    weights, offsets = layers[-1]
-    shifted = offsets + np.array([0.0, np.log(factor)], np.float32)
-    return (*layers[:-1], (weights, shifted.astype(np.float32)))
 
 
 def network_space(columns: Columns, task: FitTask, rng: np.random.Generator, number: int) -> Settings:

@@ -56,20 +56,22 @@ class LightGBMLearner:
         data = Z.astype(np.float32)
         parts, curves = [], (np.zeros(0), np.zeros(0))
         for member in range(max(1, self.members)):
-            settings = self._settings(len(Z), Z.shape[1], classes, (seed * 1_000 + member) % 2**31)
-            rounds = self._rounds(settings["learning_rate"])
+            settings = self.settings(len(Z), Z.shape[1], classes, (seed * 1_000 + member) % 2**31)
+            rounds = self.usual_rounds(settings["learning_rate"])
             if self.stop_early and len(Z) >= 50:
                 rounds, found = _best_rounds(data, y, weights, settings, rounds, classes, seed)
                 curves = found if member == 0 else curves
-            parts.append(_boost(data, y, weights, settings, rounds).model_to_string())
+            parts.append(boost(data, y, weights, settings, rounds).model_to_string())
         return from_boosters(parts, Z.shape[1], classes, curves)
 
-    def _rounds(self, rate: float) -> int:
+    def usual_rounds(self, rate: float) -> int:
+        """Number of rounds, by learning rate where it is open."""
         if self.rounds:
             return self.rounds
         return int(np.clip(round((60 if self.stop_early else 20) / rate), 50, 3_000))
 
-    def _settings(self, n_rows: int, n_columns: int, classes: int, seed: int) -> dict[str, Any]:
+    def settings(self, n_rows: int, n_columns: int, classes: int, seed: int) -> dict[str, Any]:
+        """What LightGBM is given."""
         if classes:
             objective = {"objective": "binary"} if classes == 2 else {"objective": "multiclass", "num_class": classes}
         else:
@@ -106,7 +108,8 @@ def _dataset(data: Any, y: FloatArray, weights: FloatArray, settings: dict[str, 
     return lightgbm.Dataset(data, y, weight=weights, params=params, free_raw_data=False)
 
 
-def _boost(data: Any, y: FloatArray, weights: FloatArray, settings: dict[str, Any], rounds: int) -> Any:
+def boost(data: Any, y: FloatArray, weights: FloatArray, settings: dict[str, Any], rounds: int) -> Any:
+    """A trained booster."""
     import lightgbm
 
     return lightgbm.train(settings, _dataset(data, y, weights, settings), num_boost_round=rounds)
@@ -136,8 +139,11 @@ def _best_rounds(
     return rounds, (np.array(next(iter(curves["train"].values()))), np.array(measured))
 
 
-def from_boosters(texts: list[str], n_columns: int, classes: int, curves: tuple[FloatArray, FloatArray]) -> Trees:
-    """Flat arrays of boostings, one member each."""
+def from_boosters(
+    texts: list[str], n_columns: int, classes: int, curves: tuple[FloatArray, FloatArray],
+    places: list[tuple[int, int]] | None = None,
+) -> Trees:  # fmt: skip
+    """Flat arrays of boostings, one member each; `places` names the member and the output of each instead."""
     width = classes if classes > 2 else 1
     link: Link = "identity" if not classes else "sigmoid" if classes == 2 else "softmax"
     parts, output, member = [], [], []
@@ -145,8 +151,9 @@ def from_boosters(texts: list[str], n_columns: int, classes: int, curves: tuple[
         blocks = text.split("\nTree=")[1:]
         for place, block in enumerate(blocks):
             parts.append(_one(block))
-            output.append(place % width)
-            member.append(number)
+            owner, column = (number, place % width) if places is None else places[number]
+            output.append(column)
+            member.append(owner)
     counts = np.array([len(part[0]) for part in parts])
     feature, threshold, left, right, decision, value = (np.concatenate([part[i] for part in parts]) for i in range(6))
     return Trees(

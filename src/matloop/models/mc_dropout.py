@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from matloop.core.arrays import BoolArray, FloatArray
-from matloop.models.deep_ensemble import network_space, with_noise_times
+from matloop.core.arrays import FloatArray
+from matloop.models.deep_ensemble import network_space
 from matloop.models.family import FitTask
 from matloop.models.network import Bend, Layer
 from matloop.models.prepare import Preparation
-from matloop.models.sampled_network import Sampled, SampledNetwork
+from matloop.models.sampled_network import Sampled, SampledNetwork, stretched
 from matloop.models.table_family import BOTH, Settings, TableFamily, one_of
-from matloop.models.training import Rows, Schedule, dense, layers_of, noise_loss, stretch, train_members
+from matloop.models.training import Rows, Schedule, dense, layers_of, noise_loss, train_members
 from matloop.represent.table import Columns
 
 
@@ -51,24 +51,12 @@ class McDropoutLearner:
         link: Literal["identity", "softmax"] = "softmax" if classes else "identity"
         losses = curves[0].train_loss, curves[0].validation_loss
         found = SampledNetwork(tuple(members), self.activation, link, not classes, *losses)
-        if classes:
-            return found
-        return stretched(found, rows, [curve.held for curve in curves])
+        return found if classes else stretched(found, rows, [curve.held for curve in curves])
 
     def _thinned(self, layers: tuple[Layer, ...], seed: int) -> Sampled:
         rng, stays = np.random.default_rng(seed), 1.0 - self.dropout
         masks = [(rng.random((self.draws, len(offsets))) < stays) / stays for _, offsets in layers[:-1]]
         return Sampled(layers, masks=tuple(mask.astype(np.float32) for mask in masks))
-
-
-def stretched(network: SampledNetwork, rows: Rows, held: list[BoolArray]) -> SampledNetwork:
-    """Each member with the noise that its own held-back rows show."""
-    members = []
-    for member, out in zip(network.members, held, strict=True):
-        values, unsure = replace(network, members=(member,)).values_and_uncertainty(rows.Z[out])
-        factor = stretch(rows.y[out] - values[:, 0], unsure, rows.weights[out])
-        members.append(replace(member, layers=with_noise_times(member.layers, factor)))
-    return replace(network, members=tuple(members))
 
 
 def _space(columns: Columns, task: FitTask, rng: np.random.Generator, number: int) -> Settings:

@@ -45,6 +45,13 @@ def mixed(each: FloatArray, noise: FloatArray) -> tuple[FloatArray, Uncertainty]
     return values, Uncertainty(own.std(axis=0), np.sqrt(noise.mean(axis=0)))
 
 
+def with_noise_times(layers: tuple[Layer, ...], factor: float) -> tuple[Layer, ...]:
+    """The same network with the variance of its noise multiplied: its logarithm is shifted."""
+    weights, offsets = layers[-1]
+    shifted = offsets + np.array([0.0, np.log(factor)], np.float32)
+    return (*layers[:-1], (weights, shifted.astype(np.float32)))
+
+
 @dataclass(frozen=True, slots=True)
 class Network:
     """One or several dense networks, averaged; weights in single precision, sums in double.

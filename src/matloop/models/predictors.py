@@ -16,6 +16,7 @@ PREDICTORS = {
     "sampled": "matloop.models.sampled_network:SampledNetwork",
     "bayesian_head": "matloop.models.bayesian_head:BayesianHead",
     "trees": "matloop.models.trees:Trees",
+    "quantiles": "matloop.models.quantile_boosting:QuantileTrees",
     "jackknife": "matloop.models.jackknife:JackknifeForest",
 }
 

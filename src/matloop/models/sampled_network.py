@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matloop.core.arrays import Arrays, FloatArray, nested, number, taken, text, under
+from matloop.core.arrays import Arrays, BoolArray, FloatArray, nested, number, taken, text, under
 from matloop.core.errors import BundleError
 from matloop.models.family import Uncertainty
 from matloop.models.link import Link, read_link
-from matloop.models.network import BENDS, Bend, Layer, bent, check_layers, mixed, read_layer, value_and_noise
+from matloop.models.network import (
+    BENDS,
+    Bend,
+    Layer,
+    bent,
+    check_layers,
+    mixed,
+    read_layer,
+    value_and_noise,
+    with_noise_times,
+)
+from matloop.models.training import Rows, stretch
 
 Draws = tuple[NDArray[np.float32], ...]
 
@@ -156,3 +167,13 @@ class SampledNetwork:
             raise BundleError("a network that tells its noise needs two outputs. The bundle is not trusted.")
         train, held = (taken(arrays, name).astype(np.float64) for name in ("train_loss", "validation_loss"))
         return cls(members, BENDS[BENDS.index(bend)], link, noisy, train, held)
+
+
+def stretched(network: SampledNetwork, rows: Rows, held: list[BoolArray]) -> SampledNetwork:
+    """Each member with the noise that its own held-back rows show."""
+    members = []
+    for member, out in zip(network.members, held, strict=True):
+        values, unsure = replace(network, members=(member,)).values_and_uncertainty(rows.Z[out])
+        factor = stretch(rows.y[out] - values[:, 0], unsure, rows.weights[out])
+        members.append(replace(member, layers=with_noise_times(member.layers, factor)))
+    return replace(network, members=tuple(members))

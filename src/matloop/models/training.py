@@ -43,7 +43,7 @@ class Schedule:
     rate : largest learning rate; it falls as a cosine. l1, l2 : penalties on the weights (l2 is decoupled weight decay
     for "adamw"). batch : rows per step, 0 chooses by the number of rows. epochs : the most, 0 chooses.
     patience : epochs without progress on the rows held back after which training stops; the best state is kept.
-    hold_back : whether rows are held back at all; without them the last state is kept.
+    to_the_end : all epochs are done and the last state is kept.
     """
 
     rate: float = 3e-3
@@ -53,7 +53,7 @@ class Schedule:
     batch: int = 0
     epochs: int = 0
     patience: int = 40
-    hold_back: bool = True
+    to_the_end: bool = False
 
     def batch_size(self, n_rows: int) -> int:
         """Rows per step."""
@@ -101,8 +101,7 @@ def train(torch: Any, net: Any, loss: Loss, rows: Rows, how: Schedule, seed: int
     step."""
     rng = np.random.default_rng(seed)
     n = len(rows.Z)
-    keep_best = how.hold_back
-    held = held_back(rows.y, rows.classes, _HELD_BACK, seed) if keep_best and n >= _FEW else np.zeros(n, bool)
+    held = held_back(rows.y, rows.classes, _HELD_BACK, seed) if n >= _FEW else np.zeros(n, bool)
     inputs = torch.tensor(rows.Z, dtype=torch.float32)
     targets = torch.tensor(rows.y, dtype=torch.int64 if rows.classes else torch.float32)
     counts = torch.tensor(rows.weights, dtype=torch.float32)
@@ -135,10 +134,10 @@ def train(torch: Any, net: Any, loss: Loss, rows: Rows, how: Schedule, seed: int
         curves[1].append(judged_loss)
         if judged_loss < best:
             best, since = judged_loss, 0
-            state = copy.deepcopy(net.state_dict()) if keep_best else state
-        elif (since := since + 1) >= how.patience and held.any():
+            state = state if how.to_the_end else copy.deepcopy(net.state_dict())
+        elif (since := since + 1) >= how.patience and held.any() and not how.to_the_end:
             break
-    if keep_best:
+    if not how.to_the_end:
         net.load_state_dict(state)
     return Training(np.array(curves[0]), np.array(curves[1]), held)
 

@@ -112,6 +112,10 @@ class Trees:
         values, own, noise = self.by_member(Z)
         return values, Uncertainty(own.std(axis=1), np.sqrt(np.maximum(noise, 0.0)))
 
+    def sums(self, Z: FloatArray) -> FloatArray:
+        """What each member adds up to before the link, shape (n_rows, n_members, n_raw)."""
+        return self._sums(Z, members=True)[0]
+
     def by_member(self, Z: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """The values; the value or the largest probability by each member, shape (n_rows, n_members); the variance of
         the noise, shape (n_rows,)."""

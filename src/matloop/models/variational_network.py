@@ -14,13 +14,15 @@ from matloop.models.deep_ensemble import network_space
 from matloop.models.family import FitTask
 from matloop.models.network import Bend, Layer
 from matloop.models.prepare import Preparation
-from matloop.models.sampled_network import Sampled, SampledNetwork
+from matloop.models.sampled_network import Sampled, SampledNetwork, stretched
 from matloop.models.table_family import BOTH, Settings, TableFamily, one_of
 from matloop.models.training import Rows, Schedule, noise_loss, train_members
 from matloop.represent.table import Columns
 
 _START = 0.05
 """first deviation of a weight, in units of that of its prior: small, so that training begins like a plain network's"""
+
+_EPOCHS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +31,18 @@ class VariationalLearner:
 
     layers : widths of the hidden layers. activation : "silu" or "relu".
     prior : standard deviation of the prior of a weight, in units of 1 / sqrt(number of inputs of the layer).
-    kl : weight of the prior against the data; 1 is Bayes' rule, less is the usual remedy against a network that
-    underfits few rows (a cold posterior).
+    kl : weight of the prior against the data. 1 is Bayes' rule, but with many more weights than rows the network then
+    hardly leaves its prior (steels, 250 columns, 250 rows: error 204 MPa, with 0.03 112, a plain network 119), so less
+    is usual (a cold posterior; Wenzel et al. 2020, doi:10.48550/arXiv.2002.02405).
     draws : fixed draws of the weights that predict, in pairs of opposite sign. rate : largest learning rate.
-    epochs : 0 chooses. No rows are held back: the prior keeps the network from overfitting.
+    epochs : 0 chooses; all are done, as the prior keeps the network from overfitting.
     members : networks of different seeds, each with its own draws.
     """
 
     layers: tuple[int, ...] | list[int] = (64, 64)
     activation: Bend = "silu"
     prior: float = 1.0
-    kl: float = 0.3
+    kl: float = 0.03
     draws: int = 30
     rate: float = 5e-3
     epochs: int = 0
@@ -49,7 +52,8 @@ class VariationalLearner:
     def learn(self, Z: FloatArray, y: FloatArray, weights: FloatArray, *, classes: int, seed: int) -> SampledNetwork:
         """Row weights multiply the likelihood of a row."""
         rows = Rows(Z, y, weights, classes)
-        how = Schedule(self.rate, 0.0, epochs=self.epochs, hold_back=False, optimiser="adam")
+        usual = min(_EPOCHS, Schedule().most_epochs(len(Z)))
+        how = Schedule(self.rate, 0.0, epochs=self.epochs or usual, optimiser="adam", to_the_end=True)
         widths = (Z.shape[1], *self.layers, classes or 2)
         share = self.kl / float(weights.sum())
 
@@ -63,7 +67,8 @@ class VariationalLearner:
         )  # fmt: skip
         link: Literal["identity", "softmax"] = "softmax" if classes else "identity"
         losses = curves[0].train_loss, curves[0].validation_loss
-        return SampledNetwork(tuple(members), self.activation, link, not classes, *losses)
+        found = SampledNetwork(tuple(members), self.activation, link, not classes, *losses)
+        return found if classes else stretched(found, rows, [curve.held for curve in curves])
 
     def _drawn(self, net: Any, seed: int) -> Sampled:
         rng = np.random.default_rng(seed)
@@ -136,7 +141,7 @@ def _space(columns: Columns, task: FitTask, rng: np.random.Generator, number: in
     settings.pop("l2", None)
     if number == 0:
         return settings
-    return {**settings, "prior": one_of(rng, 0.5, 1.0, 2.0), "kl": one_of(rng, 0.1, 0.3, 1.0)}
+    return {**settings, "prior": one_of(rng, 0.5, 1.0, 2.0), "kl": one_of(rng, 0.01, 0.03, 0.1)}
 
 
 FAMILY = TableFamily(
