@@ -12,11 +12,15 @@ from matloop.core.arrays import FloatArray
 from matloop.explain.laws.carried import constant_dims
 from matloop.explain.laws.constants import Fit, fit, rounded
 from matloop.explain.laws.dimensions import Quantities
-from matloop.explain.laws.expression import Node, complexity, evaluate, renumbered
+from matloop.explain.laws.expression import Node, complexity, evaluate, lifted, renumbered
 from matloop.explain.laws.forms import Form, assemble, simplified
 
 BETTER = 0.005
 """A longer formula must lower the error by this share to stand on the front."""
+
+
+INNER_STEPS = 12
+"""Steps of the fit where a constant stands inside a function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,9 @@ def _made(node: Node, found: Fit) -> Candidate:
 
 def from_form(form: Form, coefficients: FloatArray, X: FloatArray, y: FloatArray, steps: int = 40) -> Candidate:
     """The formula of `form`, its constants fitted from `coefficients` (the intercept first where there is one)."""
-    node = assemble(form)
-    return candidate(node, X, y, start_of(form, coefficients), steps)
+    node, start = lifted(assemble(form), start_of(form, coefficients))
+    inner = len(start) > len(start_of(form, coefficients))
+    return candidate(node, X, y, start, max(steps, INNER_STEPS) if inner else steps)
 
 
 def start_of(form: Form, coefficients: FloatArray) -> FloatArray:

@@ -53,8 +53,9 @@ class _Symbolic(BaseEstimator):
             classes=self._task == "classification",
         )  # fmt: skip
         outcome = search(
-            table.X, table.y, table.given, settings, seed=self.seed, deadline=time.monotonic() + self.seconds
-        )
+            table.X, table.y, table.given, settings, groups=table.groups, seed=self.seed,
+            deadline=time.monotonic() + self.seconds,
+        )  # fmt: skip
         laws = [
             law_of(one, table.given, classes=table.classes, refit_error=held if table.classes else math.sqrt(held))
             for one, held in zip(outcome.front, outcome.held_out, strict=True)

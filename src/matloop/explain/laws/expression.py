@@ -12,7 +12,8 @@ from matloop.core.errors import DataError
 
 
 class Node(NamedTuple):
-    """`op` is "x" (input number `value`), "c" (constant number `value`), "#" (the number itself), or an operator."""
+    """`op` is "x" (input number `value`), "c" (constant number `value`), "#" (the number itself), an operator, or "k":
+    a constant that has the value `value` for now and is fitted when it is `lifted`."""
 
     op: str
     args: tuple[Node, ...] = ()
@@ -89,7 +90,7 @@ def _value(node: Node, columns: FloatArray, constants: Sequence[float] | FloatAr
     op, args = node.op, node.args
     if op == "x":
         return columns[int(node.value)]
-    if op == "#":
+    if op in ("#", "k"):
         return node.value
     if op == "c":
         return float(constants[int(node.value)])
@@ -145,6 +146,19 @@ def renumbered(node: Node, constants: Sequence[float] | FloatArray) -> tuple[Nod
     order = list(dict.fromkeys(int(n.value) for n in walk(node) if n.op == "c"))
     place = {c(old): c(new) for new, old in enumerate(order)}
     return replaced(node, place), tuple(float(constants[old]) for old in order)
+
+
+def lifted(node: Node, constants: Sequence[float] | FloatArray = ()) -> tuple[Node, list[float]]:
+    """The tree with its "k" leaves as constants numbered after those of `constants`, and the values of all."""
+    values = [float(v) for v in constants]
+
+    def lift(part: Node) -> Node:
+        if part.op == "k":
+            values.append(part.value)
+            return c(len(values) - 1)
+        return Node(part.op, tuple(lift(child) for child in part.args), part.value) if part.args else part
+
+    return lift(node), values
 
 
 def program(node: Node) -> tuple[str, ...]:

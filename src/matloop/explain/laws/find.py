@@ -136,7 +136,8 @@ class _Trial:
     def _search(self, rows: IntArray, y: FloatArray, share: float = 1.0) -> Outcome:
         left = self.deadline - time.monotonic()
         until = self.deadline if math.isinf(left) else time.monotonic() + share * max(left, 0.0)
-        return search(self.X[rows], y[rows], self.table.given, self.settings, seed=self.seed, deadline=until)
+        groups, given = self.table.groups[rows], self.table.given
+        return search(self.X[rows], y[rows], given, self.settings, groups=groups, seed=self.seed, deadline=until)
 
     def _folds(self) -> IntArray:
         n_groups = len(np.unique(self.table.groups))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import gcd
 
-from matloop.explain.laws.expression import ONE, Node, c, complexity, number, power
+from matloop.explain.laws.expression import ONE, Node, c, number, power
 
 Factors = Mapping[Node, int]
 """A product: each factor's power in sixths."""
@@ -224,8 +224,3 @@ def _sum_rules(op: str, a: Node, b: Node) -> Node:
     if op == "-" and a == b:
         return number(0.0)
     return Node(op, (a, b))
-
-
-def shorter(a: Node, b: Node) -> Node:
-    """The one with less to read."""
-    return a if complexity(a) <= complexity(b) else b

@@ -22,7 +22,7 @@ import numpy as np
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.explain.laws.candidates import Candidate, candidate
 from matloop.explain.laws.constants import fit
-from matloop.explain.laws.expression import ONE, Node, c, complexity, evaluate, number, power, walk, x
+from matloop.explain.laws.expression import ONE, Node, complexity, evaluate, lifted, power, walk, x
 from matloop.explain.laws.forms import simplified
 from matloop.explain.laws.space import OPERATORS, usable
 
@@ -134,19 +134,6 @@ def _filled(node: Node, constants: Sequence[float]) -> Node:
     return Node(node.op, tuple(_filled(child, constants) for child in node.args), node.value)
 
 
-def _lifted(node: Node) -> tuple[Node, list[float]]:
-    """The tree with "k" leaves numbered as constants, and their values."""
-    values: list[float] = []
-
-    def lift(part: Node) -> Node:
-        if part.op == "k":
-            values.append(part.value)
-            return c(len(values) - 1)
-        return Node(part.op, tuple(lift(child) for child in part.args), part.value)
-
-    return lift(node), values
-
-
 def _survivors(everyone: Sequence[_One], most: int, rng: np.random.Generator) -> list[_One]:
     """The best by error, one tree of a kind, then the best by error and length together."""
     unique = list({one.node: one for one in everyone}.values())
@@ -163,7 +150,7 @@ def _survivors(everyone: Sequence[_One], most: int, rng: np.random.Generator) ->
 
 
 def _finished(one: _One, world: _World, X: FloatArray, y: FloatArray) -> Candidate | None:
-    node, values = _lifted(simplified(world.scaled(one.node)))
+    node, values = lifted(simplified(world.scaled(one.node)))
     found = candidate(node, X, y, values)
     return found if math.isfinite(found.rmse) else None
 
@@ -193,7 +180,7 @@ class _World:
 
     def scaled(self, node: Node) -> Node:
         """The tree with its best scale (and offset, where the unit allows one) as constants."""
-        value = evaluate(_plain(node), self.X)
+        value = evaluate(node, self.X)
         if self.grammar.free or not any(self.grammar.target):
             mean, slope = self._line(value)
             if abs(mean) > 1e-3 * float(self.y.std()):
@@ -213,7 +200,7 @@ class _World:
         size = complexity(node)
         if size > self.largest or not self.grammar.fits(node):
             return None
-        value = evaluate(_plain(node), self.X)
+        value = evaluate(node, self.X)
         if not usable(value):
             return None
         if self.grammar.free or not any(self.grammar.target):
@@ -227,7 +214,7 @@ class _World:
         """Inner constants moved to where they fit better."""
         if not any(n.op == "k" for n in walk(one.node)):
             return one
-        node, values = _lifted(self.scaled(one.node))
+        node, values = lifted(self.scaled(one.node))
         found = fit(node, self.X, self.y, values, 6, doubt=False)
         if not found.rmse < one.loss:
             return one
@@ -277,20 +264,25 @@ class _World:
             other = self._any(self.everything)
             return Node("*" if self.rng.random() < 0.5 else "/", (part, other))
         if way < 0.7 and (self.grammar.free or dim == self.grammar.nothing):
-            inner = Node("*", (self._constant(), part))
+            inner = Node("*", (self._constant(1.0 / self._size(part)), part))
             return Node(self._any_function(), (inner,)) if self.functions else inner
         if way < 0.8:
             exponent = float(self.rng.choice([2.0, 0.5, -1.0, 3.0]))
             return Node("/", (ONE, part)) if exponent == -1.0 else power(part, exponent)
         if way < 0.9 and self.additive and (self.grammar.free or dim == self.grammar.nothing):
-            return Node("+", (part, self._constant()))
+            return Node("+", (part, self._constant(self._size(part))))
         return Node("*", (self._constant(), part))
 
     def _any_function(self) -> str:
         return self.functions[int(self.rng.integers(len(self.functions)))]
 
-    def _constant(self) -> Node:
-        return Node("k", (), float(self.rng.choice([-1.0, 1.0]) * np.exp(self.rng.normal(0, 1))))
+    def _constant(self, size: float = 1.0) -> Node:
+        return Node("k", (), size * float(self.rng.choice([-1.0, 1.0]) * np.exp(self.rng.normal(0, 1))))
+
+    def _size(self, part: Node) -> float:
+        """How large a part is, so that a constant beside it is neither lost nor all."""
+        size = float(np.median(np.abs(evaluate(part, self.X))))
+        return size if 1e-30 < size < 1e30 else 1.0
 
     def children(self, population: Sequence[_One], n: int) -> list[_One]:
         found = []
@@ -348,13 +340,6 @@ class _World:
             return Node("*", (self._constant(), node))
         old = self._any(constants)
         return _swapped(node, old, Node("k", (), old.value * float(np.exp(self.rng.normal(0, 0.5)))))
-
-
-def _plain(node: Node) -> Node:
-    """Constants as numbers, so that the tree can be evaluated."""
-    if node.op == "k":
-        return number(node.value)
-    return Node(node.op, tuple(_plain(child) for child in node.args), node.value) if node.args else node
 
 
 def _swapped(node: Node, old: Node, new: Node) -> Node:

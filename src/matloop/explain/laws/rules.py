@@ -50,7 +50,7 @@ def search_rules(
     )  # fmt: skip
     if not pool.factors:
         return [], planned.n_pairs
-    found = [_single(space, pool, k, X, y) for k in range(len(pool.factors))]
+    found = [_single(space, pool, k, y) for k in range(len(pool.factors))]
     best = _worth_joining(pool, found)
     joined = Terms(tuple(pool.factors[k] for k in best), pool.values[best], pool.size[best])
     gram, slope = standard(joined.values, target, weights, centred=True)
@@ -66,7 +66,7 @@ def search_rules(
     return [one for one in found if math.isfinite(one.rmse)], planned.n_pairs
 
 
-def _single(space: Space, pool: Terms, k: int, X: FloatArray, y: FloatArray) -> Candidate:
+def _single(space: Space, pool: Terms, k: int, y: FloatArray) -> Candidate:
     """`descriptor > threshold`, or the other way round."""
     value, tree = pool.values[k], product(space.term(pool.factors[k]))
     above, wrong_above = best_threshold(value, y)
@@ -75,7 +75,6 @@ def _single(space: Space, pool: Terms, k: int, X: FloatArray, y: FloatArray) -> 
         node, cut, error = Node("-", (tree, c(0))), above, wrong_above
     else:
         node, cut, error = Node("-", (c(0), tree)), -below, wrong_below
-    del X
     return Candidate(node, (cut,), (math.nan,), error, complexity(node))
 
 

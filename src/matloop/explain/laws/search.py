@@ -54,6 +54,7 @@ QUICK = Settings(
         inputs=8,
         sums=80,
         functions=30,
+        inner=24,
         halves=4_000,
         pairs=200_000,
         kept=150,
@@ -85,13 +86,14 @@ class Outcome:
 
 
 def search(
-    X: FloatArray, y: FloatArray, given: Quantities, settings: Settings, *, seed: int, deadline: float
+    X: FloatArray, y: FloatArray, given: Quantities, settings: Settings, *, groups: IntArray, seed: int, deadline: float
 ) -> Outcome:
     """Find formulas for `y`.
 
     Parameters
     ----------
     X : shape (n_rows, n_inputs), in the units of the law, finite. y : shape (n_rows,), or 0 and 1 for two classes.
+    groups : shape (n_rows,), rows of one group are not on both sides of an inner fold.
     deadline : `time.monotonic()` value; what was not done by then is left out (`cut`).
     """
     places = relevant(X, y, most=settings.budget.inputs, seed=seed, classes=settings.classes)
@@ -106,7 +108,7 @@ def search(
     ranked = front(found, ON_THE_FRONT, settings.largest)
     if not settings.classes:
         ranked = front([polished(one, X, y, given) for one in ranked], ON_THE_FRONT, settings.largest)
-    chosen, held_out = choose(ranked, X, y, settings.kind, seed)
+    chosen, held_out = choose(ranked, X, y, groups, settings.kind, seed)
     cut = time.monotonic() > deadline
     return Outcome(tuple(ranked), chosen, held_out, tuple(int(p) for p in places), n_terms, cut)
 
@@ -160,7 +162,7 @@ def _sparse(
         if found and min(one.rmse for one in found) ** 2 < (1.0 - PLENTY) * float(y.var()):
             break
         left = [p for p in places.tolist() if p not in part]
-        space = build_space(X, left, given.dims, settings.operators, settings.budget, rows)
+        space = build_space(X, left, given.dims, settings.operators, settings.budget, rows, free=free)
         outer_values = np.ones(len(y))
         dim = given.target_dim.copy()
         for p, e in part.items():
@@ -178,7 +180,7 @@ def _sparse(
 
 
 def choose(
-    ranked: Sequence[Candidate], X: FloatArray, y: FloatArray, kind: Kind, seed: int
+    ranked: Sequence[Candidate], X: FloatArray, y: FloatArray, groups: IntArray, kind: Kind, seed: int
 ) -> tuple[int, tuple[float, ...]]:
     """The formula that tells rows and itself in fewest words, or -1 for none; mean held-out loss of each.
 
@@ -192,7 +194,11 @@ def choose(
     """
     if not ranked:
         return -1, ()
-    fold = np.random.default_rng([seed, 17]).permutation(len(y)) % min(INNER_FOLDS, len(y))
+    index = np.unique(groups, return_inverse=True)[1]
+    n_groups = int(index.max()) + 1
+    if n_groups < 2:
+        return -1, (math.nan,) * len(ranked)
+    fold = (np.random.default_rng([seed, 17]).permutation(n_groups) % min(INNER_FOLDS, n_groups))[index]
     losses = np.empty((len(ranked) + 1, len(y)))
     for f in np.unique(fold):
         train, test = fold != f, fold == f

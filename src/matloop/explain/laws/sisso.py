@@ -21,7 +21,7 @@ from matloop.core.arrays import FloatArray, IntArray
 from matloop.explain.laws.candidates import Candidate, from_form, start_of
 from matloop.explain.laws.expression import complexity, evaluate
 from matloop.explain.laws.forms import Factors, Form, assemble, merged
-from matloop.explain.laws.screening import Plan, Terms, plan, scores, screen
+from matloop.explain.laws.screening import Plan, Terms, joined, plan, scores, screen
 from matloop.explain.laws.space import Budget, Space, raised_values
 from matloop.explain.laws.sparse import best_pairs, best_triples, extended, least_squares, standard
 
@@ -323,7 +323,7 @@ def _outers(task: Task) -> list[tuple[tuple[tuple[int, int], ...], FloatArray]]:
             for block in planned.blocks for i in block.left.tolist() for j in block.right.tolist()
         ]  # fmt: skip
         from_pairs.sort()
-        candidates = list(dict.fromkeys(_joined(a, b) for _, a, b in from_pairs))
+        candidates = list(dict.fromkeys(joined(a, b) for _, a, b in from_pairs))
     for factors in candidates[: 4 * OUTER]:
         value = task.space.term_values(factors)
         if factors and np.isfinite(value).all() and value.min() > 0:
@@ -331,10 +331,3 @@ def _outers(task: Task) -> list[tuple[tuple[tuple[int, int], ...], FloatArray]]:
         if len(found) >= OUTER:
             break
     return found
-
-
-def _joined(a: tuple[tuple[int, int], ...], b: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
-    found = dict(a)
-    for base, e in b:
-        found[base] = found.get(base, 0) + e
-    return tuple(sorted((base, e) for base, e in found.items() if e))

@@ -37,13 +37,18 @@ _LARGEST = 1e30
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How large the space may grow: inputs that go deep, bases, halves, pairs of halves that are screened, terms kept
-    per screening, terms of which every triple is tried, sums of each kind whose error is worked out in y itself, those
-    of them that are fitted, rows that screening looks at."""
+    """How large the space may grow.
+
+    inputs : that go deep. sums, functions, inner : bases of each kind (inner: with a constant inside). halves :
+    products of atoms. pairs : of halves that are screened. kept : terms per screening. triples : terms of which every
+    triple is tried. sums_tried : sums of each kind whose error is worked out in y itself; fitted : those of them whose
+    constants are fitted. rows : that screening looks at.
+    """
 
     inputs: int = 12
     sums: int = 240
     functions: int = 80
+    inner: int = 160
     halves: int = 40_000
     pairs: int = 2_000_000
     kept: int = 500
@@ -119,14 +124,16 @@ def raised_values(values: FloatArray, sixths: int) -> FloatArray:
 
 
 def build_space(
-    X: FloatArray, places: Sequence[int], dims: IntArray, operators: frozenset[str], budget: Budget, rows: IntArray
-) -> Space:
+    X: FloatArray, places: Sequence[int], dims: IntArray, operators: frozenset[str], budget: Budget, rows: IntArray,
+    *, free: bool = False,
+) -> Space:  # fmt: skip
     """All bases and halves over the inputs `places`, simplest first, up to the budget.
 
     Parameters
     ----------
     X : shape (n_rows, n_inputs), in the units of the law. dims : shape (n_inputs, n_dims), in 72nds.
     rows : those that halves are valued on; bases have values on all rows.
+    free : whether constants may carry units: then functions with a constant inside are bases, too.
     """
     bases = _Bases(X, operators)
     for place in places:
@@ -143,6 +150,8 @@ def build_space(
     for k in simple:
         for op in sorted({"+", "-"} & operators):
             bases.add(Node(op, (ONE, bases.nodes[k])), bases.dims[k])
+    if free:
+        _add_inner(bases, n_inputs, operators, budget.inner)
     halves = _halves(bases, n_inputs, monomials, operators, budget, rows)
     return Space(tuple(bases.nodes), np.array(bases.values), np.array(bases.dims), halves, operators)
 
@@ -353,6 +362,46 @@ def _add_functions(bases: _Bases, products: list[Node], operators: frozenset[str
             made = Node("exp", (Node("neg", (node,)),)) if name == "expneg" else Node(name, (node,))
             if name != "abs" or float(evaluate(node, bases.X).min()) < 0:
                 added += bases.add(made, nothing) >= 0
+
+
+TURNS = (2.0, 5.0, 9.0)
+"""Radians that a sine goes through over the range of its argument: so near that the fit finds the rest."""
+STEPS_INSIDE = (0.5, 1.5, 4.0)
+"""Constants inside functions, in units of one over the argument's median size: a coarse grid, refined by the fit."""
+
+
+def _add_inner(bases: _Bases, n_inputs: int, operators: frozenset[str], most: int) -> None:
+    """exp(-k a), exp(-k / a), exp(-k (a - b)^2), 1 + k a, sin(k a) and cos(k a), with k from a coarse grid."""
+    arguments = [bases.nodes[k] for k in range(n_inputs)]
+    arguments += [n for n in bases.nodes[n_inputs:] if n.op == "-" and all(a.op == "x" for a in n.args)]
+    made: list[tuple[int, Node]] = []
+    for order, argument in enumerate(arguments):
+        value = evaluate(argument, bases.X)
+        size = float(np.median(np.abs(value)))
+        if size > 0:
+            made += [(order + k, node) for k, node in enumerate(_with_constant(argument, value, size, operators))]
+    made.sort(key=lambda item: item[0])
+    nothing = np.zeros(bases.dims[0].shape[0], dtype=np.int64)
+    for _, node in made[:most]:
+        bases.add(node, nothing)
+
+
+def _with_constant(argument: Node, value: FloatArray, size: float, operators: frozenset[str]) -> Iterator[Node]:
+    signed = float(value.min()) < 0
+    for step in STEPS_INSIDE:
+        inside = Node("*", (Node("k", (), step / size), argument))
+        if signed and {"exp", "-"} <= operators:
+            square = Node("*", (Node("k", (), -step / size**2), Node("^", (argument, Node("#", (), 2.0)))))
+            yield Node("exp", (square,))
+        elif "exp" in operators:
+            yield Node("exp", (Node("*", (Node("k", (), -step / size), argument)),))
+            yield Node("exp", (Node("/", (Node("k", (), -step * size), argument)),))
+        if "+" in operators and not signed:
+            yield Node("+", (ONE, inside))
+    names = [name for name in ("sin", "cos") if name in operators and not signed]
+    for turns in TURNS:
+        for name in names:
+            yield Node(name, (Node("*", (Node("k", (), turns / float(np.ptp(value))), argument)),))
 
 
 def _halves(

@@ -42,7 +42,7 @@ def law_of(
         constants=tuple(Constant(v, e, u) for v, e, u in zip(values, one.errors, carried, strict=True)),
         variables=variables,
         complexity=one.size,
-        train_error=math.sqrt(one.rmse**2) if math.isfinite(one.rmse) else math.nan,
+        train_error=one.rmse if math.isfinite(one.rmse) else math.nan,
         error=error,
         refit_error=refit_error,
         target=target.name,
