@@ -1,8 +1,9 @@
 """Public composition sets for `trust.py`: development rows as a run would have them, and a sealed test part.
 
 The published test part (CrabNet's split) or the first official fold (Matbench) is the sealed one; sets without either
-get a fifth of their compositions. A composition that is also in the development rows is left out of the test. Sets
-with more rows than `most` are thinned by whole compositions with a fixed seed.
+get a fifth of their compositions. Development rows with the same inputs are merged, as a run does (median); sealed rows
+are never touched, only those whose composition is also in the development rows are left out. Sets with more rows than
+`most` are thinned by whole compositions with a fixed seed.
 """
 
 from __future__ import annotations
@@ -85,7 +86,8 @@ def load(base: Path, entry: Set, *, most: int) -> Loaded:
     names[usable] = reduced_formulas(compositions.take(np.flatnonzero(usable)))
     group = np.unique(names.astype(str), return_inverse=True)[1]
     test = _is_test(text, entry, y, group, usable)
-    first = _thinned(group, usable & ~test, most)
+    y, merged = _merged(y, text, entry, group, usable & ~test)
+    first = _thinned(group, merged, most)
     second = _thinned(group, usable & test & ~np.isin(group, group[first]), most // 3)
     rows = np.concatenate([first, second])
     columns: dict[str, Column] = {"formula": compositions.take(rows)}
@@ -96,6 +98,20 @@ def load(base: Path, entry: Set, *, most: int) -> Loaded:
         entry, _development(table.take(np.arange(len(first))), y[first], group[first], entry),
         table.take(np.arange(len(first), len(rows))), y[second], int(usable.sum()),
     )  # fmt: skip
+
+
+def _merged(
+    y: FloatArray, text: pd.DataFrame, entry: Set, group: IntArray, learnt: np.ndarray
+) -> tuple[FloatArray, np.ndarray]:
+    """Development rows with the same inputs as a run merges them: the first one stays and has their median."""
+    inputs = pd.DataFrame({"group": group, **{name: text[name].to_numpy() for name in entry.numbers}})
+    key = inputs.groupby(list(inputs), sort=False).ngroup().to_numpy()
+    rows = np.flatnonzero(learnt)
+    _, first, at = np.unique(key[rows], return_index=True, return_inverse=True)
+    middle = pd.Series(y[rows]).groupby(at.reshape(-1)).median().to_numpy()
+    merged, kept = y.copy(), np.zeros(len(y), dtype=bool)
+    merged[rows[first]], kept[rows[first]] = middle, True
+    return merged, kept
 
 
 def _table(base: Path, entry: Set) -> pd.DataFrame:
