@@ -12,7 +12,7 @@ from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.core.elements import SYMBOLS
 from matloop.doubt.domain import Domain
 from matloop.explain.bench import Bench, Seat
-from matloop.explain.checks import alike
+from matloop.explain.charges import neutral
 from matloop.explain.chemistry import (
     FEWEST_ROWS,
     Deltas,
@@ -35,6 +35,7 @@ LADDER = (0.05, 0.02, 0.01)
 """Steps of an atomic fraction that are tried until both ends are inside the domain."""
 _FEWEST_COMPARED = 3
 """Effects that are needed to compare two sets of them."""
+_RELIABLE = 0.8
 _OTHER_INPUTS = (":number", ":category")
 
 
@@ -63,6 +64,10 @@ class _Asked:
     kind: IntArray
     width: FloatArray
     spare: BoolArray
+
+    def take(self, at: IntArray) -> _Asked:
+        """The edits at the given places."""
+        return _Asked(self.seat[at], self.row[at], self.kind[at], self.width[at], self.spare[at])
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +147,8 @@ def _places(
         mine = np.flatnonzero(asked.kind == kind)
         apart = np.where(fraction[asked.row[mine]][:, found] > 0, unlikeness()[kinds[kind], found], np.inf)
         old[mine] = found[apart.argmin(axis=1)] if len(found) else 0
+    kept = _balanced(compositions.take(asked.row), old, new)
+    asked, old, new = asked.take(kept), old[kept], new[kept]
 
     def sides(at: IntArray) -> tuple[Compositions, Compositions]:
         part = compositions.take(asked.row[at])
@@ -151,6 +158,12 @@ def _places(
     said = _ask(bench, matter, domain, asked, sides, None)
     _tell_missed(said, asked, [SYMBOLS[z] for z in kinds], "elements", notes)
     return asked, said
+
+
+def _balanced(compositions: Compositions, old: IntArray, new: IntArray) -> IntArray:
+    """Places of exchanges after which charges can balance where they could before: an alloy may take what a salt may
+    not."""
+    return np.flatnonzero(~neutral(compositions) | neutral(exchanged(compositions, old, new)))
 
 
 def _fractions(compositions: Compositions) -> FloatArray:
@@ -171,6 +184,7 @@ def effects_of_exchanges(
     dense = amounts_of(compositions)
     asked = _plan(bench, [dense[:, old] > 0 for old, _ in pairs], depth.exchange_rows)
     old, new = (np.array([pair[side] for pair in pairs], dtype=np.int64) for side in (0, 1))
+    asked = asked.take(_balanced(compositions.take(asked.row), old[asked.kind], new[asked.kind]))
 
     def sides(at: IntArray) -> tuple[Compositions, Compositions]:
         part, kind = compositions.take(asked.row[at]), asked.kind[at]
@@ -259,7 +273,8 @@ def _shuffled(bench: Bench) -> list[Seat | None]:
 class _Means:
     """Means of all kinds of edits, by models of true and of shuffled labels.
 
-    known : kinds with enough rows inside the domain. typical : root mean square of the means of shuffled labels.
+    known : kinds with enough rows inside the domain. typical : root mean square of the means of shuffled labels, for
+    labels that are as noisy as the model's own errors: shuffled ones are noise altogether.
     """
 
     def __init__(self, bench: Bench, asked: _Asked, said: _Said, n_kinds: int) -> None:
@@ -277,6 +292,7 @@ class _Means:
         full = np.isfinite(self.noise)
         squares = self.noise[full] ** 2
         self.typical = float(np.sqrt(np.average(squares, weights=table[full]))) if full.any() else 0.0
+        self.typical *= _unexplained(bench)
 
     def noise_of(self, kind: int) -> float:
         """What models of shuffled labels give for a kind of so many rows; 0 where there is none."""
@@ -310,11 +326,45 @@ class _Means:
         weights = np.array([self.counted[k] for k in self.known], dtype=np.float64)
         whole = np.isfinite(each).all(axis=0)
         if len(each) > 1 and whole.sum() >= _FEWEST_COMPARED:
-            checks.append(alike(each[:, whole], weights[whole]))
+            checks.append(reproducible(each[:, whole], weights[whole]))
         if self.typical > 0.0:
             value = np.array([self.true[k].value for k in self.known])
             checks.append(stands_out(value, np.array([self.noise_of(k) for k in self.known])))
         return tuple(checks)
+
+
+def reproducible(each: FloatArray, weights: FloatArray) -> Check:
+    """Whether models of different folds, each asked on rows of its own, show the same effects.
+
+    Parameters
+    ----------
+    each : shape (n_models, n_effects). weights : shape (n_effects,), rows behind each effect.
+
+    Returns
+    -------
+    Check "stable": passed where the mean over the models has a reliability of at least 0.8, n r / (1 + (n - 1) r) of
+    the mean correlation r of all pairs.
+
+    References
+    ----------
+    Spearman, Br. J. Psychol. 3 (1910) 271; Brown, ibid. 296.
+
+    Examples
+    --------
+    >>> reproducible(np.array([[3.0, -1.0, 0.5], [2.5, -1.5, 0.7]]), np.ones(3)).passed
+    True
+    """
+    w = weights / weights.sum()
+    centred = each - (each @ w)[:, None]
+    size = np.sqrt((centred**2) @ w)
+    unit = centred / np.where(size > 0, size, np.inf)[:, None]
+    n = len(each)
+    r = float(np.mean([(unit[i] * unit[j]) @ w for i in range(n) for j in range(i)]))
+    mean = n * r / (1.0 + (n - 1) * r) if r > 0 else 0.0
+    return Check(
+        "stable", bool(mean >= _RELIABLE),
+        f"effects of {n} models correlate by {r:.2f}; their mean is reliable to {mean:.2f}, asked are {_RELIABLE:g}",
+    )  # fmt: skip
 
 
 def stands_out(value: FloatArray, noise: FloatArray) -> Check:
@@ -344,9 +394,17 @@ def stands_out(value: FloatArray, noise: FloatArray) -> Check:
     left = float(np.sqrt((noise**2).mean() / max(float((value**2).mean()), 1e-300)))
     return Check(
         "destroyed by shuffled labels", bool(passed),
-        f"with shuffled labels effects are {min(left, 9.99):.0%} as large; {above} of {n} are more than twice that, "
-        f"chance gives {0.05 * n:.1f}; the largest is {times.max():.1f} times that",
+        f"models of shuffled labels, as noisy as the errors of this one, show effects {min(left, 9.99):.0%} as large; "
+        f"{above} of {n} are more than twice that, chance gives {0.05 * n:.1f}; the largest is {times.max():.1f} times",
     )  # fmt: skip
+
+
+def _unexplained(bench: Bench) -> float:
+    """Error of the model on rows not seen, as a share of the spread of what it predicts; at most 1."""
+    known = np.isfinite(bench.said) & np.isfinite(bench.truth)
+    spread = float(np.std(bench.truth[known]))
+    error = float(np.sqrt(((bench.said - bench.truth)[known] ** 2).mean()))
+    return min(error / spread, 1.0) if spread > 0 else 1.0
 
 
 def _other_inputs(bench: Bench) -> FloatArray:
