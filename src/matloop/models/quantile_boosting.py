@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matloop.core.arrays import Arrays, FloatArray, nested, taken, under
+from matloop.core.arrays import Arrays, FloatArray, nested, number, taken, under
 from matloop.core.errors import BundleError
 from matloop.models.family import FitTask, Uncertainty
 from matloop.models.jackknife import drawn_counts
@@ -19,6 +19,8 @@ from matloop.models.trees import Trees
 from matloop.represent.table import Columns
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+_STRETCH = (0.3, 3.0)
+"""what the width of the quantiles may be multiplied by: few rows out of the bag tell it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,13 @@ class QuantileTrees:
 
     levels : shape (n_levels,), ascending, inside (0, 1), one of them 0.5.
     trees : one output per level, and further ones: the median learnt from bootstraps of the rows.
+    stretch : what the distance of the outer quantiles from the median is multiplied by.
     """
 
     kind: ClassVar[str] = "quantiles"
     levels: FloatArray
     trees: Trees
+    stretch: float = 1.0
 
     @property
     def n_in(self) -> int:
@@ -68,19 +72,22 @@ class QuantileTrees:
         """Quantiles, put in order (Chernozhukov, Fernandez-Val & Galichon 2010, doi:10.3982/ECTA7880), and medians of
         the bootstraps."""
         sums = self.trees.sums(Z)[:, 0]
-        return np.sort(sums[:, : len(self.levels)], axis=1), sums[:, len(self.levels) :]
+        found = np.sort(sums[:, : len(self.levels)], axis=1)
+        middle = found[:, [self._middle]]
+        return middle + self.stretch * (found - middle), sums[:, len(self.levels) :]
 
     def to_arrays(self) -> Arrays:
-        return {"levels": self.levels, **nested("trees", self.trees.to_arrays())}
+        return {"levels": self.levels, "stretch": np.array(self.stretch), **nested("trees", self.trees.to_arrays())}
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> QuantileTrees:
         levels, trees = taken(arrays, "levels").astype(np.float64), Trees.from_arrays(under("trees", arrays))
         ordered = len(levels) > 1 and bool((np.diff(levels) > 0).all()) and levels[0] > 0.0 and levels[-1] < 1.0
         one = trees.link == "identity" and trees.n_members == 1 and trees.n_raw >= len(levels)
-        if not ordered or not one or 0.5 not in levels:
+        stretch = number(arrays, "stretch")
+        if not ordered or not one or 0.5 not in levels or not 0.0 < stretch < np.inf:
             raise BundleError("the levels of quantile trees do not fit their outputs. The bundle is not trusted.")
-        return cls(levels, trees)
+        return cls(levels, trees, stretch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +113,18 @@ class QuantileBoostingLearner:
 
     def learn(self, Z: FloatArray, y: FloatArray, weights: FloatArray, *, classes: int, seed: int) -> QuantileTrees:
         """Row weights count in every gradient."""
-        data = Z.astype(np.float32)
+        data, bags = Z.astype(np.float32), drawn_counts(len(Z), self.bags, seed)
         texts = [self._boosted(data, y, weights, level, seed) for level in LEVELS]
-        for drawn in drawn_counts(len(Z), self.bags, seed):
-            used = drawn > 0
-            texts.append(self._boosted(data[used], y[used], (weights * drawn)[used], 0.5, seed))
-        none, places = (np.zeros(0), np.zeros(0)), [(0, column) for column in range(len(texts))]
-        return QuantileTrees(np.array(LEVELS), from_boosters(texts, Z.shape[1], 0, none, places))
+        again = [self._boosted(data[n > 0], y[n > 0], (weights * n)[n > 0], 0.5, seed) for n in bags]
+        found = _quantiles([*texts, *again], Z.shape[1])
+        if not len(bags):
+            return found
+        # boosted quantiles of the rows that were learnt lie too near to them: rows out of the first bag tell how much
+        drawn = bags[0]
+        data, inside, counts = data[drawn > 0], y[drawn > 0], (weights * drawn)[drawn > 0]
+        outer = [self._boosted(data, inside, counts, level, seed) if level != 0.5 else again[0] for level in LEVELS]
+        out = (drawn == 0) & (weights > 0)
+        return replace(found, stretch=_stretch(_quantiles(outer, Z.shape[1]), Z[out], y[out], weights[out]))
 
     def _boosted(self, data: NDArray[np.float32], y: FloatArray, weights: FloatArray, level: float, seed: int) -> str:
         """A boosting of one quantile, as LightGBM's text."""
@@ -129,6 +141,20 @@ class QuantileBoostingLearner:
             rounds=self.rounds, rate=self.rate, leaves=self.leaves, leaf=self.leaf, features=self.features,
             rows=self.rows, l2=self.l2,
         )  # fmt: skip
+
+
+def _quantiles(texts: list[str], n_columns: int) -> QuantileTrees:
+    none, places = (np.zeros(0), np.zeros(0)), [(0, column) for column in range(len(texts))]
+    return QuantileTrees(np.array(LEVELS), from_boosters(texts, n_columns, 0, none, places))
+
+
+def _stretch(found: QuantileTrees, Z: FloatArray, y: FloatArray, weights: FloatArray) -> float:
+    """Root of squared errors over squared widths of rows that were not learnt."""
+    if not len(Z):
+        return 1.0
+    value, unsure = found.values_and_uncertainty(Z)
+    errors, widths = (float(weights @ one) for one in ((y - value[:, 0]) ** 2, unsure.aleatoric**2))
+    return float(np.clip(np.sqrt(errors / widths), *_STRETCH)) if widths > 0 else 1.0
 
 
 def _space(columns: Columns, task: FitTask, rng: np.random.Generator, number: int) -> Settings:
