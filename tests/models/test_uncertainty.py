@@ -1,4 +1,4 @@
-"""What every kind of uncertainty must do on planted data: see the noise, grow away from rows, shrink with more of them."""
+"""What uncertainty must do on planted data: see the noise, grow away from rows, shrink with more of them."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_epistemic_part_shrinks_with_more_rows_and_noise_does_not(name):
     assert many.aleatoric.mean() == pytest.approx(np.sqrt(0.5 * (QUIET**2 + LOUD**2)), rel=0.4)
 
 
-@pytest.mark.parametrize("name", (*SEES_NOISE, "composition_gp", "random_forest"))
+@pytest.mark.parametrize("name", [*SEES_NOISE, "composition_gp", "random_forest"])
 def test_fifteen_rows_with_weights_and_a_constant_column(name):
     X, y = table(15)
     X[:, 1] = 1.0
@@ -111,6 +111,8 @@ def test_parts_scale_and_are_taken_together():
 
 def test_neighbours_keep_their_variance_and_few_of_them_are_unsure():
     X, y = table(200)
-    model = FAMILIES.load("nearest_neighbour").build({"k": 4, "by_distance": False}, COLUMNS, "regression", 0, "auto", 0)
+    model = FAMILIES.load("nearest_neighbour").build(
+        {"k": 4, "by_distance": False}, COLUMNS, "regression", 0, "auto", 0
+    )
     found = model.fit(X, y).uncertainty(X)
     np.testing.assert_allclose(found.epistemic * np.sqrt(3.0), found.aleatoric, rtol=1e-9)
