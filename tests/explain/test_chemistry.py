@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 from matloop.core.elements import Z_OF, table
 from matloop.core.errors import ConfigError, DataError
 from matloop.explain.chemistry import Deltas, element_effects, exchange_effects, mean_of
-from matloop.explain.chemistry_effects import stands_out
+from matloop.explain.chemistry_checks import stands_out
 from matloop.explain.edits import amounts_of
 from matloop.explain.matched_pairs import agree_with_pairs, matched_pairs
 from matloop.matter.compositions import as_compositions

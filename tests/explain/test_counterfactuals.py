@@ -10,8 +10,9 @@ from matloop.core.elements import Z_OF
 from matloop.core.errors import ConfigError, DataError
 from matloop.doubt.prediction import Prediction
 from matloop.explain.charges import neutral
-from matloop.explain.counterfactuals import Room, Row, Wish, counterfactuals, difference, moves_of
+from matloop.explain.counterfactuals import Wish, counterfactuals, difference
 from matloop.explain.edits import amounts_of
+from matloop.explain.moves import Room, Row, moves_of
 from matloop.matter.compositions import as_compositions
 
 SITE = {"Co": 0.0, "Ni": 2.0, "Mn": 1.0, "Fe": -1.0, "Al": 3.0, "Na": 0.5, "S": 4.0}

@@ -16,9 +16,10 @@ from matloop.doubt.domain_seen import MARGIN
 from matloop.doubt.prediction import Prediction
 from matloop.explain.bench import Bench
 from matloop.explain.chemistry_values import Case, Evidence, Found, Leaned, Prototype
-from matloop.explain.counterfactuals import Candidates, Judge, Room, Row, Wish, WishKind, counterfactuals
+from matloop.explain.counterfactuals import Judge, Wish, WishKind, counterfactuals
 from matloop.explain.edits import Matter
 from matloop.explain.leaning import effective_rows, leaning
+from matloop.explain.moves import Candidates, Room, Row
 from matloop.explain.prototypes import prototypes
 from matloop.represent.representation import FRACTIONS, Representation
 from matloop.represent.standard import Standard, fit_standard, nearest

@@ -13,35 +13,34 @@ Mothilal, Sharma & Tan, Proc. FAT* (2020) 607 (diverse ones). doi:10.1145/335109
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from matloop.core.arrays import BoolArray, FloatArray
-from matloop.core.elements import MAX_Z, SYMBOLS
 from matloop.core.errors import ConfigError, DataError
 from matloop.doubt.prediction import Prediction
 from matloop.explain.charges import neutral
 from matloop.explain.chemistry_values import Altered, Found
-from matloop.explain.edits import amounts_of, from_amounts, named
-from matloop.explain.interchange import interchangeable, unlikeness
-from matloop.matter.compositions import Compositions
+from matloop.explain.moves import (
+    ANYWHERE,
+    Candidates,
+    Move,
+    Room,
+    Row,
+    applied,
+    in_order,
+    keeps_neutral,
+    moves_of,
+    shown_as,
+)
 
 WishKind = Literal["at_least", "at_most", "rises_by", "falls_by", "becomes"]
 MOST_TRIED = 2000
-ALLOY_STEPS = (0.01, 0.02, 0.05, 0.1)
-"""Shares of all atoms that are moved from one element of an alloy to another."""
-EXCHANGED = ((1.0, ""), (0.5, " (half)"))
-NUMBER_STEPS = 20
-"""Values of a number that are tried between the ends of its trained range."""
-CATEGORY_COST = 0.5
-_FORMULA_UNIT = 30.0
-"""Whole amounts up to this sum are atoms of a formula unit; beyond they are percent."""
 _CHUNK = 256
-_TIE = 1e-3
-"""Cost per unlikeness of exchanged elements: between changes of equal size the more alike element wins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,72 +70,14 @@ class Wish:
         return np.asarray(low > 0 if self.kind == "rises_by" else high < 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """The row that is changed: a composition (one row; None for a process without one), numbers and words by input."""
-
-    composition: Compositions | None = None
-    numbers: Mapping[str, float] = field(default_factory=dict)
-    words: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """Within what a row may be changed.
-
-    elements : atomic numbers that were seen in training. ranges : (low, high) per number input, the trained range.
-    words : known words per category input. units : of the numbers, for the words.
-    """
-
-    elements: tuple[int, ...] = tuple(range(1, MAX_Z + 1))
-    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    words: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    units: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """Changed rows: compositions (or None), and per input that is altered the values of all rows."""
-
-    compositions: Compositions | None
-    numbers: Mapping[str, FloatArray]
-    words: Mapping[str, Sequence[str]]
-    n: int
-
-    def __len__(self) -> int:
-        return self.n
-
-    @classmethod
-    def same(cls, row: Row) -> Candidates:
-        """The row as it is."""
-        return _apply(row, [()])
-
-
 Judge = Callable[[Candidates], Prediction]
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """One change. slots : what it touches; two moves are combined only where these differ.
-    amounts : shape (119,), change of the amounts (zeros where it alters a setting)."""
-
-    words: str
-    cost: float
-    tie: float
-    slots: frozenset[str]
-    sign: str
-    amounts: FloatArray
-    numbers: Mapping[str, float] = field(default_factory=dict)
-    named: Mapping[str, str] = field(default_factory=dict)
-    whole: bool = False
-    """whether all atoms of an element become another one"""
 
 
 def counterfactuals(
     judge: Judge,
     row: Row,
     wish: Wish,
-    room: Room = Room(),
+    room: Room = ANYWHERE,
     *,
     n: int = 5,
     most: int = MOST_TRIED,
@@ -161,6 +102,7 @@ def counterfactuals(
 
     Examples
     --------
+    >>> from matloop.explain.edits import amounts_of
     >>> from matloop.matter.compositions import as_compositions
     >>> def judge(rows):        # a law: one per atom of nickel, known to 0.1, everywhere inside the domain
     ...     value = amounts_of(rows.compositions)[:, 28]
@@ -179,8 +121,8 @@ def counterfactuals(
         raise DataError(f"the row cannot be predicted: {before.reason[0] if len(before) else 'there is none'}")
     if wish.kind not in ("rises_by", "falls_by") and bool(wish.reached(before, math.nan)[0]):
         return Found(wish_words, (_as_it_is(row, wish, before),), 1, 0, int(not before.in_domain[0]))
-    combos, complete = _in_order(moves, most * 4)
-    search = _Search(judge, row, wish, n, before, bool(_neutral(row)))
+    combos, complete = in_order(moves, most * 4)
+    search = _Search(judge, row, wish, n, before)
     search.run(combos, most, deadline)
     return search.found(wish_words, complete)
 
@@ -190,162 +132,19 @@ def _as_it_is(row: Row, wish: Wish, said: Prediction) -> Altered:
     chance = float(said.proba[0, int(wish.value)]) if wish.kind == "becomes" else math.nan
     sure = bool(wish.supported(said, np.array([low]), np.array([high]))[0])
     return Altered(
-        ("as it is",), _shown(row, ()), 0.0, float(said.value[0]), float(said.low[0]), float(said.high[0]), chance,
+        ("as it is",), shown_as(row, ()), 0.0, float(said.value[0]), float(said.low[0]), float(said.high[0]), chance,
         change, low, high, sure,
     )  # fmt: skip
-
-
-def moves_of(row: Row, room: Room) -> list[Move]:
-    """All single changes of a row, the smallest first."""
-    found = _exchanges(row, room) + _shifts(row) + _numbers(row, room) + _categories(row, room)
-    return sorted(found, key=lambda move: (move.cost + _TIE * move.tie, move.words))
-
-
-def _exchanges(row: Row, room: Room) -> list[Move]:
-    if row.composition is None:
-        return []
-    amounts = amounts_of(row.composition)[0]
-    total, found = amounts.sum(), list[Move]()
-    for old in np.flatnonzero(amounts):
-        for new in np.intersect1d(np.flatnonzero(interchangeable()[old]), room.elements):
-            for share, said in EXCHANGED:
-                moved = share * amounts[old]
-                change = np.zeros(len(amounts))
-                change[old], change[new] = -moved, moved
-                found.append(
-                    Move(
-                        f"{SYMBOLS[old]} → {SYMBOLS[new]}{said}", float(moved / total),
-                        float(min(unlikeness()[old, new], 100.0)), frozenset([f"element {old}"]),
-                        f"{old}>{new}", change, whole=share == 1.0,
-                    )
-                )  # fmt: skip
-    return found
-
-
-def _shifts(row: Row) -> list[Move]:
-    """An atom more or less of each element of a formula unit; else shares of the atoms moved between two elements, in a
-    compound between alike ones only."""
-    if row.composition is None:
-        return []
-    amounts = amounts_of(row.composition)[0]
-    total, present = float(amounts.sum()), np.flatnonzero(amounts)
-    found = []
-    if np.allclose(amounts, np.rint(amounts)) and total <= _FORMULA_UNIT:
-        for z in present:
-            for step in (-1.0, 1.0):
-                if amounts[z] + step < 0.5 or len(present) == 1:
-                    continue
-                change = np.zeros(len(amounts))
-                change[z] = step
-                after = (amounts + change) / (total + step)
-                cost = 0.5 * float(np.abs(after - amounts / total).sum())
-                said = f"{SYMBOLS[z]} {_short(amounts[z])} → {_short(amounts[z] + step)} per formula"
-                found.append(Move(said, cost, 0.0, frozenset([f"element {z}"]), f"{z}{step:+.0f}", change))
-        return found
-    compound = _neutral(row)
-    for a in present:
-        for b in present:
-            for step in ALLOY_STEPS if a != b and (interchangeable()[a, b] or not compound) else ():
-                if step * total > 0.5 * amounts[a]:
-                    continue
-                change = np.zeros(len(amounts))
-                change[a], change[b] = -step * total, step * total
-                said = f"{100 * step:g} at% {SYMBOLS[a]} → {SYMBOLS[b]}"
-                slots = frozenset([f"element {a}", f"element {b}"])
-                found.append(Move(said, step, 0.0, slots, f"{a}~{b}", change))
-    return found
-
-
-def _numbers(row: Row, room: Room) -> list[Move]:
-    found = []
-    for name, value in row.numbers.items():
-        low, high = room.ranges.get(name, (math.nan, math.nan))
-        if not (np.isfinite(value) and high > low):
-            continue
-        unit = f" {room.units[name]}" if room.units.get(name) else ""
-        for other in np.linspace(low, high, NUMBER_STEPS + 1).tolist():
-            rounded = float(f"{other:.4g}")
-            # rounding must not lead out of the range
-            other = rounded if low <= rounded <= high else other
-            cost = abs(other - value) / (high - low)
-            if cost > 1e-9:
-                said = f"{name} {_short(value)} → {_short(other)}{unit}"
-                sign = f"{name}{'+' if other > value else '-'}"
-                found.append(Move(said, cost, 0.0, frozenset([name]), sign, _NOTHING, {name: other}))
-    return found
-
-
-def _categories(row: Row, room: Room) -> list[Move]:
-    return [
-        Move(f"{name} {word!r} → {other!r}", CATEGORY_COST, 0.0, frozenset([name]), f"{name}={other}", _NOTHING,
-             named={name: other})
-        for name, word in row.words.items()
-        for other in room.words.get(name, ())
-        if other and other != word
-    ]  # fmt: skip
-
-
-def _in_order(moves: Sequence[Move], most: int) -> tuple[list[tuple[Move, ...]], bool]:
-    """Single moves and pairs of them by cost, at most so many; and whether none was left out."""
-    cost = np.array([move.cost + _TIE * move.tie for move in moves])
-    first, second = np.triu_indices(len(moves), 1)
-    both = cost[first] + cost[second]
-    order = np.argsort(np.concatenate([cost, both]), kind="stable")
-    found: list[tuple[Move, ...]] = []
-    for place in order.tolist():
-        if len(found) >= most:
-            return found, False
-        if place < len(moves):
-            found.append((moves[place],))
-            continue
-        pair = (moves[first[place - len(moves)]], moves[second[place - len(moves)]])
-        if not pair[0].slots & pair[1].slots:
-            found.append(pair)
-    return found, True
-
-
-def _apply(row: Row, combos: Sequence[tuple[Move, ...]]) -> Candidates:
-    n = len(combos)
-    compositions = None
-    if row.composition is not None:
-        dense = np.repeat(amounts_of(row.composition), n, axis=0)
-        for k, moves in enumerate(combos):
-            for move in moves:
-                dense[k] += move.amounts
-        compositions = from_amounts(np.maximum(dense, 0.0), np.repeat(row.composition.charges, n))
-    numbers = {name: np.full(n, value) for name, value in row.numbers.items()}
-    named_: dict[str, list[str]] = {name: [word] * n for name, word in row.words.items()}
-    for k, moves in enumerate(combos):
-        for move in moves:
-            for name, value in move.numbers.items():
-                numbers[name][k] = value
-            for name, word in move.named.items():
-                named_[name][k] = word
-    return Candidates(compositions, numbers, named_, n)
-
-
-def _shown(row: Row, moves: tuple[Move, ...]) -> str:
-    """What the row becomes, in words."""
-    made = _apply(row, [moves])
-    shown = [str(named(made.compositions).formulas[0])] if made.compositions is not None else []
-    shown += [f"{name} {_short(float(values[0]))}" for name, values in made.numbers.items()]
-    return ", ".join([*shown, *(words[0] for words in made.words.values())])
-
-
-def _neutral(row: Row) -> bool:
-    if row.composition is None or len(row.composition.elements) < 2 or row.composition.charges.any():
-        return False
-    return bool(neutral(row.composition)[0])
 
 
 def single_changes(judge: Judge, row: Row, moves: Sequence[Move], before: Prediction) -> Found:
     """What each of the moves does by itself, inside the domain and with charges that can balance; the largest change
     first. A change is supported where its interval leaves out zero, a class where its probability is at the level."""
     combos: list[tuple[Move, ...]] = [(move,) for move in moves]
-    altered = _apply(row, combos).compositions
-    balanced = neutral(altered) if altered is not None and _neutral(row) else np.ones(len(combos), dtype=bool)
+    altered = applied(row, combos).compositions
+    balanced = neutral(altered) if altered is not None and keeps_neutral(row) else np.ones(len(combos), dtype=bool)
     combos = [combo for combo, good in zip(combos, balanced, strict=True) if good]
-    said = judge(_apply(row, combos))
+    said = judge(applied(row, combos))
     known = said.in_domain & np.isfinite(said.value)
     change, low, high = difference(before, said)
     if said.classes:
@@ -356,8 +155,9 @@ def single_changes(judge: Judge, row: Row, moves: Sequence[Move], before: Predic
     order = [k for k in np.argsort(-np.nan_to_num(size), kind="stable").tolist() if known[k]]
     found = tuple(
         Altered(
-            (combos[k][0].words,), _shown(row, combos[k]), combos[k][0].cost, float(said.value[k]), float(said.low[k]),
-            float(said.high[k]), float(said.proba[k, int(said.value[k])]) if said.classes else math.nan,
+            (combos[k][0].words,), shown_as(row, combos[k]), combos[k][0].cost, float(said.value[k]),
+            float(said.low[k]), float(said.high[k]),
+            float(said.proba[k, int(said.value[k])]) if said.classes else math.nan,
             float(change[k]), float(low[k]), float(high[k]), bool(sure[k]),
         )
         for k in order
@@ -368,16 +168,14 @@ def single_changes(judge: Judge, row: Row, moves: Sequence[Move], before: Predic
 class _Search:
     """Changes in the order of their cost, until enough unlike ones are supported."""
 
-    def __init__(self, judge: Judge, row: Row, wish: Wish, n: int, before: Prediction, keep_neutral: bool) -> None:
+    def __init__(self, judge: Judge, row: Row, wish: Wish, n: int, before: Prediction) -> None:
         self.judge, self.row, self.wish, self.n, self.before = judge, row, wish, n, before
-        self.keep_neutral = keep_neutral
+        self.keep_neutral = keeps_neutral(row)
         self.tried = self.charged = self.outside = 0
         self.finished = True
         self.kept: list[tuple[frozenset[str], Altered]] = []
 
     def run(self, combos: Sequence[tuple[Move, ...]], most: int, deadline: float) -> None:
-        import time
-
         start, size = 0, 32
         while start < len(combos) and len(self._told(True)) < self.n:
             if self.tried >= most or time.monotonic() >= deadline:
@@ -388,14 +186,14 @@ class _Search:
 
     def _look(self, combos: Sequence[tuple[Move, ...]]) -> None:
         if self.keep_neutral:
-            altered = _apply(self.row, combos).compositions
+            altered = applied(self.row, combos).compositions
             assert altered is not None
             balanced = neutral(altered)
             self.charged += int((~balanced).sum())
             combos = [combo for combo, good in zip(combos, balanced, strict=True) if good]
         if not combos:
             return
-        said = self.judge(_apply(self.row, combos))
+        said = self.judge(applied(self.row, combos))
         known = said.in_domain & np.isfinite(said.value)
         self.tried += len(combos)
         self.outside += int((~known).sum())
@@ -416,7 +214,7 @@ class _Search:
             return
         wanted = int(self.wish.value) if self.wish.kind == "becomes" else -1
         altered = Altered(
-            tuple(move.words for move in moves), _shown(self.row, moves), sum(move.cost for move in moves),
+            tuple(move.words for move in moves), shown_as(self.row, moves), sum(move.cost for move in moves),
             float(said.value[k]), float(said.low[k]), float(said.high[k]),
             float(said.proba[k, wanted]) if wanted >= 0 else math.nan, *change, sure,
         )  # fmt: skip
@@ -444,11 +242,3 @@ def difference(before: Prediction, after: Prediction) -> tuple[FloatArray, Float
     down = np.hypot(after.value - after.low, before.high[0] - before.value[0])
     up = np.hypot(after.high - after.value, before.value[0] - before.low[0])
     return change, change - down, change + up
-
-
-def _short(value: float) -> str:
-    return f"{value:.4g}"
-
-
-_NOTHING: FloatArray = np.zeros(MAX_Z + 1)
-_NOTHING.flags.writeable = False

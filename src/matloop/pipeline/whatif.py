@@ -22,17 +22,9 @@ from matloop.doubt.prediction import Prediction
 from matloop.explain.charges import neutral
 from matloop.explain.chemistry_cases import room_of
 from matloop.explain.chemistry_values import Altered, Found
-from matloop.explain.counterfactuals import (
-    Candidates,
-    Judge,
-    Row,
-    Wish,
-    counterfactuals,
-    difference,
-    moves_of,
-    single_changes,
-)
+from matloop.explain.counterfactuals import Judge, Wish, counterfactuals, difference, single_changes
 from matloop.explain.edits import amounts_of, from_amounts, named
+from matloop.explain.moves import Candidates, Row, moves_of
 from matloop.matter.compositions import Compositions
 from matloop.problem.fault import did_you_mean
 from matloop.represent.representation import Representation, represent
