@@ -119,3 +119,43 @@ def test_self_training_learns_from_rows_without_a_label(make):
     plain = fit_recipe(recipe, data, rows, 0).predict_proba(data.X[100:])
     taught = fit_recipe(replace(recipe, pseudo_labels=True), data, rows, 0).predict_proba(data.X[100:])
     assert (plain != taught).any()
+
+
+def test_uncertainty_of_a_committee_is_noise_of_members_and_their_disagreement(make):
+    data = as_data(make(300))
+    specs = (Spec("gaussian_process"), Spec("nearest_neighbour", {"k": 5}), Spec("ridge"))
+    model = fit_recipe(Recipe(specs, (0.5, 0.3, 0.2)), data, ROWS, 0)
+    alone = [fit_recipe(Recipe((spec,)), data, ROWS, 0).output(data.X[REST]) for spec in specs]
+    found, w = model.uncertainty(data.X[REST]), model.weights
+    centre = sum(w[k] * one.value for k, one in enumerate(alone))
+    between = sum(w[k] * (one.value - centre) ** 2 for k, one in enumerate(alone))
+    np.testing.assert_allclose(
+        found.aleatoric**2, sum(w[k] * one.uncertainty.aleatoric**2 for k, one in enumerate(alone))
+    )
+    own = sum(w[k] * one.uncertainty.epistemic**2 for k, one in enumerate(alone))
+    np.testing.assert_allclose(found.epistemic**2, own + between)
+    np.testing.assert_allclose(found.total, model.spread(data.X[REST]))
+
+
+def test_uncertainty_is_in_target_units_on_a_log_scale_and_of_labels_for_classes(make):
+    data = as_data(make(200), scale="log")
+    data = replace(data, y=10.0 ** (data.y / np.abs(data.y).max()))
+    logs = fit_recipe(Recipe((Spec("nearest_neighbour", {"k": 5}),)), data, ROWS[:150], 0)
+    np.testing.assert_allclose(logs.uncertainty(data.X).total, logs.spread(data.X))
+    labels = replace(
+        data, y=(data.y > np.median(data.y)).astype(float), task="classification", n_classes=2, scale="linear",
+        loss="cross_entropy",
+    )  # fmt: skip
+    recipe = Recipe((Spec("extra_trees", {"n_trees": 30}), Spec("logistic")), (0.5, 0.5))
+    model = fit_recipe(recipe, labels, ROWS[:150], 0)
+    p = model.predict_proba(data.X)[:, 1]
+    np.testing.assert_allclose(model.uncertainty(data.X).total ** 2, p * (1.0 - p), atol=1e-12)
+    np.testing.assert_allclose(model.uncertainty(data.X).epistemic, model.spread(data.X))
+
+
+def test_doubt_about_rise_or_nothing_is_kept_apart_and_adds_up(make):
+    data = gaps(make)
+    model = fit_recipe(Recipe((Spec("extra_trees", {"hurdle": True, "n_trees": 30}),)), data, ROWS, 0)
+    found = model.uncertainty(data.X[REST])
+    np.testing.assert_allclose(found.total, model.spread(data.X[REST]))
+    assert found.aleatoric.max() > 0.0
