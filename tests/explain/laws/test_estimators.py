@@ -10,6 +10,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 
 from matloop.explain.laws import SymbolicClassifier, SymbolicRegressor
+from matloop.explain.laws.expression import Node, x
 from matloop.explain.laws.genetic import Effort, evolve, grammar_of
 from matloop.explain.laws.space import OPERATORS
 
@@ -54,11 +55,20 @@ def test_evolution_finds_a_constant_inside_an_exponential():
     y = 2 + 3 * np.exp(-((X[:, 0] - X[:, 1]) ** 2) / 0.7)
     y += rng.normal(0, 0.03 * y.std(), 250)
     grammar = grammar_of(NO_UNITS, np.zeros(0, dtype=np.int64), range(3), frozenset(OPERATORS), free=True)
+    differences = [Node("-", (x(0), x(1))), Node("-", (x(1), x(2)))]
     found = [
         min(
             one.rmse
             for one in evolve(
-                X, y, grammar, [], [], effort=Effort(120, 15, 20, 200), largest=14, seed=seed, deadline=math.inf
+                X,
+                y,
+                grammar,
+                [],
+                differences,
+                effort=Effort(120, 15, 20, 200),
+                largest=14,
+                seed=seed,
+                deadline=math.inf,
             )
         )
         for seed in range(3)

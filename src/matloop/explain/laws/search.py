@@ -31,6 +31,8 @@ ENOUGH = 0.9
 PLENTY = 0.985
 """Where laws with inputs that only multiply taken out explain this share, the larger space is not searched as well."""
 ON_THE_FRONT = 14
+ROUNDED_AWAY = 4
+"""A formula may be so much too long while factors of one still stand in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,9 @@ def search(
     if settings.classes:
         found, n_terms = _rules(X, y, places, given, settings, rows, deadline)
     else:
-        found, n_terms = _numbers(X, y, places, given, settings, rows, seed, deadline)
-    ranked = front(found, ON_THE_FRONT, settings.largest)
+        loose = replace(settings, largest=settings.largest + ROUNDED_AWAY)
+        found, n_terms = _numbers(X, y, places, given, loose, rows, seed, deadline)
+    ranked = front(found, ON_THE_FRONT, settings.largest + (0 if settings.classes else ROUNDED_AWAY))
     if not settings.classes:
         ranked = front([polished(one, X, y, given) for one in ranked], ON_THE_FRONT, settings.largest)
     chosen, held_out = choose(ranked, X, y, groups, settings.kind, seed)
