@@ -252,18 +252,21 @@ def equations(only: list[str], seed: int) -> dict[str, object]:
 
 
 def composition_features(formulas) -> tuple[np.ndarray, list[str], list[str | None]]:
-    """Magpie and the other default features of matloop that a reader can understand, with their units."""
-    from matloop.explain.laws.features import feature_units
+    """Those of matloop's default features that a reader can understand, as studies of a model use them."""
+    from matloop.explain.laws.features import law_features
     from matloop.matter.compositions import from_formulas
-    from matloop.represent import FEATURIZERS
+    from matloop.represent import DEFAULT_FEATURES, FEATURIZERS
 
     compositions, _ = from_formulas(list(formulas))
-    blocks, names = [], []
-    for name in ("magpie", "stoichiometry", "valence", "ionic", "elemental", "orbitals", "band_center"):
+    blocks, names, origins = [], [], []
+    for name in DEFAULT_FEATURES:
         featurizer = FEATURIZERS.load(name)()
         blocks.append(featurizer.transform(compositions))
-        names += [str(n) for n in featurizer.get_feature_names_out()]
-    return np.hstack(blocks), names, feature_units(names)
+        own = [str(n) for n in featurizer.get_feature_names_out()]
+        names, origins = names + own, origins + [f"formula:{name}"] * len(own)
+    features = law_features(names, origins, (), {})
+    X = np.hstack(blocks)[:, [f.place for f in features]]
+    return X, [f.words for f in features], [f.unit for f in features]
 
 
 def rule(data: Path) -> dict[str, object]:

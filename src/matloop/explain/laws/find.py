@@ -30,8 +30,6 @@ from matloop.split.folds import make_folds
 FOLDS, SHUFFLES = 3, 3
 MAX_ROWS = 2_000
 OUTER_SHARE = 0.25
-SLACK = 2
-"""A formula of a fold may be so much longer: a factor that is one with all rows may not be one with fewer."""
 SAME = 0.03
 """Two formulas say the same where they differ by less than this share of the target's spread."""
 FEWEST = 20
@@ -293,10 +291,10 @@ class _Trial:
 
     def _law(self, whole: Outcome, k: int, folds: list[_Split]) -> Law:
         one, held = whole.front[k], whole.held_out[k]
-        longest = one.size + (0 if self.settings.classes else SLACK)
+        limit = None if k == whole.chosen else one.size
         return law_of(
             one, self.table.given, classes=self.table.classes,
-            error=self._error(self._losses(folds, longest)[0]) if folds else math.nan,
+            error=self._error(self._losses(folds, limit)[0]) if folds else math.nan,
             refit_error=held if self.settings.classes else math.sqrt(held),
         )  # fmt: skip
 

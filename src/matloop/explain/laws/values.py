@@ -44,9 +44,11 @@ class Law:
     program : the formula in postfix words: "x2" is `variables[2]`, "c0" `constants[0]`, "#2.0" a number.
     target, unit : what it gives. classes : of a rule, the word for score <= 0 and the word for score > 0.
     complexity : what there is to read: variables, constants, numbers, operators.
-    train_error : on the rows it was found on. error : out of fold, of the laws of this length or shorter that the same
-        search finds without those rows. refit_error : out of fold, of this very formula, only its constants fitted
-        without those rows. Root mean square error in the target's unit, or one minus balanced accuracy.
+    train_error : on the rows it was found on.
+    error : out of fold, of the best law of this length or shorter that the same search finds without those rows; of
+        the chosen law, of those that it chooses.
+    refit_error : out of fold, of this very formula, only its constants fitted without those rows. All three: root mean
+        square error in the target's unit, or one minus balanced accuracy.
     """
 
     expression: str

@@ -270,6 +270,9 @@ def _ml(node: Node, labels: Sequence[str], shown: Sequence[str], values: Sequenc
     if op == "absdiff":
         return f"<mrow><mo>|</mo>{inner(args[0], 1)}<mo>{MINUS}</mo>{inner(args[1], 2)}<mo>|</mo></mrow>"
     if op == "exp":
+        if args[0].op == "/":  # a fraction in an exponent would be too small to read
+            top, bottom = args[0].args
+            return f"<msup><mi>e</mi><mrow>{inner(top, 2)}<mo>/</mo>{inner(bottom, 4)}</mrow></msup>"
         return f"<msup><mi>e</mi><mrow>{inner(args[0], 0)}</mrow></msup>"
     name = "ln" if op == "log" else op
     return f"<mi>{name}</mi><mrow><mo>(</mo>{inner(args[0], 0)}<mo>)</mo></mrow>"
