@@ -19,6 +19,7 @@ from matloop.models.trees import Trees
 from matloop.represent.table import Columns
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+_FEW = 10
 _STRETCH = (0.3, 3.0)
 """what the width of the quantiles may be multiplied by: few rows out of the bag tell it"""
 
@@ -130,6 +131,8 @@ class QuantileBoostingLearner:
         """A boosting of one quantile, as LightGBM's text."""
         plain = self._plain()
         settings = plain.settings(len(data), data.shape[1], 0, seed % 2**31) | {"objective": "quantile", "alpha": level}
+        if len(data) < _FEW:  # a share of one row is none
+            settings |= {"bagging_fraction": 1.0, "bagging_freq": 0}
         # an outer quantile of fewer rows would be the largest of them
         smallest = min(int(np.ceil(0.5 / min(level, 1.0 - level))), len(data) // 4)
         settings["min_data_in_leaf"] = max(settings["min_data_in_leaf"], smallest)
