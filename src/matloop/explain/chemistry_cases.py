@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.core.elements import Z_OF
@@ -22,13 +23,14 @@ from matloop.explain.leaning import effective_rows, leaning
 from matloop.explain.moves import Candidates, Room, Row
 from matloop.explain.prototypes import prototypes
 from matloop.represent.representation import FRACTIONS, Representation
-from matloop.represent.standard import Standard, fit_standard, nearest
+from matloop.represent.standard import fit_standard
 from matloop.train.model import Model
 from matloop.train.recipe_model import RecipeModel
 
 N_LEANED, N_NEAR = 5, 3
 TRAIN_ROWS, TRAIN_NEAR = 3000, 500
 """Training rows whose weight is worked out: a random part, and the nearest ones."""
+PROTOTYPE_ROWS, ASKED_ROWS, STANDARD_ROWS = 4000, 300, 5000
 AGREE = 0.75
 """Values that a prediction leans on disagree where they spread by more than this share of the spread of all."""
 _CLEAR = 0.7
@@ -40,7 +42,8 @@ _CLASSES = 4
 class Lens:
     """What cases are looked at through.
 
-    owner : shape (n,), which fold model did not see each row, -1 for none. standard : of the development features.
+    owner : shape (n,), which fold model did not see each row, -1 for none. places : shape (n, width), standardised
+    features of the development rows. usual : distance within which 95 % of them have another one of another group.
     prototype_rows : the first prototype of each band, by its name.
     """
 
@@ -49,15 +52,20 @@ class Lens:
     model: Model
     fold_models: Sequence[tuple[RecipeModel, IntArray]]
     owner: IntArray
-    standard: Standard
+    places: NDArray[np.float32]
+    usual: float
     prototype_rows: dict[str, int]
 
 
-def prototypes_of(bench: Bench, standard: Standard, allowed: IntArray) -> tuple[tuple[Prototype, ...], dict[str, int]]:
+def prototypes_of(
+    bench: Bench, places: NDArray[np.float32], allowed: IntArray
+) -> tuple[tuple[Prototype, ...], dict[str, int]]:
     """Rows that stand for the low, middle and high third of the values (or for each class), three that nobody stands
     for, and the first row of each band. allowed : rows that may be chosen."""
     development, seed = bench.subject.development, bench.subject.seed
-    features, each = standard.apply(development.table.X[allowed]), 3 if bench.thorough else 2
+    if len(allowed) > PROTOTYPE_ROWS:
+        allowed = np.sort(np.random.default_rng(seed).choice(allowed, PROTOTYPE_ROWS, replace=False))
+    features, each = places[allowed].astype(np.float64), 3 if bench.thorough else 2
     found, first = list[Prototype](), dict[str, int]()
     for name, rows in bands(development.y[allowed], development.classes).items():
         standing = prototypes(features[rows], each, seed=seed)
@@ -239,16 +247,13 @@ def _evidence(lens: Lens, row: int, left_out: IntArray, before: Prediction) -> E
     train = np.flatnonzero(free & (groups != groups[row]))
     if len(train) < 2:
         return Evidence("", 0.0, (), (), ("there are no training rows beside it",))
-    asked = X[[row]]
-    near = nearest(lens.standard.apply(X[train]), lens.standard.apply(asked), TRAIN_NEAR)
-    rng = np.random.default_rng([subject.seed, row])
-    drawn = rng.permutation(len(train))[:TRAIN_ROWS]
-    used = train[np.union1d(near.row[0], drawn)]
+    distance = _apart(lens.places[train], lens.places[[row]])[0]
+    drawn = np.random.default_rng([subject.seed, row]).permutation(len(train))[:TRAIN_ROWS]
+    near = np.argsort(distance, kind="stable")
+    chosen = np.union1d(near[:TRAIN_NEAR], drawn)
+    used, apart = train[chosen], distance[chosen]
     model = lens.fold_models[lens.owner[row]][0]
-    weights, how = leaning(model, X[used], asked, importance=_importance(lens.bench))
-    distance = nearest(lens.standard.apply(X[used]), lens.standard.apply(asked), len(used))
-    apart = np.empty(len(used))
-    apart[distance.row[0]] = distance.distance[0]
+    weights, how = leaning(model, X[used], X[[row]], importance=_importance(lens.bench))
 
     def leaned(places: IntArray) -> tuple[Leaned, ...]:
         return tuple(
@@ -260,12 +265,12 @@ def _evidence(lens: Lens, row: int, left_out: IntArray, before: Prediction) -> E
         )  # fmt: skip
 
     heavy = np.argsort(-weights[0], kind="stable")[:N_LEANED]
-    close = distance.row[0][:N_NEAR]
-    said = _said(lens, development.y[used], weights[0], float(apart.min()), train)
+    close = np.argsort(apart, kind="stable")[:N_NEAR]
+    said = _said(lens, development.y[used], weights[0], float(apart.min()))
     return Evidence(how, float(effective_rows(weights)[0]), leaned(heavy), leaned(close), said)
 
 
-def _said(lens: Lens, y: FloatArray, weights: FloatArray, distance: float, train: IntArray) -> tuple[str, ...]:
+def _said(lens: Lens, y: FloatArray, weights: FloatArray, distance: float) -> tuple[str, ...]:
     """Whether the rows that a prediction leans on agree, are many and near."""
     development, said = lens.bench.subject.development, list[str]()
     rows = 1.0 / float((weights**2).sum())
@@ -285,24 +290,28 @@ def _said(lens: Lens, y: FloatArray, weights: FloatArray, distance: float, train
         disagree = usual > 0 and spread > AGREE * usual
         wide = f": their values spread {spread / usual:.2f} times as wide as those of all rows" if usual > 0 else ""
         said.append(f"they {'disagree' if disagree else 'agree'}{wide}")
-    limit = _usual_distance(lens, train)
-    if distance > limit:
+    if distance > lens.usual:
         said.append(
-            f"the nearest is far: {distance:.2g} standard deviations, 19 of 20 rows have one within {limit:.2g}"
+            f"the nearest is far: {distance:.2g} standard deviations, 19 of 20 rows have one within {lens.usual:.2g}"
         )
     return tuple(said)
 
 
-def _usual_distance(lens: Lens, train: IntArray) -> float:
-    """Distance within which 95 % of training rows have another one of another group."""
-    X, groups = lens.bench.subject.development.table.X, lens.bench.subject.development.groups
-    some = np.random.default_rng(lens.bench.subject.seed).permutation(train)[:200]
-    pool = np.random.default_rng([lens.bench.subject.seed, 1]).permutation(train)[:5000]
-    found = nearest(lens.standard.apply(X[pool]), lens.standard.apply(X[some]), 10)
-    other = groups[pool[found.row]] != groups[some][:, None]
-    first = np.where(other, found.distance, np.inf).min(axis=1)
+def usual_distance(bench: Bench, places: NDArray[np.float32]) -> float:
+    """Distance within which 95 % of the development rows have another one of another group."""
+    groups = bench.subject.development.groups
+    some = np.random.default_rng(bench.subject.seed).permutation(len(places))[:ASKED_ROWS]
+    apart = _apart(places, places[some])
+    apart[groups[some][:, None] == groups] = np.inf
+    first = apart.min(axis=1)
     first = first[np.isfinite(first)]
     return float(np.quantile(first, 0.95)) if len(first) else float("inf")
+
+
+def _apart(known: NDArray[np.float32], asked: NDArray[np.float32]) -> FloatArray:
+    """Root mean square difference of standardised features, shape (n_asked, n_known)."""
+    squared = (known**2).sum(axis=1) - 2.0 * asked @ known.T + (asked**2).sum(axis=1)[:, None]
+    return np.sqrt(np.maximum(squared, 0.0) / max(known.shape[1], 1)).astype(np.float64)
 
 
 def _importance(bench: Bench) -> FloatArray:
@@ -313,7 +322,8 @@ def _importance(bench: Bench) -> FloatArray:
     return found if found.any() else np.ones(len(found))
 
 
-def standard_of(bench: Bench) -> Standard:
-    """Standardised features of the development rows."""
+def places_of(bench: Bench) -> NDArray[np.float32]:
+    """Standardised features of the development rows; centre and spread from a part of many rows."""
     table = bench.subject.development.table
-    return fit_standard(table.X, table.columns())
+    rows = np.random.default_rng(bench.subject.seed).permutation(len(table))[:STANDARD_ROWS]
+    return fit_standard(table.X[np.sort(rows)], table.columns()).apply(table.X).astype(np.float32)

@@ -31,7 +31,7 @@ from matloop.explain.matched_pairs import agree_with_pairs, matched_pairs
 from matloop.explain.values import Check
 from matloop.matter.compositions import Compositions
 
-_CHUNK = 3000
+_CHUNK = 1500
 LADDER = (0.05, 0.02, 0.01)
 """Steps of an atomic fraction that are tried until both ends are inside the domain."""
 _FEWEST_COMPARED = 3
@@ -41,14 +41,16 @@ _OTHER_INPUTS = (":number", ":category")
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """Rows of each model per element and per exchange, and how many exchanges are looked at."""
+    """Rows of each model per element and per exchange, how many exchanges are looked at, and how many edits are made of
+    each kind of study at most."""
 
     rows: int
     exchange_rows: int
     pairs: int
+    edits: int
 
 
-DEPTHS = {"standard": Depth(24, 36, 24), "thorough": Depth(60, 100, 80)}
+DEPTHS = {"standard": Depth(24, 36, 24, 6000), "thorough": Depth(60, 100, 80, 60_000)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +123,18 @@ def _rises(bench: Bench, matter: Matter, domain: Domain, kinds: IntArray, notes:
         part = compositions.take(asked.row[at])
         return raised(part, z[at], -step[at]), raised(part, z[at], step[at])
 
-    inside = np.zeros(len(step), dtype=bool)
-    for limit in LADDER:
-        # line compounds lie close together: what is no longer inside a wide step away may be inside a narrow one
-        outside = np.flatnonzero(~inside)
-        step[outside] = np.minimum(most[outside], limit)
-        inside[outside] = _within(bench, matter, domain, asked, sides, outside)
+    def settle(at: IntArray) -> BoolArray:
+        inside = np.zeros(len(at), dtype=bool)
+        for limit in LADDER:
+            # line compounds lie close together: what is no longer inside a wide step away may be inside a narrow one
+            outside = at[~inside]
+            step[outside] = np.minimum(most[outside], limit)
+            for_both = [_judged(matter, domain, asked.row[outside], side) for side in sides(outside)]
+            inside[~inside] = for_both[0] & for_both[1]
+        return inside
+
+    said = _ask(bench, matter, asked, sides, settle)
     asked = replace(asked, width=200.0 * step)
-    said = _ask(bench, matter, domain, asked, sides, inside)
     _tell_missed(said, asked, [SYMBOLS[z] for z in kinds], "elements", notes)
     return asked, said
 
@@ -154,8 +160,11 @@ def _places(
         part = compositions.take(asked.row[at])
         return part, exchanged(part, old[at], new[at])
 
+    def settle(at: IntArray) -> BoolArray:
+        return _judged(matter, domain, asked.row[at], sides(at)[1])
+
     asked = replace(asked, width=100.0 * fraction[asked.row, old])
-    said = _ask(bench, matter, domain, asked, sides, None)
+    said = _ask(bench, matter, asked, sides, settle)
     _tell_missed(said, asked, [SYMBOLS[z] for z in kinds], "elements", notes)
     return asked, said
 
@@ -190,7 +199,10 @@ def effects_of_exchanges(
         part, kind = compositions.take(asked.row[at]), asked.kind[at]
         return part, exchanged(part, old[kind], new[kind])
 
-    said = _ask(bench, matter, domain, asked, sides, None)
+    def settle(at: IntArray) -> BoolArray:
+        return _judged(matter, domain, asked.row[at], sides(at)[1])
+
+    said = _ask(bench, matter, asked, sides, settle)
     names = [f"{SYMBOLS[a]} → {SYMBOLS[b]}" for a, b in pairs]
     _tell_missed(said, asked, names, "exchanges", notes)
     made = _Means(bench, asked, said, len(pairs))
@@ -212,8 +224,11 @@ def effects_of_exchanges(
 
 
 def _plan(bench: Bench, holds: Sequence[BoolArray], rows: int) -> _Asked:
-    """The first `rows` unseen rows of each model that hold what is edited; models in turn within a kind."""
+    """The first `rows` unseen rows of each model that hold what is edited, fewer where that were too many edits; models
+    in turn within a kind."""
     noisy = [one is not None for one in _shuffled(bench)]
+    times = sum(len(bench.seats) if one else 1 for one in noisy)
+    rows = max(min(rows, DEPTHS[bench.subject.depth].edits // max(len(holds) * times, 1)), FEWEST_ROWS)
     parts, empty = list[tuple[int, int, IntArray]](), np.zeros(0, dtype=np.int64)
     for kind, held in enumerate(holds):
         for k, seat in enumerate(bench.seats):
@@ -225,22 +240,15 @@ def _plan(bench: Bench, holds: Sequence[BoolArray], rows: int) -> _Asked:
     return _Asked(seat_of, row, kind_of, np.ones(len(row)), spare)
 
 
-def _within(bench: Bench, matter: Matter, domain: Domain, asked: _Asked, sides: Sides, edits: IntArray) -> BoolArray:
-    """Whether both sides of the given edits are inside the domain."""
-    inside = np.zeros(len(edits), dtype=bool)
-    for start in range(0, len(edits), _CHUNK):
-        if time.monotonic() >= bench.pace.deadline:
-            break
-        at = edits[start : start + _CHUNK]
-        tables = (matter.described(asked.row[at], {matter.name: side}) for side in sides(at))
-        inside[start : start + _CHUNK] = np.logical_and.reduce([domain.judge(table)[0] for table in tables])
-    return inside
+def _judged(matter: Matter, domain: Domain, rows: IntArray, altered: Compositions) -> BoolArray:
+    """Whether altered rows are inside the domain."""
+    return domain.judge(matter.described(rows, {matter.name: altered}))[0] if len(rows) else np.zeros(0, dtype=bool)
 
 
-def _ask(bench: Bench, matter: Matter, domain: Domain, asked: _Asked, sides: Sides, known: BoolArray | None) -> _Said:
+def _ask(bench: Bench, matter: Matter, asked: _Asked, sides: Sides, settle: Callable[[IntArray], BoolArray]) -> _Said:
     """All edits, chunk by chunk while there is time; NaN where there was none, or no model of shuffled labels.
 
-    known : which edits are inside the domain, if that was asked before.
+    settle : says which edits are inside the domain, and may choose how wide they are before that.
     """
     n = len(asked.row)
     inside, true, noise = np.zeros(n, dtype=bool), np.full(n, np.nan), np.full(n, np.nan)
@@ -249,8 +257,8 @@ def _ask(bench: Bench, matter: Matter, domain: Domain, asked: _Asked, sides: Sid
         if time.monotonic() >= bench.pace.deadline:
             break
         at = np.arange(start, min(start + _CHUNK, n))
+        inside[at] = settle(at)
         tables = [matter.described(asked.row[at], {matter.name: side}) for side in sides(at)]
-        inside[at] = np.logical_and.reduce([domain.judge(table)[0] for table in tables]) if known is None else known[at]
         for k, seat in enumerate(bench.seats):
             mine = np.flatnonzero(asked.seat[at] == k)
             if not len(mine):

@@ -12,7 +12,7 @@ import numpy as np
 from matloop.core.arrays import IntArray
 from matloop.data.dataset import Dataset
 from matloop.explain.bench import Bench, set_up, shuffled_seats
-from matloop.explain.chemistry_cases import Lens, cases_of, prototypes_of, standard_of
+from matloop.explain.chemistry_cases import Lens, cases_of, places_of, prototypes_of, usual_distance
 from matloop.explain.chemistry_effects import effects_of_elements, effects_of_exchanges
 from matloop.explain.chemistry_values import ChemistryStudy
 from matloop.explain.edits import Matter, matter_of
@@ -91,9 +91,9 @@ def _study(
     )
     if pace.left() > 0:
         owner = _owner(fold_models, len(bench.subject.development))
-        standard = standard_of(bench)
-        found, first = prototypes_of(bench, standard, np.flatnonzero(owner >= 0))
-        lens = Lens(bench, matter, model, fold_models, owner, standard, first)
+        places = places_of(bench)
+        found, first = prototypes_of(bench, places, np.flatnonzero(owner >= 0))
+        lens = Lens(bench, matter, model, fold_models, owner, places, usual_distance(bench, places), first)
         cases = cases_of(lens, notes, most=_TRIED[bench.subject.depth])
         study = replace(study, prototypes=found, cases=cases)
     else:
