@@ -35,6 +35,7 @@ import numpy as np
 from matloop.explain.laws import find_laws
 from matloop.explain.laws.constants import fit
 from matloop.explain.laws.expression import Node, from_program, lifted
+from matloop.explain.laws.study import OPERATORS
 
 ROWS, NOISE, DISTRACTORS = 1_000, 0.05, 20
 COMMON = ("m", "s", "kg", "K", "A", "mol", "m/s", "N", "J", "Pa", "V", "1/s", "kg/m**3", "")
@@ -289,8 +290,8 @@ def rule(data: Path) -> dict[str, object]:
         start = time.perf_counter()
         words = np.where(y, "metal", "not a metal")
         found = find_laws(
-            X[train], words[train], names, units, task="classification", target="metal", max_complexity=16,
-            seed=int(number),
+            X[train], words[train], names, units, task="classification", target="metal", max_complexity=22,
+            operators=OPERATORS, seed=int(number),
         )  # fmt: skip
         seconds = time.perf_counter() - start
         positive = found.front[0].classes[1] if found.front else ""

@@ -1,6 +1,7 @@
 """The report part on laws: what is shown for a law, for none, and for hostile names."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -62,6 +63,13 @@ def test_a_rule_is_a_condition():
     page = rendered(study(law(classes=("gap", "metal")), task="classification"))
     assert "Says metal where" in page
     assert "<mi>T</mi><mo>&gt;</mo><mn>2.5</mn>" in page
+
+
+def test_conditions_are_joined_by_words():
+    two = replace(law(classes=("gap", "metal")), program=("x0", "c0", "-", "c0", "x0", "-", "min"))
+    page = rendered(study(two, task="classification"))
+    assert "and" in page
+    assert "<mo>&lt;</mo><mn>2.5</mn>" in page
 
 
 def test_hostile_names_stay_text():

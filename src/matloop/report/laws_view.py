@@ -120,13 +120,24 @@ def _letters(names: Sequence[str]) -> list[str]:
 
 
 def _condition(tree: Node, letters: Sequence[str], values: Sequence[float]) -> str:
-    """A score as a condition: `descriptor > threshold`."""
+    """A score as a condition: `descriptor > threshold`, joined by and, or."""
+    return f'<math display="block"><mrow>{_joined(tree, letters, values)}</mrow></math>'
+
+
+def _joined(tree: Node, letters: Sequence[str], values: Sequence[float]) -> str:
+    if tree.op in ("min", "max"):
+        inner = [_joined(child, letters, values) for child in tree.args]
+        inner = [
+            f"<mrow><mo>(</mo>{one}<mo>)</mo></mrow>" if child.op in ("min", "max") else one
+            for one, child in zip(inner, tree.args, strict=True)
+        ]
+        return f"<mtext>\u2002{'and' if tree.op == 'min' else 'or'}\u2002</mtext>".join(inner)
     left, sign, right = tree, "&gt;", "<mn>0</mn>"
     if tree.op == "-" and tree.args[1].op == "c":
         left, right = tree.args[0], _bare(mathml(tree.args[1], letters, values))
     elif tree.op == "-" and tree.args[0].op == "c":
         left, sign, right = tree.args[1], "&lt;", _bare(mathml(tree.args[0], letters, values))
-    return f'<math display="block"><mrow>{_bare(mathml(left, letters, values))}<mo>{sign}</mo>{right}</mrow></math>'
+    return f"{_bare(mathml(left, letters, values))}<mo>{sign}</mo>{right}"
 
 
 def _bare(text: str) -> str:

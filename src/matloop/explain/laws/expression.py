@@ -20,7 +20,7 @@ class Node(NamedTuple):
     value: float = 0.0
 
 
-BINARY = ("+", "-", "*", "/", "^", "absdiff")
+BINARY = ("+", "-", "*", "/", "^", "absdiff", "min", "max")
 UNARY = ("exp", "log", "sin", "cos", "abs", "neg", "tanh")
 ONE = Node("#", (), 1.0)
 
@@ -110,6 +110,8 @@ def _value(node: Node, columns: FloatArray, constants: Sequence[float] | FloatAr
         return np.divide(a, b)
     if op == "^":
         return np.power(np.asarray(a, dtype=float), b)
+    if op in ("min", "max"):
+        return np.minimum(a, b) if op == "min" else np.maximum(a, b)
     return np.abs(a - b)
 
 

@@ -128,11 +128,4 @@ def law_features(
         told = described(bare)
         if told is not None:
             found.append(Feature(place, name, f"{prefix}: {told[0]}" if prefix else told[0], told[1]))
-    return _distinct(found)
-
-
-def _distinct(found: list[Feature]) -> tuple[Feature, ...]:
-    words = [one.words for one in found]
-    return tuple(
-        Feature(one.place, one.name, one.name if words.count(one.words) > 1 else one.words, one.unit) for one in found
-    )
+    return tuple({one.words: one for one in reversed(found)}.values())[::-1]  # of two that mean the same the first

@@ -29,17 +29,17 @@ class Form:
 
 
 def product(factors: Factors) -> Node:
-    """The tree of a product: numerator over denominator, a common root outside."""
+    """The tree of a product: numerator over denominator; roots that several factors share stand over them together.
+
+    Only factors under a root go under the common one: sqrt(a) b is not sqrt(a b^2) where b is negative.
+    """
     kept = {node: e for node, e in factors.items() if e}
-    if not kept:
-        return ONE
-    common = 0
-    for e in kept.values():
-        common = gcd(common, abs(e))
-    if common % 6 and len(kept) > 1:
-        if all(e < 0 for e in kept.values()):
-            return Node("/", (ONE, product({node: -e for node, e in kept.items()})))
-        return power(product({node: 6 * e // common for node, e in kept.items()}), common / 6)
+    roots = {node: e for node, e in kept.items() if e % 6}
+    common = gcd(*roots.values()) if len(roots) > 1 else 6
+    if common % 6:
+        sign = -1 if all(e < 0 for e in roots.values()) else 1
+        inside = product({node: 6 * sign * e // common for node, e in roots.items()})
+        kept = {power(inside, common / 6): 6 * sign} | {node: e for node, e in kept.items() if e % 6 == 0}
     above = [power(node, e / 6) for node, e in kept.items() if e > 0]
     below = [power(node, -e / 6) for node, e in kept.items() if e < 0]
     top = _chain("*", above) if above else ONE
@@ -73,6 +73,8 @@ def assemble(form: Form) -> Node:
     if form.link == 0:
         return _exponential(form)
     shared = {} if form.intercept else common_factors(form.terms)
+    if form.link % 12 == 0:  # the root of a square has no sign: what may be negative stays inside
+        shared = {node: e for node, e in shared.items() if e % 24 != 12 or node.op == "x"}
     rest = [merged(term, {node: -e for node, e in shared.items()}) for term in form.terms]
     inverse = 36 // form.link if form.link and 36 % form.link == 0 else None
     outside = raised(shared, inverse) if inverse is not None else None

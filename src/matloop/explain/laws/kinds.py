@@ -10,6 +10,7 @@ import numpy as np
 
 from matloop.core.arrays import FloatArray
 from matloop.explain.laws.candidates import Candidate, candidate
+from matloop.explain.laws.conditions import refitted_cuts
 from matloop.explain.laws.expression import Node, c, complexity, evaluate, n_constants
 
 
@@ -52,6 +53,8 @@ class TwoClasses:
     """The sign of a score says the class (y is 0 or 1); classes count the same however rare they are."""
 
     def refitted(self, one: Candidate, X: FloatArray, y: FloatArray) -> Candidate:
+        if one.node.op in ("min", "max"):
+            return refitted_cuts(one, X, y)
         return fitted_score(one.node, X, y, np.array(one.constants))
 
     def losses(self, y: FloatArray, said: FloatArray) -> FloatArray:

@@ -11,10 +11,13 @@ import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
 from matloop.core.arrays import FloatArray, IntArray
+from matloop.explain.grouping import association, ranks
 
 MANY = 60
 """More inputs than that are thinned by rank correlation before the forest sees them."""
 TREES = 120
+TWINS = 0.9
+"""Inputs with a higher |rank correlation| count as one."""
 CLEARLY = 2.0
 """An input must be so many times as important as the most important shuffled copy: every further one makes the space of
 laws several times larger."""
@@ -44,11 +47,23 @@ def relevant(X: FloatArray, y: FloatArray, *, most: int, seed: int, classes: boo
     n = len(varying)
     order = np.argsort(-gain[:n], kind="stable")
     n_real = int((gain[:n] > CLEARLY * gain[n:].max()).sum())
-    return np.asarray(varying[order[: min(max(n_real + 1, 4), most)]])
+    chosen = _unlike(real, order[: max(n_real + 1, 4)], most)
+    return np.asarray(varying[chosen])
+
+
+def _unlike(X: FloatArray, order: IntArray, most: int) -> IntArray:
+    """The first `most` of `order` that are not nearly the same as one before: a dozen names for one thing leave no room
+    for a second thing."""
+    ranked = ranks(X[:, order])
+    ranked = (ranked - ranked.mean(axis=0)) / np.maximum(ranked.std(axis=0), 1e-12)
+    like = np.abs(ranked.T @ ranked) / len(X)
+    chosen: list[int] = []
+    for k in range(len(order)):
+        if len(chosen) < most and all(like[k, j] < TWINS for j in chosen):
+            chosen.append(k)
+    return order[chosen]
 
 
 def _bent(X: FloatArray, y: FloatArray) -> FloatArray:
     """The higher of the rank correlations of a column and of its distance from the median with y."""
-    from matloop.explain.grouping import association
-
     return np.maximum(association(X, y), association(np.abs(X - np.median(X, axis=0)), y))

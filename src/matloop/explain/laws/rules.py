@@ -19,15 +19,17 @@ import numpy as np
 
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.explain.laws.candidates import Candidate
-from matloop.explain.laws.expression import Node, c, complexity
+from matloop.explain.laws.conditions import search_conditions
+from matloop.explain.laws.expression import Node, c, complexity, x
 from matloop.explain.laws.forms import product, times
 from matloop.explain.laws.kinds import best_threshold, fitted_score
 from matloop.explain.laws.screening import Terms, plan, screen
-from matloop.explain.laws.space import Budget, Space
+from matloop.explain.laws.space import Budget, Space, usable
 from matloop.explain.laws.sparse import best_pairs, best_triples, standard
 
 CUT = 600
 """Descriptors that get their best threshold."""
+MOST_INPUTS = 400
 PAIRED = 40
 """Pairs and triples whose rule is fitted."""
 
@@ -51,7 +53,9 @@ def search_rules(
     if not pool.factors:
         return [], planned.n_pairs
     found = [_single(space, pool, k, y) for k in range(len(pool.factors))]
-    best = _worth_joining(pool, found)
+    if terms > 1:
+        found += _conditions(space, pool, found, X, y, parts=terms, tried=budget.conditions)
+    best = _worth_joining(pool, found[: len(pool.factors)])
     joined = Terms(tuple(pool.factors[k] for k in best), pool.values[best], pool.size[best])
     gram, slope = standard(joined.values, target, weights, centred=True)
     sets: list[list[int]] = []
@@ -66,9 +70,24 @@ def search_rules(
     return [one for one in found if math.isfinite(one.rmse)], planned.n_pairs
 
 
+def _conditions(
+    space: Space, pool: Terms, singles: Sequence[Candidate], X: FloatArray, y: FloatArray, *, parts: int,
+    tried: int,
+) -> list[Candidate]:  # fmt: skip
+    """Rules of several conditions over the descriptors and over every input, also those that say little alone."""
+    plain = [p for p in range(X.shape[1]) if usable(X[:, p])][:MOST_INPUTS]
+    own = [_cut(x(p), X[:, p], y) for p in plain]
+    trees = [x(p) for p in plain] + [product(space.term(factors)) for factors in pool.factors]
+    values = np.vstack([X[:, plain].T, pool.values])
+    return search_conditions(trees, values, [*own, *singles], y, parts=parts, tried=tried)
+
+
 def _single(space: Space, pool: Terms, k: int, y: FloatArray) -> Candidate:
     """`descriptor > threshold`, or the other way round."""
-    value, tree = pool.values[k], product(space.term(pool.factors[k]))
+    return _cut(product(space.term(pool.factors[k])), pool.values[k], y)
+
+
+def _cut(tree: Node, value: FloatArray, y: FloatArray) -> Candidate:
     above, wrong_above = best_threshold(value, y)
     below, wrong_below = best_threshold(-value, y)
     if wrong_above <= wrong_below:

@@ -64,6 +64,7 @@ QUICK = Settings(
         rows=150,
         sums_tried=24,
         fitted=8,
+        conditions=100,
     ),
     effort=Effort(population=60, generations=8, fitted=10, rows=200),
 )

@@ -42,7 +42,7 @@ class Budget:
     inputs : that go deep. sums, functions, inner : bases of each kind (inner: with a constant inside). halves :
     products of atoms. pairs : of halves that are screened. kept : terms per screening. triples : terms of which every
     triple is tried. sums_tried : sums of each kind whose error is worked out in y itself; fitted : those of them whose
-    constants are fitted. rows : that screening looks at.
+    constants are fitted. conditions : descriptors that may stand in a rule of several. rows : that screening looks at.
     """
 
     inputs: int = 12
@@ -55,6 +55,7 @@ class Budget:
     triples: int = 210
     sums_tried: int = 60
     fitted: int = 24
+    conditions: int = 300
     rows: int = 250
 
 

@@ -20,6 +20,8 @@ from matloop.train.subject import Subject
 ROWS = {"standard": 1_000, "thorough": 2_000}
 LENGTH = {"standard": 20, "thorough": 30}
 LEAST_SECONDS = 5.0
+OPERATORS = ("+", "-", "*", "/", "absdiff", "sqrt", "sq", "cube", "inv", "exp", "expneg", "log")
+"""No sines: of element statistics they mean nothing."""
 
 
 def study_laws(subject: Subject, *, deadline: float, units: Mapping[str, str] | None = None) -> LawStudy:
@@ -100,6 +102,7 @@ def _studied(subject: Subject, features: tuple[Feature, ...], rows: IntArray, de
         task="classification" if classes else "regression",
         target=target.name,
         max_complexity=LENGTH.get(subject.depth, LENGTH["standard"]),
+        operators=OPERATORS,
         groups=development.groups[rows],
         seed=subject.seed,
         seconds=max(deadline - time.monotonic(), 0.0),

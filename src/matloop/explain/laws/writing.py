@@ -100,6 +100,8 @@ def _infix(node: Node, labels: Sequence[str], values: Sequence[str], way: str) -
     if op == "^":
         return _power_text(args, inner, way)
     head = f"np.{op}" if way == "python" else op
+    if op in ("min", "max"):
+        return f"{f'np.{op}imum' if way == 'python' else op}({inner(args[0], 0)}, {inner(args[1], 0)})"
     if op == "absdiff":
         head = "np.abs" if way == "python" else "abs"
         return f"{head}({inner(args[0], 1)} - {inner(args[1], 2)})"
@@ -195,6 +197,8 @@ def _tex(node: Node, labels: Sequence[str], values: Sequence[str]) -> str:
         return rf"\left|{inner(args[0], 0)}\right|"
     if op == "absdiff":
         return rf"\left|{inner(args[0], 1)} - {inner(args[1], 2)}\right|"
+    if op in ("min", "max"):
+        return rf"\{op}\left({inner(args[0], 0)}, {inner(args[1], 0)}\right)"
     if op == "exp":
         return rf"\exp\left({inner(args[0], 0)}\right)"
     name = {"log": r"\ln", "tanh": r"\tanh"}.get(op, f"\\{op}")
@@ -269,6 +273,8 @@ def _ml(node: Node, labels: Sequence[str], shown: Sequence[str], values: Sequenc
         return f"<mrow><mo>|</mo>{inner(args[0], 0)}<mo>|</mo></mrow>"
     if op == "absdiff":
         return f"<mrow><mo>|</mo>{inner(args[0], 1)}<mo>{MINUS}</mo>{inner(args[1], 2)}<mo>|</mo></mrow>"
+    if op in ("min", "max"):
+        return f"<mi>{op}</mi><mrow><mo>(</mo>{inner(args[0], 0)}<mo>,</mo>{inner(args[1], 0)}<mo>)</mo></mrow>"
     if op == "exp":
         if args[0].op == "/":  # a fraction in an exponent would be too small to read
             top, bottom = args[0].args

@@ -55,9 +55,13 @@ def _threshold(one: Candidate) -> tuple[float, ...]:
 
 
 def condition(node: Node, names: list[str], values: tuple[float, ...]) -> str:
-    """A score as the condition for the second class: `gap > 0.5`."""
+    """A score as the condition for the second class: `gap > 0.5`, `a > 1 and b < 2`."""
+    if node.op in ("min", "max"):
+        inner = [condition(child, names, values) for child in node.args]
+        inner = [f"({one})" if child.op in ("min", "max") else one for one, child in zip(inner, node.args, strict=True)]
+        return f" {'and' if node.op == 'min' else 'or'} ".join(inner)
     if node.op == "-" and node.args[1].op == "c":
-        return f"{writing.text(node.args[0], names, values)} > {writing.plain_number(values[0])}"
+        return f"{writing.text(node.args[0], names, values)} > {writing.plain_number(values[int(node.args[1].value)])}"
     if node.op == "-" and node.args[0].op == "c":
-        return f"{writing.text(node.args[1], names, values)} < {writing.plain_number(values[0])}"
+        return f"{writing.text(node.args[1], names, values)} < {writing.plain_number(values[int(node.args[0].value)])}"
     return f"{writing.text(node, names, values)} > 0"
