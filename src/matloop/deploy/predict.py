@@ -34,7 +34,8 @@ class Predicted:
     """Predictions of a table.
 
     frame : the table's own columns, then per target `<target>_predicted`, `_low`, `_high`, `_std` (and where the model
-        knows, its parts `_std_epistemic` and `_std_aleatoric`), `_in_domain`, `_reason`, and `_proba_<class>` for a classification.
+        knows, its parts `_std_epistemic` and `_std_aleatoric`), `_in_domain`, `_reason`; for a classification
+        `_may_be`, the classes that cannot be ruled out, and `_proba_<class>`.
     unreadable : {1-based data row: why it has no prediction}.
     """
 
