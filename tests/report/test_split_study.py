@@ -31,7 +31,7 @@ STUDY = SplitStudy(
         score("random", "random cross-validation", 0.5, 0.5),
         score(
             "element", "left-out elements", 1.0, 0.4, nearest=1.3, unseen=1.0, parts=(PartScore("Co", 30, 1.2, 0.4),)
-        ),  # fmt: skip
+        ),
         score("high", "highest values of the target", 1.1, 0.9, nearest=0.9),
     ),
     ("near twins: the time ran out",),
