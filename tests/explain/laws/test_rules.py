@@ -55,7 +55,7 @@ def test_a_rule_that_is_no_sum_comes_back_from_a_search():
     words = np.where((X[:, 0] > 0.5) & (X[:, 1] < 0.6), "metal", "gap")
     found = find_laws(X, words, task="classification", effort="quick", max_complexity=9)
     assert found.finding == "law"
-    assert found.error < 0.1  # two cuts, each known to a row or two in a hundred
+    assert found.error < 0.05
     assert " and " in found.best.expression
 
 

@@ -113,9 +113,11 @@ def search_conditions(
 
 
 def _promising(singles: Sequence[Candidate], tried: int) -> IntArray:
-    """Best cuts first among the short ones: a rule of many conditions is only read if each is short."""
-    order = sorted(range(len(singles)), key=lambda k: singles[k].rmse + 0.01 * singles[k].size)
-    return np.array(order[:tried], dtype=np.int64)
+    """The best cuts and the shortest descriptors in turn: a rule of many conditions is only read if each is short."""
+    best = sorted(range(len(singles)), key=lambda k: (singles[k].rmse, singles[k].size))
+    shortest = sorted(range(len(singles)), key=lambda k: (singles[k].size, singles[k].rmse))
+    both = [k for pair in zip(best, shortest, strict=True) for k in pair]
+    return np.array(list(dict.fromkeys(both))[:tried], dtype=np.int64)
 
 
 def _grown(rules: Sequence[_Rule], trees: Sequence[Node], cuts: _Cuts, worth: FloatArray) -> list[_Rule]:
