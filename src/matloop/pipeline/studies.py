@@ -37,7 +37,7 @@ from matloop.train.model import Model
 from matloop.train.recipe_model import RecipeModel
 from matloop.train.subject import Subject
 
-RESERVED: dict[Depth, float] = {"quick": 0.05, "standard": 0.12, "thorough": 0.4}
+RESERVED: dict[Depth, float] = {"quick": 0.05, "standard": 0.05, "thorough": 0.4}
 """Share of the minutes that is kept from the search for explanation and studies."""
 
 
