@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -152,6 +153,18 @@ def test_hostile_indices_are_refused_even_with_fitting_digests(bundle):
             continue
         accepted.append(name)
     assert accepted == []
+
+
+def test_a_choice_of_columns_that_was_cut_is_refused(bundle):
+    """The columns of each member must be as many as its model was fitted on."""
+    arrays = read_arrays(bundle / "model-0.npz")
+    chosen = [name for name in arrays if re.fullmatch(r"estimator/member\d+/columns", name)]
+    assert chosen
+    for name in chosen:
+        write_arrays(bundle / "model-0.npz", {**arrays, name: arrays[name][:-1]})
+        resealed(bundle)
+        with pytest.raises(BundleError, match="columns"):
+            load_bundle(bundle)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -64,6 +64,8 @@ class ArrayModel(Protocol):
     beyond the core. `from_arrays` checks every index, shape and size before use and raises BundleError otherwise.
     """
 
+    n_features_in_: int
+
     def fit(self, X: FloatArray, y: FloatArray, sample_weight: FloatArray | None = None) -> Self: ...
 
     def predict(self, X: FloatArray) -> FloatArray:

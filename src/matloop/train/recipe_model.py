@@ -81,10 +81,19 @@ class Member:
     def from_arrays(cls, arrays: Arrays, n_features: int) -> Self:
         """The member again, with everything checked (BundleError)."""
         at = within(arrays, "columns", 0, n_features).astype(np.int64)
-        model, gate = model_from_arrays(under("model", arrays)), under("gate", arrays)
+        model, gate = _of_width(under("model", arrays), len(at)), under("gate", arrays)
         if not gate:
             return cls(model, at)
-        return cls(model, at, model_from_arrays(gate), number(arrays, "atom"))
+        return cls(model, at, _of_width(gate, len(at)), number(arrays, "atom"))
+
+
+def _of_width(arrays: Arrays, width: int) -> ArrayModel:
+    model = model_from_arrays(arrays)
+    if model.n_features_in_ != width:
+        raise BundleError(
+            f"a model of {model.n_features_in_} columns was kept with a choice of {width}. The bundle is not trusted."
+        )
+    return model
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,17 @@ def test_round_constants_leave_the_law():
     assert text(found.node, ("m", "v"), []) == "0.5 * m * v^2"
 
 
+def test_units_of_constants_are_those_that_were_given():
+    """A radius in angstrom and a volume in cubic angstrom: neither is turned into metres."""
+    given = quantities(["r", "V"], ["angstrom", "angstrom^3"], "T", "K")
+    tree = Node("+", (Node("*", (c(0), x(0))), Node("*", (c(1), Node("^", (x(1), Node("#", (), 2.0)))))))
+    assert constant_units(tree, given) == ("K/angstrom", "K/(angstrom^3)^2")
+    energy = quantities(["m", "v"], ["g", "km/h"], "E", "J")
+    half = Node("*", (Node("*", (c(0), x(0))), Node("^", (x(1), Node("#", (), 2.0)))))
+    assert constant_units(half, energy) == ("J/(g*(km/h)^2)",)
+    assert constant_units(half, quantities(["m", "v"], ["kg", "m/s"], "E", "J")) == ("",)
+
+
 def test_a_round_constant_with_a_unit_stays():
     X = np.linspace(1, 2, 50)[:, None]
     given = quantities(["t"], ["s"], "m", "kg")

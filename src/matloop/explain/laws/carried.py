@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
+
 import numpy as np
 
 from matloop.core.arrays import IntArray
-from matloop.explain.laws.dimensions import Quantities, unit_of
-from matloop.explain.laws.expression import Node, n_constants, walk
+from matloop.explain.laws.dimensions import PARTS, Quantities
+from matloop.explain.laws.expression import Node, n_constants
 
 
 def constant_units(node: Node, given: Quantities) -> tuple[str, ...]:
-    """Unit of each constant of `node`, empty for pure numbers.
+    """Unit of each constant of `node` in the very units of target and inputs, empty for pure numbers.
 
-    Where several would do (factors above and below a fraction), the first constant of the lower sum counts as a number.
+    Where units are not all of SI, also a constant without dimension has one: in E = c m v^2 with J, g and km/h it is
+    J/(g*(km/h)^2). Where several would do (factors above and below a fraction), the first constant of the lower sum
+    counts as a number.
     """
-    return tuple("" if not dim.any() else _text(node, dim, given) for dim in constant_dims(node, given))
+    written = _as_written(given)
+    dims, symbols = constant_dims(node, given), constant_dims(node, written)
+    return tuple(
+        "" if given.pure and not dim.any() else _text(symbol, written.bases)
+        for dim, symbol in zip(dims, symbols, strict=True)
+    )
+
+
+def _as_written(given: Quantities) -> Quantities:
+    """The same quantities with every unit, as it is written, for a dimension of its own."""
+    everyone = (*given.inputs, given.target)
+    texts = [q.unit if q.known else f"unit of {q.name}" for q in everyone]
+    bases = tuple(dict.fromkeys(text for text in (texts[-1], *texts) if text))
+    table = np.array([[PARTS * (text == base) for base in bases] for text in texts], dtype=np.int64)
+    table = table.reshape(len(texts), len(bases))
+    return replace(given, bases=bases, dims=table[:-1], target_dim=table[-1])
 
 
 def constant_dims(node: Node, given: Quantities) -> list[IntArray]:
@@ -25,40 +45,20 @@ def constant_dims(node: Node, given: Quantities) -> list[IntArray]:
     return [nothing if dim is None else dim for dim in found]
 
 
-def _text(node: Node, dim: IntArray, given: Quantities) -> str:
-    """In the units of the inputs where a product of those gives the dimension, else in SI base units."""
-    written = _in_units(node, dim, given)
-    return unit_of(dim, given.bases) if written is None else written
-
-
-def _in_units(node: Node, dim: IntArray, given: Quantities) -> str | None:
-    places = sorted({int(n.value) for n in walk(node) if n.op == "x"})
-    units: dict[str, IntArray] = {}
-    if given.target.unit:
-        units[given.target.unit] = given.target_dim
-    for p in places:
-        if given.inputs[p].unit and given.dims[p].any():
-            units.setdefault(given.inputs[p].unit, given.dims[p])
-    names = list(units)
-    if not names:
-        return None
-    table = np.array([units[name] for name in names]).T.astype(float)
-    powers = np.linalg.lstsq(table, dim.astype(float), rcond=None)[0]
-    tidy = np.round(powers * 6) / 6
-    if not np.allclose(table @ tidy, dim, atol=1e-6):
-        return None
-    above = [_raised(n, p) for n, p in zip(names, tidy, strict=True) if p > 0]
-    below = [_raised(n, -p) for n, p in zip(names, tidy, strict=True) if p < 0]
+def _text(symbol: IntArray, bases: tuple[str, ...]) -> str:
+    above = [_raised(base, part / PARTS) for base, part in zip(bases, symbol.tolist(), strict=True) if part > 0]
+    below = [_raised(base, -part / PARTS) for base, part in zip(bases, symbol.tolist(), strict=True) if part < 0]
+    if not above and not below:
+        return ""
     under = "" if not below else f"/{below[0]}" if len(below) == 1 else f"/({'*'.join(below)})"
     return f"{'*'.join(above) or '1'}{under}"
 
 
 def _raised(unit: str, power: float) -> str:
-    name = unit if unit.isidentifier() else f"({unit})"
+    name = unit if unit.isidentifier() or (power == 1 and "/" not in unit) else f"({unit})"
     if power == 1:
         return name
-    shown = f"{power:g}" if float(power).is_integer() else f"({round(power * 6)}/6)"
-    return f"{name}^{shown}"
+    return f"{name}^{power:g}" if float(power).is_integer() else f"{name}^({Fraction(power).limit_denominator(12)})"
 
 
 def _guess(node: Node, given: Quantities) -> IntArray:

@@ -118,11 +118,6 @@ def _common(text: str | None, found: tuple[tuple[tuple[str, float], ...], float,
     return text, scale
 
 
-def unit_of(dim: IntArray, bases: Sequence[str]) -> str:
-    """A unit of dimension `dim`: `"m/s**2"`, or the name it has (`"J"`)."""
-    return unit_text({name: part / PARTS for name, part in zip(bases, dim.tolist(), strict=True) if part})
-
-
 def unit_text(exponents: dict[str, float]) -> str:
     """SI base units with exponents as text that `core.units` reads again."""
     wanted = tuple(sorted((n, p) for n, p in exponents.items() if p))

@@ -280,7 +280,7 @@ class _Trial:
             front=laws, best=best, explained=explained, low=low, high=high, null=null, error=error,
             constant_error=constant_error, black_box_error=box, same_form=same, n_repeats=len(folds), beyond=beyond,
             n_rows=len(self.y), n_inputs=self.X.shape[1], n_terms=whole.n_terms,
-            notes=(*notes, *self._cut(whole, folds, shuffled)),
+            notes=(*notes, *self._cut(whole, folds, shuffled), *_far(beyond)),
         )  # fmt: skip
         return verdict_of(found)
 
@@ -314,8 +314,6 @@ class _Trial:
             notes.append("the time ended before a search was through: a longer one may find a better law")
         if self.skipped:
             notes.append(f"left out, the time was up: some of {', '.join(dict.fromkeys(self.skipped))}")
-        if not self.table.given.pure and any(one.constants for one in whole.front) and not self.settings.classes:
-            notes.append("constants also hold the factors between the units: a law in other units has other constants")
         if len(self.y) < FEWEST:
             notes.append(f"{len(self.y)} rows: too few to hold rows out, nothing is claimed; {FEWEST} are the least")
         elif whole.n_terms > 1000 * len(self.y) and whole.n_terms:
@@ -324,6 +322,12 @@ class _Trial:
                 "counts is the error on rows held out and the comparison with shuffled targets"
             )
         return tuple(notes)
+
+
+def _far(beyond: Beyond | None) -> tuple[str, ...]:
+    if beyond is None or beyond.error <= beyond.constant:
+        return ()
+    return ("outside the range that it is sought in such a formula is worse than a constant: do not extrapolate",)
 
 
 def _up_to(outcome: Outcome, size: int) -> Candidate | None:
