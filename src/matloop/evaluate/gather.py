@@ -59,8 +59,9 @@ def gather(
 
     Parameters
     ----------
-    deadline : `time.monotonic()` value. What it does not allow is left out and named: leave-one-cluster-out is done
-        first, then baselines, learning curve, further seeds. Cross-validation needs no fit and is always there.
+    deadline : `time.monotonic()` value. What it does not allow is left out and named: models to explain (where no
+        further seed gives them) and leave-one-cluster-out are done first, then baselines, learning curve, further
+        seeds. Cross-validation needs no fit and is always there.
     target : decides the metric (its goal's), the positive class and the short list; None: the metric of the search.
     like : of an earlier run: exactly what was done there is done again, whatever time it takes.
 
@@ -178,11 +179,13 @@ def _pieces(
             for one in np.unique(of)
         )
 
-    one = len(np.unique(regions)) < 2
-    pieces = [_Piece("loco", 0, () if one else tasks(regions, int(seeds[0])))]
+    pieces = []
     if not affordable:
+        # two fits, and without them there is no explanation at all; of the clusters some may be missing
         to_explain = tuple(_without(recipe, part, k, seed, keep=True) for k in kept.which)
         pieces.append(_Piece("explain", seed, to_explain))
+    one = len(np.unique(regions)) < 2
+    pieces.append(_Piece("loco", 0, () if one else tasks(regions, int(seeds[0]))))
     pieces += _curve_pieces(development, trained, plan, int(seeds[0]))
     pieces += [_Piece("seed", s, tasks(folds[s], s)) for s in extra]
     return pieces, kept
