@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from matloop.problem.show import problem_html
 
-InputKind = Literal["composition", "molecule", "number", "category"]
+InputKind = Literal["composition", "structure", "molecule", "number", "category"]
 Task = Literal["regression", "classification", "ranking"]
 Scale = Literal["linear", "log"]
 Merge = Literal["median", "mean", "min", "max", "first", "majority", "error"]
