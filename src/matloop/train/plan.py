@@ -28,8 +28,8 @@ class EvidencePlan:
 
     @property
     def essential_fits(self) -> float:
-        """The part without which a model is not believed: the final fit, each cluster left out once, two models that did
-        not see all rows, to explain."""
+        """The part without which a model is not believed: the final fit, each cluster left out once, and two models to
+        explain, which did not see all rows."""
         return 1.0 + (self.clusters - 1.0) + 2.0 * (1.0 - 1.0 / self.folds)
 
 
