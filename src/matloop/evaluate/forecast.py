@@ -250,7 +250,7 @@ def _sentence(
     )
     low, middle, high = more
     if answer == "hardly":
-        return f"More rows like these will hardly help: the curve has flattened, {doubling}."
+        return f"More rows like these will help little: {doubling}."
     if answer == "out of reach":
         sure = "would not" if math.isinf(low) else f"would probably ({100 * beyond:.0f} %) not"
         return f"Even {FARTHEST:.0f} times the rows {sure} {what}; {doubling}."

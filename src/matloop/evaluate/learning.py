@@ -189,7 +189,7 @@ def _rows_curve(subject: Subject, gathered: Gathered, terms: Terms, deadline: fl
             if len(train) >= LEAST_ROWS and all_classes(one, train):
                 held = np.flatnonzero(oof.fold == part)
                 jobs.append((int(part), FitTask(subject.trained.recipe, train, held, subject.seed)))
-    results = run_refits(subject, [task for _, task in jobs], deadline, "points of the learning curve", notes)
+    results = run_refits(subject, [task for _, task in jobs], deadline, "further points of the learning curve", notes)
     for (part, task), result in zip(jobs, results, strict=True):
         if result is not None:
             points.append(SizePoint(len(task.train), part, score_of(terms, one, task.predict, result)))

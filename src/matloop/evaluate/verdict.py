@@ -26,8 +26,8 @@ WORSE_OUTSIDE = 1.5
 """Error outside the training chemistry over that of random cross-validation from which a warning is due."""
 OFF_BY = 0.03
 """How far coverage may be from its level (beyond its own doubt) before it is called off."""
-STILL_FALLING = 0.05
-"""Expected drop of the error on doubling the rows from which more data are worth a word."""
+STILL_FALLING = 0.1
+"""Expected drop of the error on doubling the rows from which more data are worth a word (`forecast.HARDLY`)."""
 RESTLESS = 0.1
 """Range of the error over seeds, relative to its mean, that is large."""
 SUSPICIOUS = 0.9995
