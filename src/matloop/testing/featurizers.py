@@ -13,6 +13,8 @@ from matloop.core.arrays import FloatArray
 from matloop.core.errors import DataError
 from matloop.matter.compositions import from_formulas
 from matloop.matter.molecules import from_smiles
+from matloop.matter.structures import joined
+from matloop.testing.structures import INVARIANCES, sample_structures, unreadable_structures
 
 FORMULAS = (
     "Fe2O3", "La0.7Sr0.3MnO3", "NaN", "C", "He", "UO2", "Ca5(PO4)3F", "CuSO4·5H2O", "Og2O", "CoCrFeMnNi", "K2Cr2O7",
@@ -26,16 +28,19 @@ SMILES = (
 NO_SMILES = ("C1CC", "", "hello", "C(C)(C)(C)(C)C")
 # a column may depend on the amounts as written in no other way than by rounding
 SCALE_TOLERANCE = 1e-9
+# places are written with rounding, and features may amplify it: of a column's size, 1e-6
+WRITING_TOLERANCE = 1e-6
 
 
 def check_featurizer(featurizer: Any) -> None:
     """Raise AssertionError with the rule that `featurizer` breaks; nothing is returned.
 
-    `featurizer.kind` says what it is tried on: formulas ("composition"), or SMILES ("molecule"; rdkit is needed).
-    Checked: names (unique, as many as columns), dtype and shape, determinism, no change of the input or of the
-    featurizer, one row = the same row in a batch (bit by bit), order kept, bad rows NaN with a reason and good rows
-    untouched by them, no rows, multiples of a composition where nothing is counted, sklearn's clone, a clear error for
-    what is no sequence, citations.
+    `featurizer.kind` says what it is tried on: formulas ("composition"), SMILES ("molecule"; rdkit is needed), or
+    crystals, a slab, a molecule in space, an alloy with shared sites ("structure"; matscipy may be needed). Checked:
+    names (unique, as many as columns), dtype and shape, determinism, no change of the input or of the featurizer, one
+    row = the same row in a batch (bit by bit), order kept, bad rows NaN with a reason and good rows untouched by them,
+    no rows, sklearn's clone, a clear error for what is no sequence, citations. Of structures, also what the class says
+    in `invariances`.
 
     Examples
     --------
@@ -48,23 +53,32 @@ def check_featurizer(featurizer: Any) -> None:
     _check_rows_alone(featurizer, trial, features)
     _check_bad_rows(featurizer, trial, features)
     _check_borders(featurizer, trial)
+    for way in getattr(featurizer, "invariances", ()):
+        _check_invariance(featurizer, trial, features, way)
 
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """What a featurizer is tried on: a batch, the texts that it was read from, texts that cannot be read."""
+    """What a featurizer is tried on."""
 
     batch: Any
-    texts: Sequence[str]
-    unreadable: Sequence[str]
+    labels: Sequence[str]
+    again: Any
+    """The batch as it is given by users: texts, where it can be written so."""
+    mixed: Any
+    """The same behind `n_bad` rows that cannot be described."""
+    n_bad: int
 
 
 def _trial(kind: str) -> _Trial:
-    _require(kind in ("composition", "molecule"), f"kind says what is described; found {kind!r}")
-    texts, bad = (FORMULAS, UNREADABLE) if kind == "composition" else (SMILES, NO_SMILES)
+    _require(kind in ("composition", "molecule", "structure"), f"kind says what is described; found {kind!r}")
+    if kind == "structure":
+        structures, bad = sample_structures(), unreadable_structures()
+        return _Trial(structures, structures.names.tolist(), structures, joined([bad, structures]), len(bad))
+    texts, unread = (FORMULAS, UNREADABLE) if kind == "composition" else (SMILES, NO_SMILES)
     batch, reasons = from_formulas(texts) if kind == "composition" else from_smiles(texts)
     _require(not reasons, f"the battery's own rows are read: {reasons}")
-    return _Trial(batch, texts, bad)
+    return _Trial(batch, texts, list(texts), [*unread, *texts], len(unread))
 
 
 def _require(truth: bool, rule: str) -> None:
@@ -92,7 +106,8 @@ def _checked_table(featurizer: Any, trial: _Trial) -> FloatArray:
 
 
 def _check_repeatable(featurizer: Any, trial: _Trial, features: FloatArray) -> None:
-    arrays = [getattr(trial.batch, field.name) for field in fields(trial.batch)]
+    values = [getattr(trial.batch, field.name) for field in fields(trial.batch)]
+    arrays = [value for value in values if isinstance(value, np.ndarray)]
     before = [array.copy() for array in arrays]
     state = dict(vars(featurizer))
     _require(_same(featurizer.transform(trial.batch), features), "the same input gives the same bits")
@@ -100,24 +115,22 @@ def _check_repeatable(featurizer: Any, trial: _Trial, features: FloatArray) -> N
     _require(all(kept), "the input is left as it was")
     _require(vars(featurizer) == state, "transform does not change the featurizer")
     _require(_same(clone(featurizer).transform(trial.batch), features), "an unfitted clone gives the same")
-    _require(_same(featurizer.transform(list(trial.texts)), features), "texts and the batch give the same")
+    _require(_same(featurizer.transform(trial.again), features), "texts and the batch give the same")
 
 
 def _check_rows_alone(featurizer: Any, trial: _Trial, features: FloatArray) -> None:
-    for row, text in enumerate(trial.texts):
+    for row, label in enumerate(trial.labels):
         alone = featurizer.transform(trial.batch.take(np.array([row])))
-        _require(_same(alone[0], features[row]), f"{text!r} alone is as in a batch")
-    order = np.arange(len(trial.texts))[::-1]
+        _require(_same(alone[0], features[row]), f"{label!r} alone is as in a batch")
+    order = np.arange(len(trial.batch))[::-1]
     _require(_same(featurizer.transform(trial.batch.take(order)), features[order]), "the order of rows is kept")
 
 
 def _check_bad_rows(featurizer: Any, trial: _Trial, features: FloatArray) -> None:
-    mixed = [*trial.unreadable, *trial.texts]
-    found = featurizer.transform(mixed)
-    n = len(trial.unreadable)
+    found, n = featurizer.transform(trial.mixed), trial.n_bad
     _require(bool(np.isnan(found[:n]).all()), "an unreadable row is all NaN")
     _require(_same(found[n:], features), "unreadable rows do not touch the others")
-    reasons = featurizer.reasons(mixed)
+    reasons = featurizer.reasons(trial.mixed)
     _require(all(reasons.get(row) for row in range(n)), "an unreadable row has a reason")
     empty = featurizer.transform([])
     _require(empty.shape == (0, features.shape[1]), "no rows give an empty table with all columns")
@@ -127,7 +140,17 @@ def _check_borders(featurizer: Any, trial: _Trial) -> None:
     cited = featurizer.citations()
     _require(isinstance(cited, tuple) and all(isinstance(c, str) for c in cited), "citations() is a tuple of text")
     try:
-        featurizer.transform(trial.texts[0])
+        featurizer.transform(trial.labels[0])
     except DataError:
         return
     raise AssertionError("a single text instead of a sequence is refused with a DataError")
+
+
+def _check_invariance(featurizer: Any, trial: _Trial, features: FloatArray, way: str) -> None:
+    _require(way in INVARIANCES, f"invariances are among {', '.join(INVARIANCES)}; found {way!r}")
+    found = featurizer.transform(INVARIANCES[way](trial.batch))
+    size = np.maximum(1.0, np.abs(np.nan_to_num(features)).max(axis=0))
+    for row, label in enumerate(trial.labels):
+        off = ~np.isclose(found[row] / size, features[row] / size, rtol=0, atol=WRITING_TOLERANCE, equal_nan=True)
+        columns = np.asarray(featurizer.get_feature_names_out())[off][:3].tolist()
+        _require(not off.any(), f"{label!r} has the same features under {way}; {off.sum()} differ, as {columns}")
