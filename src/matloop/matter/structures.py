@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,7 +25,8 @@ class Structures:
         given.
     charges : shape (n_rows,), net charge in e.
     names : shape (n_rows,), what the row is called (id, file or formula), "" for none.
-    site_values : further values per site by name, each of shape (n_sites,) or (n_sites, k): magnetic moments, forces.
+    site_values : further values per site by name, each of shape (n_sites,) or (n_sites, ...): magnetic moments, forces.
+    row_values : further values per row by name, each of shape (n_rows,) or (n_rows, ...): energy, stress.
     """
 
     offsets: IntArray
@@ -39,6 +40,7 @@ class Structures:
     charges: FloatArray
     names: TextArray
     site_values: dict[str, FloatArray] = field(default_factory=dict)
+    row_values: dict[str, FloatArray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
@@ -100,6 +102,7 @@ class Structures:
             offsets, self.lattices[rows], self.periodic[rows], self.coordinates[sites], species_offsets,
             self.numbers[species], self.occupancies[species], self.oxidation[species], self.charges[rows],
             self.names[rows], {name: values[sites] for name, values in self.site_values.items()},
+            {name: values[rows] for name, values in self.row_values.items()},
         )  # fmt: skip
 
 
@@ -151,11 +154,13 @@ def from_arrays(
 
 
 def joined(parts: Sequence[Structures]) -> Structures:
-    """One batch from several, in their order. Site values that not all have are NaN where they lack."""
+    """One batch from several, in their order. Values that not all have are NaN where they lack.
+
+    Values of one name and different shapes (moments as numbers here, as vectors there) are kept apart: the first shape
+    keeps the name, another is called "magmom(3)".
+    """
     if not parts:
         return from_arrays(np.empty((0, 3, 3)), [], [])
-    names = dict.fromkeys(name for part in parts for name in part.site_values)
-    values = {name: np.concatenate([_values(part, name, parts) for part in parts]) for name in names}
     together = {
         name: np.concatenate([getattr(part, name) for part in parts])
         for name in ("lattices", "periodic", "coordinates", "numbers", "occupancies", "oxidation", "charges", "names")
@@ -165,16 +170,26 @@ def joined(parts: Sequence[Structures]) -> Structures:
     return Structures(
         offsets=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         species_offsets=np.concatenate([[0], np.cumsum(kinds)]).astype(np.int64),
-        site_values=values,
+        site_values=joined_values([(len(part.coordinates), part.site_values) for part in parts]),
+        row_values=joined_values([(len(part), part.row_values) for part in parts]),
         **together,
     )
 
 
-def _values(part: Structures, name: str, parts: Sequence[Structures]) -> FloatArray:
-    if name in part.site_values:
-        return part.site_values[name]
-    shape = next(other.site_values[name].shape[1:] for other in parts if name in other.site_values)
-    return np.full((len(part.coordinates), *shape), np.nan)
+def joined_values(parts: Sequence[tuple[int, Mapping[str, FloatArray]]]) -> dict[str, FloatArray]:
+    """Named values of several parts, each (entries, values), one after another; see `joined` for what lacks."""
+    total = sum(size for size, _ in parts)
+    found: dict[str, FloatArray] = {}
+    start = 0
+    for size, values in parts:
+        for name, array in values.items():
+            if name in found and found[name].shape[1:] != array.shape[1:]:
+                name = f"{name}({'x'.join(map(str, array.shape[1:])) or 1})"
+            if name not in found:
+                found[name] = np.full((total, *array.shape[1:]), np.nan)
+            found[name][start : start + size] = array
+        start += size
+    return found
 
 
 def to_compositions(structures: Structures) -> Compositions:

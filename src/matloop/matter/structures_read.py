@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from matloop.core.arrays import FloatArray, IntArray
 from matloop.core.errors import DataError
-from matloop.matter.structures import Structures, from_arrays, joined
-
-_NOTHING = from_arrays(np.zeros((1, 3, 3)), [np.empty((0, 3))], [np.empty(0, np.int64)])
+from matloop.core.optional import require
+from matloop.matter.formats.objects import from_ase, from_pymatgen, is_ase, is_pymatgen
+from matloop.matter.formats.part import LONGEST_TEXT, Part, StructureError, assembled
+from matloop.matter.formats.poscar import from_poscar, looks_like_poscar
+from matloop.matter.structures import Structures
 
 
 def read_structures(X: Any) -> tuple[Structures, dict[int, str]]:
@@ -20,35 +22,69 @@ def read_structures(X: Any) -> tuple[Structures, dict[int, str]]:
     Parameters
     ----------
     X : Structures (rows without sites stay so, without a reason), or a sequence (list, array, Series, one-column frame)
-        of pymatgen Structure objects.
+        of pymatgen Structures or Molecules, ASE Atoms, texts of files.
 
     Raises
     ------
     DataError : `X` is no sequence.
     """
+    structures, reasons, _ = read_structures_noted(X)
+    return structures, reasons
+
+
+def read_structures_noted(X: Any) -> tuple[Structures, dict[int, str], dict[int, str]]:
+    """As `read_structures`, with {row: what was assumed or left out on the way} as a third value ("D read as H")."""
     if isinstance(X, Structures):
-        return X, {}
+        return X, {}, {}
     reasons: dict[int, str] = {}
-    parts = []
+    notes: dict[int, str] = {}
+    parts: list[Part | None] = []
     for row, one in enumerate(_as_list(X)):
-        found = _one(one)
-        if isinstance(found, str):
-            reasons[row] = found
-            found = _NOTHING
-        parts.append(found)
-    return joined(parts), reasons
+        try:
+            part = _one(one)
+        except StructureError as fault:
+            reasons[row] = str(fault)
+            parts.append(None)
+            continue
+        if part.notes:
+            notes[row] = "; ".join(dict.fromkeys(part.notes))
+        parts.append(part)
+    return assembled(parts), reasons, notes
 
 
 def _as_list(X: Any) -> list[Any]:
+    if isinstance(X, str | bytes | Path | Mapping) or is_pymatgen(X) or is_ase(X):
+        raise DataError("a sequence of structures is needed, not a single one: write [structure].")
     values = X.to_numpy(dtype=object) if hasattr(X, "to_numpy") else X
-    if isinstance(values, str | Mapping) or not isinstance(values, Iterable) or hasattr(values, "lattice"):
-        raise DataError(f"a sequence of structures is needed, found {type(X).__name__}: write [structure].")
+    if isinstance(values, np.ndarray):
+        if values.ndim == 2 and values.shape[1] == 1:
+            values = values[:, 0]
+        if values.ndim != 1:
+            raise DataError(f"one column of structures is needed, found shape {values.shape}.")
+    if not isinstance(values, Iterable):
+        raise DataError(f"a sequence of structures is needed, found {type(X).__name__}.")
     return list(values)
 
 
-def _one(one: Any) -> Structures | str:
-    if not hasattr(one, "lattice"):
-        return f"{type(one).__name__} is no structure"
-    coordinates: FloatArray = np.asarray(one.frac_coords, dtype=float)
-    numbers: IntArray = np.array([site.specie.Z for site in one], dtype=np.int64)
-    return from_arrays(np.asarray(one.lattice.matrix, dtype=float)[None], [coordinates], [numbers])
+def _one(one: Any) -> Part:
+    if is_pymatgen(one):
+        return from_pymatgen(one)
+    if is_ase(one):
+        return from_ase(one)
+    if isinstance(one, str):
+        return from_text(one)
+    raise StructureError(f"{type(one).__name__} is no structure")
+
+
+def from_text(text: str) -> Part:
+    if len(text) > LONGEST_TEXT:
+        raise StructureError(f"the text has {len(text):,} characters; up to {LONGEST_TEXT:,} are read")
+    if "_cell_length_a" in text:
+        parser = require("pymatgen.io.cif", extra="structures").CifParser
+        try:
+            return from_pymatgen(parser.from_str(text).parse_structures(primitive=False)[0])
+        except (ValueError, IndexError) as error:
+            raise StructureError(f"this CIF cannot be read: {error}") from error
+    if looks_like_poscar(text):
+        return from_poscar(text)
+    raise StructureError(f"no known format: the text starts with {text[:40]!r}")
