@@ -8,8 +8,24 @@ import pytest
 
 from matloop.core.errors import ConfigError, MatloopWarning
 from matloop.core.optional import available
+from matloop.matter.structures import from_arrays
 from matloop.split import SPLITTERS
 from matloop.testing.splitters import check_splitter
+
+
+def crystals(n):
+    """Rock salt, CsCl and zinc blende of several pairs of elements, lattice constants apart by chance."""
+    kinds = [(5.6, [0.5, 0.5, 0.5], True), (3.9, [0.5, 0.5, 0.5], False), (5.4, [0.25, 0.25, 0.25], True)]
+    rng = np.random.default_rng(3)
+    lattices, places, numbers = [], [], []
+    for i in range(n):
+        a, second, faced = kinds[i % 3]
+        a *= rng.uniform(0.9, 1.1)
+        lattices.append(a / 2 * (1 - np.eye(3)) if faced else a * np.eye(3))
+        places.append(np.array([[0, 0, 0], second]))
+        numbers.append([int(rng.choice([11, 19, 37, 12])), int(rng.choice([9, 17, 35, 8]))])
+    return from_arrays(np.array(lattices), places, numbers)
+
 
 RNG = np.random.default_rng(5)
 N = 160
@@ -21,6 +37,7 @@ SMILES = np.repeat(RNG.choice(RINGS, N // 2), 2).tolist()
 X = RNG.normal(size=(N, 6)) + np.repeat(RNG.normal(0, 3, (N // 10, 6)), 10, axis=0)
 Y = X @ np.arange(6.0)
 LABELS = RNG.choice(["Fm-3m", "P1", "R-3c"], N).tolist()
+CRYSTALS = crystals(N // 2).take(np.repeat(np.arange(N // 2), 2))
 SETTINGS = {
     "label": {"labels": LABELS},
     "element": {"compositions": FORMULAS},
@@ -29,14 +46,20 @@ SETTINGS = {
     "chemical_system": {"compositions": FORMULAS, "least_rows": 4},
     "chemical_system_folds": {"compositions": FORMULAS},
     "scaffold": {"smiles": SMILES, "n_splits": 3},
+    "space_group": {"structures": CRYSTALS},
+    "prototype": {"structures": CRYSTALS},
+    "nearly_identical": {"structures": CRYSTALS},
 }
-PARTITIONS = {"random", "stratified", "nested", "cluster", "chemical_system_folds", "near_twins", "scaffold"}
+EXTRAS = {"scaffold": "rdkit", "space_group": "moyopy", "prototype": "moyopy", "nearly_identical": "matscipy"}
+PARTITIONS = {"random", "stratified", "nested", "cluster", "chemical_system_folds", "near_twins", "scaffold"} | {
+    "nearly_identical"
+}
 
 
 @pytest.mark.parametrize("name", list(SPLITTERS))
 def test_splitter_keeps_the_contract(name):
-    if name == "scaffold" and not available("rdkit"):
-        pytest.skip("rdkit is not installed")
+    if name in EXTRAS and not available(EXTRAS[name]):
+        pytest.skip(f"{EXTRAS[name]} is not installed")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MatloopWarning)
         check_splitter(SPLITTERS.load(name)(**SETTINGS.get(name, {})), X, Y, GROUPS, partition=name in PARTITIONS)

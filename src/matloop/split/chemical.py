@@ -26,7 +26,7 @@ from matloop.split.splitter import Held, Rows, Splitter, folds_held, mask_held, 
 LEAST_ROWS, MOST_SHARE = 20, 0.5
 
 
-class _LeaveSetsOut(Splitter):
+class LeaveSetsOut(Splitter):
     """Named sets of rows held out one after another."""
 
     least_rows: int
@@ -65,7 +65,7 @@ def _named(sets: Mapping[str, BoolArray], name: str) -> BoolArray:
     return sets[name]
 
 
-class LeaveElementOut(_LeaveSetsOut):
+class LeaveElementOut(LeaveSetsOut):
     """Each held-out set is all rows that contain one element; the model learns without any of it.
 
     A row of two such elements is tested twice, without the one and without the other.
@@ -105,7 +105,7 @@ class LeaveElementOut(_LeaveSetsOut):
         return self.elements
 
 
-class LeavePeriodOut(_LeaveSetsOut):
+class LeavePeriodOut(LeaveSetsOut):
     """Each held-out set is all rows that contain an element of one period of the table ("period 5").
 
     Parameters
@@ -135,7 +135,7 @@ class LeavePeriodOut(_LeaveSetsOut):
         return None if self.periods is None else [f"period {period}" for period in self.periods]
 
 
-class LeaveTableGroupOut(_LeaveSetsOut):
+class LeaveTableGroupOut(LeaveSetsOut):
     """Each held-out set is all rows that contain an element of one group of the table ("group 13", "lanthanides").
 
     Parameters
@@ -173,7 +173,7 @@ def _group_name(name: str) -> str:
     return f"group {name}" if name.isdigit() else name
 
 
-class LeaveChemicalSystemOut(_LeaveSetsOut):
+class LeaveChemicalSystemOut(LeaveSetsOut):
     """Each held-out set is all rows of exactly one chemical system ("Co-O": both elements and no other).
 
     Parameters
@@ -196,13 +196,13 @@ class LeaveChemicalSystemOut(_LeaveSetsOut):
 
     def _sets(self, rows: Rows) -> Iterator[tuple[str, BoolArray]]:
         names = chemical_systems(_chemistry(self.compositions, rows))
-        yield from _by_label(names)
+        yield from by_label(names)
 
     def _wanted(self) -> Sequence[str] | None:
         return None if self.systems is None else ["-".join(sorted(name.split("-"))) for name in self.systems]
 
 
-class LeaveLabelOut(_LeaveSetsOut):
+class LeaveLabelOut(LeaveSetsOut):
     """Each held-out set is all rows with one value of a column: a space group, a prototype, a laboratory, a paper.
 
     Parameters
@@ -233,7 +233,7 @@ class LeaveLabelOut(_LeaveSetsOut):
         if labels.shape != (len(rows),):
             raise DataError(f"labels have shape {labels.shape}, but X has {len(rows)} rows; one per row is needed.")
         names = np.array(["" if label is None or label != label else str(label) for label in labels], dtype=np.str_)
-        yield from _by_label(names)
+        yield from by_label(names)
 
     def _wanted(self) -> Sequence[str] | None:
         return None if self.values is None else [str(value) for value in self.values]
@@ -272,7 +272,7 @@ def _chemistry(compositions: Any, rows: Rows) -> Compositions:
     return read_chemistry(rows.X if compositions is None else compositions, n_rows(rows.X))
 
 
-def _by_label(names: TextArray) -> Iterator[tuple[str, BoolArray]]:
+def by_label(names: TextArray) -> Iterator[tuple[str, BoolArray]]:
     found, place = np.unique(names, return_inverse=True)
     order = np.argsort(place.reshape(-1), kind="stable")
     ends = np.cumsum(np.bincount(place.reshape(-1), minlength=len(found)))
