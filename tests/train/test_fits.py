@@ -102,7 +102,7 @@ def test_a_killed_worker_is_replaced(make, folder, odd_families):
     def kill_others(at: int, result: object) -> None:
         for worker in fits._pool:
             if worker.job is not None:
-                worker.process.kill()
+                worker.child.process.kill()
 
     with Fits(make(), folder=folder, workers=2) as fits:
         asleep, one = fits.run([task(odd("sleeps")), task(RIDGE)], on_done=kill_others)
@@ -115,7 +115,7 @@ def test_a_killed_worker_is_replaced(make, folder, odd_families):
 def test_the_deadline_is_kept_and_the_worker_is_gone(make, folder, odd_families):
     with Fits(make(), folder=folder, workers=1) as fits:
         fits.run([task(RIDGE)])
-        pid = fits._pool[0].process.pid
+        pid = fits._pool[0].child.process.pid
         begun = time.monotonic()
         assert fits.run([task(odd("sleeps"))], deadline=begun + 0.5) == [None]
         assert time.monotonic() - begun < 2.0
@@ -158,7 +158,7 @@ def test_workers_end_when_their_parent_is_killed(folder, tmp_path):
         from test_fits import Fits, RIDGE, task
         fits = Fits(make_development(), folder=Path({str(folder)!r}), workers=1)
         fits.run([task(RIDGE)])
-        print(fits._pool[0].process.pid, flush=True)
+        print(fits._pool[0].child.process.pid, flush=True)
         time.sleep(60)
         """),
         encoding="utf-8",

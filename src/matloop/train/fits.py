@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import queue
-import subprocess
-import sys
-import tempfile
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -17,12 +12,13 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
 from matloop.core.arrayfile import read_arrays, write_arrays
 from matloop.core.arrays import Arrays, FloatArray, IntArray, nested, under
+from matloop.core.children import LEAST_GB, Child, Parcel
 from matloop.core.errors import BundleError, RunError
 from matloop.core.files import write_atomic, write_text
 from matloop.core.jsonable import dumps, to_jsonable
@@ -31,13 +27,9 @@ from matloop.train.change import Change
 from matloop.train.recipe_model import Border, Output, RecipeModel, combine
 from matloop.train.values import Development, LossCurve, Recipe
 
-_THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "BLIS")
 _LIBRARIES = ("matloop", "numpy", "scipy", "scikit-learn", "lightgbm", "torch")
 _START_S = 60.0  # a worker may take so long to import its libraries before its fit counts
-_LEAST_GB = 0.75  # below, importing the libraries fails already
 _TICK = 0.5  # seconds between looks at the clock while waiting
-_CAUSES = {-9: "killed, probably out of memory", -11: "segmentation fault", -6: "aborted"}
-_LAST_WORDS = 400  # characters of a crashed worker's standard error that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,44 +85,13 @@ def failure(reason: str, *, overdue: bool = False) -> FitResult:
     return FitResult(nothing, np.zeros((0, 0)), nothing, failed=reason, overdue=overdue)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Worker:
     """A running process and what it is at."""
 
-    process: subprocess.Popen[bytes]
-    complaints: IO[bytes]
+    child: Child
     job: _Job | None = None
     until: float | None = None
-
-    def send(self, message: dict[str, Any]) -> None:
-        assert self.process.stdin is not None
-        try:
-            self.process.stdin.write(json.dumps(message).encode() + b"\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            return  # it died; the reader of its answers brings the news
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        for stream in (self.process.stdin, self.complaints):
-            if stream is not None:
-                _close(stream)
-
-    def epitaph(self) -> str:
-        """Why the process ended, as far as can be known."""
-        code = self.process.wait()
-        self.complaints.seek(0)
-        words = " ".join(self.complaints.read().decode("utf-8", "replace").split())[-_LAST_WORDS:]
-        cause = _CAUSES.get(code, f"exit code {code}")
-        return f"its process died ({cause})" + (f": {words}" if words else "")
-
-
-def _close(stream: IO[bytes]) -> None:
-    try:
-        stream.close()
-    except BrokenPipeError:
-        return  # the process died with an unread order; there is nobody left to tell
 
 
 @dataclass(slots=True)
@@ -169,7 +130,7 @@ class Fits:
         )  # fmt: skip
         self.fresh = 0  # fits done by this pool, as against found in the folder
         self._pool: list[_Worker] = []
-        self._news: queue.Queue[tuple[_Worker, bytes]] = queue.Queue()
+        self._news: queue.Queue[tuple[Child, Parcel | None]] = queue.Queue()
         self._data = _write_data(development, self.folder)
 
     def __enter__(self) -> Self:
@@ -183,7 +144,7 @@ class Fits:
     def close(self) -> None:
         """End all workers."""
         for worker in self._pool:
-            worker.kill()
+            worker.child.kill()
         self._pool.clear()
 
     def run(
@@ -230,11 +191,11 @@ class Fits:
 
     def _dismiss(self, workers: Sequence[_Worker]) -> None:
         for worker in workers:
-            worker.kill()
+            worker.child.kill()
             self._pool.remove(worker)
 
     def _hand_out(self, waiting: deque[_Job], limit: float | None) -> None:
-        self._dismiss([w for w in self._pool if w.job is None and w.process.poll() is not None])
+        self._dismiss([w for w in self._pool if w.job is None and not w.child.alive])
         while waiting:
             worker = next((w for w in self._pool if w.job is None), None)
             if worker is None:
@@ -243,25 +204,26 @@ class Fits:
                 worker = self._hired()
             worker.job = waiting.popleft()
             worker.until = None if limit is None else time.monotonic() + limit + _START_S
-            worker.send(worker.job.order)
+            worker.child.send(worker.job.order)
 
     def _listen(self, desk: _Desk, deadline: float | None, limit: float | None) -> None:
         now = time.monotonic()
         ends = [t for t in (deadline, *(w.until for w in self._busy())) if t is not None]
         patience = max(min([_TICK, *(end - now for end in ends)]), 0.0)
         try:
-            worker, line = self._news.get(timeout=patience + 0.001)
+            child, parcel = self._news.get(timeout=patience + 0.001)
         except queue.Empty:
             return
-        if worker not in self._pool:
+        worker = next((w for w in self._pool if w.child is child), None)
+        if worker is None:
             return  # said by a worker that was dismissed meanwhile
-        answer = json.loads(line) if line else {}
+        answer = parcel.message if parcel else {}
         if answer.get("started"):
             worker.until = None if limit is None else time.monotonic() + limit
             return
         job, worker.job = worker.job, None
-        if not line:
-            reason = worker.epitaph()
+        if parcel is None:
+            reason = worker.child.epitaph()
             self._dismiss([worker])
             if job is not None:
                 desk.fail(job, reason, lasting=False)
@@ -287,50 +249,11 @@ class Fits:
                 desk.fail(job, "a single fit takes longer than the limits allow", lasting=False, overdue=True)
 
     def _hired(self) -> _Worker:
-        complaints = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the worker
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "matloop.train.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=complaints,
-            env=_environment(),
-            **_apart(),
-        )
-        worker = _Worker(process, complaints)
-        threading.Thread(target=_relay, args=(worker, self._news), daemon=True).start()
+        worker = _Worker(Child("matloop.train.worker", self._news))
         self._pool.append(worker)
-        share = None if self.memory_gb is None else max(self.memory_gb / self.workers, _LEAST_GB)
-        worker.send({"data": str(self._data), "memory_gb": share})
+        share = None if self.memory_gb is None else max(self.memory_gb / self.workers, LEAST_GB)
+        worker.child.send({"data": str(self._data), "memory_gb": share})
         return worker
-
-
-def _relay(worker: _Worker, news: queue.Queue[tuple[_Worker, bytes]]) -> None:
-    """Bring a worker's lines to the one who waits; an empty line is its end."""
-    assert worker.process.stdout is not None
-    with worker.process.stdout as stream:
-        for line in stream:
-            news.put((worker, line))
-    news.put((worker, b""))
-
-
-def _apart() -> dict[str, Any]:
-    """Workers are no part of the terminal's process group: Ctrl-C reaches the parent alone."""
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"process_group": 0}
-
-
-def _environment() -> dict[str, str]:
-    """This process's environment with one thread per fit and the same places to import from."""
-    paths = [str(Path(entry).absolute()) for entry in sys.path]
-    threads = {f"{name}_NUM_THREADS": "1" for name in _THREADS}
-    return {
-        **os.environ,
-        **threads,
-        "PYTHONPATH": os.pathsep.join(paths),
-        "PYTHONHASHSEED": "0",
-        "PYTHONIOENCODING": "utf-8",
-    }
 
 
 class _Desk:

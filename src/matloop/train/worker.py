@@ -1,27 +1,21 @@
-"""A worker process: reads fits as JSON lines, writes results as arrays, and ends with its parent.
+"""A worker process: takes fits as orders, writes results as arrays, and ends with its parent.
 
-Started by `fits` as `python -m matloop.train.worker`. The first line names the folder with the data; each further line
-is one fit. Answers are JSON lines on the original standard output; whatever libraries print goes to standard error.
+Started by `fits` as a child (`core.children`). The first order names the folder with the data; each further one is a fit.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import queue
-import signal
-import sys
-import threading
 import time
 import traceback
-import warnings
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
 from matloop.core.arrayfile import write_arrays
 from matloop.core.arrays import Arrays, FloatArray, nested
+from matloop.core.children import limit_memory, serve
 from matloop.core.errors import MatloopError, RunError
 from matloop.core.jsonable import from_jsonable
 from matloop.models.family import Spec
@@ -110,54 +104,20 @@ def _warm_up(order: dict[str, Any], data: FitData) -> None:
         return
 
 
-def _lines(orders: queue.SimpleQueue[str]) -> None:
-    """Hand lines on; the end of standard input means that the parent is gone, so this process ends at once."""
-    for line in sys.stdin:
-        orders.put(line)
-    os._exit(0)
-
-
-def _orphaned(parent: int) -> None:
-    """End with the parent also when somebody else still holds the other end of the pipe."""
-    while os.getppid() == parent:
-        time.sleep(2.0)
-    os._exit(0)
-
-
-def _own_channel() -> TextIO:
-    channel = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    os.dup2(2, 1)
-    return channel
-
-
-def _limit_memory(gigabytes: float | None) -> None:
-    if gigabytes is None or sys.platform == "win32":
-        return
-    import resource
-
-    limit = int(gigabytes * 1e9)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-
-
 def main() -> None:
-    """Serve fits until standard input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    channel = _own_channel()
-    orders: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(target=_lines, args=(orders,), daemon=True).start()
-    threading.Thread(target=_orphaned, args=(os.getppid(),), daemon=True).start()
-    warnings.simplefilter("ignore")
-    hello = json.loads(orders.get())
-    _limit_memory(hello["memory_gb"])
+    """Serve fits until the parent ends."""
+    service = serve()
+    hello = service.order().message
+    limit_memory(hello["memory_gb"])
     data = load_data(Path(hello["data"]))
     warm: set[str] = set()
     while True:
-        order = json.loads(orders.get())
+        order = service.order().message
         if order["spec"]["family"] not in warm:
             _warm_up(order, data)
             warm.add(order["spec"]["family"])
-        channel.write(json.dumps({"key": order["key"], "started": True}) + "\n")
-        channel.write(json.dumps(_answer(order, data)) + "\n")
+        service.answer({"key": order["key"], "started": True})
+        service.answer(_answer(order, data))
 
 
 if __name__ == "__main__":
