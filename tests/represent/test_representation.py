@@ -119,3 +119,32 @@ def test_citations_are_each_named_once(rows):
     cited = plan_representation(rows, INPUTS).citations
     assert len(set(cited)) == len(cited)
     assert any("10.1038/npjcompumats.2016.28" in c for c in cited)
+
+
+def numbers(**inputs):
+    rows = dataset(**inputs)
+    return Dataset(
+        rows.ids, {name: Numbers(c.values, unit) for (name, c), unit in zip(rows.inputs.items(), ["K", "GPa"], strict=True)},
+        {}, rows.groups, rows.weights, rows.times, rows.source_rows,
+    )  # fmt: skip
+
+
+def test_products_up_to_a_degree_have_names_units_and_values():
+    rows = numbers(T=[2.0, np.nan], p=[3.0, 5.0])
+    inputs = (Input("T", "number"), Input("p", "number", degree=3))
+    plan = plan_representation(rows, inputs, polynomial=2)
+    table = represent(rows, plan)
+    assert table.names == ("T", "p", "T^2", "T * p", "p^2", "p^3")
+    assert table.origins[3] == "T * p:product"
+    np.testing.assert_array_equal(table.X, [[2, 3, 4, 6, 9, 27], [np.nan, 5, np.nan, np.nan, 25, 125]])
+    assert plan.units == {"T": "K", "p": "GPa", "T^2": "K^2", "T * p": "K*GPa", "p^2": "GPa^2", "p^3": "GPa^3"}
+    assert from_jsonable(Representation, json.loads(dumps(plan))) == plan
+
+
+def test_words_with_an_order_are_a_number():
+    rows = dataset(route=["mid", "low", "high", ""])
+    plan = plan_representation(rows, [Input("route", "category", order=("low", "mid", "high"))])
+    table = represent(rows, plan)
+    assert table.vocabularies == {}
+    assert table.origins == ("route:ordinal",)
+    np.testing.assert_array_equal(table.X[:, 0], [1, 0, 2, np.nan])

@@ -86,6 +86,31 @@ def known(unit: str) -> bool:
     return _parsed(tidy(unit)) is not None
 
 
+def product(*parts: tuple[str, int]) -> str:
+    """The unit of a product of powers: "" where no factor has one; powers of one unit are put together.
+
+    Examples
+    --------
+    >>> product(("K", 1), ("GPa", 2)), product(("K", 1), ("K", 1)), product(("W/m/K", 1), ("s", -1))
+    ('K*GPa^2', 'K^2', '(W/m/K)/s')
+    """
+    powers: dict[str, int] = {}
+    for unit, power in parts:
+        if tidy(unit):
+            powers[unit] = powers.get(unit, 0) + power
+    above = [_power(unit, power) for unit, power in powers.items() if power > 0]
+    below = [_power(unit, -power) for unit, power in powers.items() if power < 0]
+    if not (above or below):
+        return ""
+    return "/".join(["*".join(above) or "1", *below])
+
+
+def _power(unit: str, power: int) -> str:
+    plain = re.fullmatch(r"[^\W\d_]+", unit.replace("°", "")) is not None
+    base = unit if plain else f"({unit})"
+    return (unit if power == 1 and plain else base) + (f"^{power}" if power != 1 else "")
+
+
 def compatible(a: str, b: str) -> bool:
     """Whether values in `a` can be converted to `b`."""
     first, second = _parsed(tidy(a)), _parsed(tidy(b))

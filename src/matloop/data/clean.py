@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from matloop.core.arrays import BoolArray, FloatArray, IntArray, TextArray
 from matloop.core.errors import DataError, listed
@@ -31,10 +32,23 @@ from matloop.data.labels import LabelsRead, checked_positive, read_labels
 from matloop.data.merge import merge
 from matloop.data.screen import Suspicion, screen_development
 from matloop.data.table import RawTable
+from matloop.data.times import seconds_of
 from matloop.data.words import Change, Why, as_text, shown, texts
+from matloop.matter.alike import content_keys, nearly_identical
 from matloop.matter.compositions import Compositions, reduced_formulas
 from matloop.matter.molecules import Molecules, scaffolds
-from matloop.problem.question import MOLECULE, REDUCED_FORMULA, SCAFFOLD, Problem
+from matloop.matter.structures import Structures
+from matloop.matter.structures import to_compositions as structure_atoms
+from matloop.matter.symmetry import symmetry
+from matloop.problem.question import (
+    CRYSTAL_GROUPS,
+    MOLECULE,
+    NEARLY_IDENTICAL,
+    REDUCED_FORMULA,
+    SCAFFOLD,
+    SPACE_GROUP,
+    Problem,
+)
 
 __all__ = ["Cleaned", "Suspicion", "clean", "read_inputs", "screen_development", "sealed_account"]
 
@@ -213,36 +227,14 @@ def _times(raw: RawTable, problem: Problem, ledger: _Ledger) -> FloatArray:
     if not name:
         return np.full(len(raw), np.nan)
     column = raw.column(name)
-    written = texts(column) if column.dtype.kind != "M" else column
-    if column.dtype.kind == "M":
-        parsed = pd.Series(pd.to_datetime(column, utc=True))
-    else:
-        parsed = _dates(written)
-    seconds = np.array((parsed - pd.Timestamp(0, tz="UTC")).dt.total_seconds(), dtype=float)
+    seconds = seconds_of(column)
     if column.dtype.kind != "M":
+        written = texts(column)
         for row in np.flatnonzero(np.isnan(seconds) & (written != "")).tolist():
             ledger.changes.append(
                 Change(row, name, str(written[row]), "", "is no date or year; the time is taken as unknown")
             )
     return seconds
-
-
-def _dates(written: np.ndarray) -> pd.Series:
-    codes, words = pd.factorize(written)
-    day_first = any(re.match(r"^(1[3-9]|2\d|3[01])[./-]\d{1,2}[./-]\d{4}", word) for word in words)
-    plain = [f"{word}-01-01" if re.fullmatch(r"[12]\d{3}(\.0)?", word) else word for word in words]
-    plain = [word.replace(".0-01-01", "-01-01") for word in plain]
-    numbers = pd.to_numeric(pd.Series(plain, dtype=object), errors="coerce")
-    epoch = pd.to_datetime(numbers.where(numbers.abs() < 1e11), unit="s", utc=True, errors="coerce")
-    dated = pd.Series(plain, dtype=object)
-    iso = dated.str.match(r"^\d{4}")  # read apart: with dayfirst pandas takes 1970-01-02 for the first of February
-    dates = _parsed(dated.where(iso & numbers.isna(), None), day_first=False)
-    dates = dates.fillna(_parsed(dated.where(~iso & numbers.isna(), None), day_first=day_first))
-    return dates.fillna(epoch).take(codes).reset_index(drop=True)
-
-
-def _parsed(written: pd.Series, *, day_first: bool) -> pd.Series:
-    return pd.to_datetime(written, format="mixed", dayfirst=day_first, utc=True, errors="coerce")
 
 
 # ---- refusing ----
@@ -361,14 +353,15 @@ def _groups(raw: RawTable, problem: Problem, inputs: InputsRead, formulas: Mappi
         return keys[0] if len(keys) == 1 else as_text([" | ".join(parts) for parts in zip(*keys, strict=True)])
     if name == REDUCED_FORMULA:
         raise DataError(
-            f'{raw.provenance.source}: [roles] group = "{REDUCED_FORMULA}" needs an input of kind "composition". Add '
-            "one, or name a column."
+            f'{raw.provenance.source}: [roles] group = "{REDUCED_FORMULA}" needs an input of kind "composition" or '
+            '"structure". Add one, or name a column.'
         )
     return input_hashes(inputs.columns, formulas)
 
 
 def _derived_keys(problem: Problem, inputs: InputsRead, formulas: Mapping[str, TextArray]) -> list[TextArray]:
-    """What derived groups are made of: reduced formulas, canonical SMILES or scaffolds, one entry per input."""
+    """What derived groups are made of: reduced formulas, canonical SMILES, scaffolds, what crystals share; one entry
+    per input."""
     rules = problem.derived_group.split(" + ")
     found = list(formulas.values()) if REDUCED_FORMULA in rules else []
     for column in inputs.columns.values():
@@ -376,7 +369,24 @@ def _derived_keys(problem: Problem, inputs: InputsRead, formulas: Mapping[str, T
             found.append(scaffolds(column))
         elif isinstance(column, Molecules) and MOLECULE in rules:
             found.append(as_text(column.smiles))
+        elif isinstance(column, Structures):
+            found += [_crystal_group(column, rule) for rule in rules if rule in CRYSTAL_GROUPS]
     return found
+
+
+def _crystal_group(column: Structures, rule: str) -> TextArray:
+    """Reduced formula, space group, prototype or cluster of nearly identical structures; a row that has none of it is
+    told apart by its content."""
+    if rule == NEARLY_IDENTICAL:
+        return np.array([f"structure {number}" for number in nearly_identical(column).tolist()], dtype=np.str_)
+    if rule == REDUCED_FORMULA:
+        found = reduced_formulas(structure_atoms(column))
+    elif rule == SPACE_GROUP:
+        numbers = symmetry(column).numbers
+        found = np.where(numbers > 0, numbers.astype(np.str_), "")
+    else:
+        found = symmetry(column).prototypes
+    return np.where(found == "", content_keys(column), found)
 
 
 def _with_used_classes(dataset: Dataset, problem: Problem) -> Dataset:
@@ -440,10 +450,9 @@ def _about_groups(dataset: Dataset, problem: Problem) -> list[str]:
     n_groups = len(np.unique(dataset.groups))
     notes = [f"{len(dataset):,} rows in {n_groups:,} groups; rows of a group stay on one side of every split"]
     group = problem.roles.group
-    matter = [column for column in dataset.inputs.values() if isinstance(column, Compositions | Molecules)]
+    matter = [column for column in dataset.inputs.values() if isinstance(column, Compositions | Molecules | Structures)]
     if group and not problem.derived_group and matter:
-        called = "molecules" if isinstance(matter[0], Molecules) else "compositions"
-        keys = matter[0].smiles if isinstance(matter[0], Molecules) else reduced_formulas(matter[0])
+        called, keys = _matter_keys(matter[0])
         pairs = pd.DataFrame({"key": keys, "group": dataset.groups}).drop_duplicates()
         shared = int((pairs.groupby("key").size() > 1).sum())
         if shared:
@@ -455,6 +464,12 @@ def _about_groups(dataset: Dataset, problem: Problem) -> list[str]:
     if n_groups < 10:
         notes.append(f"only {n_groups} groups: a split by group leaves very few sides to choose from")
     return notes
+
+
+def _matter_keys(column: Compositions | Molecules | Structures) -> tuple[str, NDArray]:
+    if isinstance(column, Molecules):
+        return "molecules", column.smiles
+    return "compositions", reduced_formulas(structure_atoms(column) if isinstance(column, Structures) else column)
 
 
 def sealed_account(

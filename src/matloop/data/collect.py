@@ -7,6 +7,7 @@ import hashlib
 import logging
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matloop.core.errors import DataError
+from matloop.data.crystals import read_folder, structure_files
 from matloop.data.sources import FORMATS, SOURCES
 from matloop.data.table import RawTable, checked_rows, named, provenance
 from matloop.problem.fault import did_you_mean, nearest, quoted
@@ -29,7 +31,8 @@ _MOST_BYTES = 8 * 1024**3
 
 
 def collect(source: Source, *, base: Path | None = None) -> RawTable:
-    """The table that `source` names: a file (path relative to `base`), or a set of `SOURCES` ("name" or "name:query").
+    """The table that `source` names: a file or a folder of structure files (path relative to `base`), or a set of
+    `SOURCES` ("name" or "name:query").
 
     Parameters
     ----------
@@ -50,10 +53,12 @@ def collect(source: Source, *, base: Path | None = None) -> RawTable:
     if name in SOURCES and not path.is_file():
         table: RawTable = SOURCES.load(name)(query)
         return table
+    if path.is_dir() and structure_files(path):
+        return read_folder(path, source)
     content = _content(path, source)
     sha256 = hashlib.sha256(content).hexdigest()
     content, ending = _unpacked(content, path, source)
-    return _reader(content, ending, source)(content, source, sha256)
+    return replace(_reader(content, ending, source)(content, source, sha256), folder=str(path.parent))
 
 
 def from_frame(frame: DataFrame) -> RawTable:

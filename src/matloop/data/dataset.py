@@ -10,6 +10,7 @@ import numpy as np
 from matloop.core.arrays import FloatArray, IntArray, TextArray
 from matloop.matter.compositions import Compositions
 from matloop.matter.molecules import Molecules
+from matloop.matter.structures import Structures
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Categories:
         return Categories(self.values[rows])
 
 
-Column = Compositions | Molecules | Numbers | Categories
+Column = Compositions | Structures | Molecules | Numbers | Categories
 
 
 @dataclass(frozen=True, slots=True)

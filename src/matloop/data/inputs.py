@@ -1,4 +1,4 @@
-"""What goes in: compositions, molecules, numbers and categories of every row, or a reason why a row cannot be read."""
+"""What goes in: compositions, structures, molecules, numbers and categories of each row, or why it cannot be read."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ from matloop.core import units
 from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.core.elements import Z_OF
 from matloop.core.errors import DataError, all_faults
+from matloop.data.crystals import read_structure_column
 from matloop.data.dataset import Categories, Column, Dataset, Numbers
 from matloop.data.table import RawTable, no_column
+from matloop.data.times import seconds_of
 from matloop.data.values import NumberColumn, read_numbers
+from matloop.data.windows import window_names, windowed
 from matloop.data.words import Change, Why, as_text, read_words, shown, texts
 from matloop.matter import compositions as matter
 from matloop.matter import molecules as molecular
 from matloop.matter.compositions import Compositions
-from matloop.problem.question import Input
+from matloop.problem.question import Input, Window
 
 _BALANCE = frozenset({"bal", "bal.", "balance", "rest", "remainder", "rem.", "rem"})
 
@@ -83,7 +86,8 @@ def needed(item: Input) -> tuple[str, ...]:
     """The columns of the table that an input is read from."""
     if item.columns:
         return tuple(item.columns.values())
-    return (item.column or item.name,)
+    window = item.window
+    return (item.column or item.name, *((window.along, window.by)[: 2 if window.by else 1] if window else ()))
 
 
 def refuse_unknown_columns(raw: RawTable, wanted: Sequence[tuple[str, str]]) -> None:
@@ -122,6 +126,9 @@ def _one(raw: RawTable, item: Input, words: Mapping[str, Sequence[str]]) -> Inpu
         return _categories(raw, item, words.get(item.name))
     if item.kind == "molecule":
         return _molecules(raw, item)
+    if item.kind == "structure":
+        read = read_structure_column(raw, needed(item)[0])
+        return InputsRead({item.name: read.batch}, read.unreadable, (), read.notes)
     return _amount_columns(raw, item) if item.columns else _formulas(raw, item)
 
 
@@ -195,7 +202,7 @@ def number_column(raw: RawTable, column: str, unit: str) -> NumberColumn:
 
 
 def _numbers(raw: RawTable, item: Input) -> InputsRead:
-    (name,) = needed(item)
+    name = needed(item)[0]
     column = raw.column(name)
     read = number_column(raw, name, item.unit)
     unreadable = {row: Why(name, shown(column[row]), reason) for row, reason in read.faults.items()}
@@ -211,13 +218,51 @@ def _numbers(raw: RawTable, item: Input) -> InputsRead:
                 f"{what} of an input is taken as its value",
             )
         )
-    return InputsRead({item.name: Numbers(read.values, item.unit or read.unit)}, unreadable, tuple(changes), read.notes)
+    unit, notes = item.unit or read.unit, list(read.notes)
+    columns: dict[str, Column] = {item.name: Numbers(read.values, unit)}
+    if item.window is not None:
+        columns |= _window(raw, item.name, read.values, unit, item.window, notes)
+    return InputsRead(columns, unreadable, tuple(changes), tuple(notes))
+
+
+def _window(
+    raw: RawTable, name: str, values: FloatArray, unit: str, window: Window, notes: list[str]
+) -> dict[str, Column]:
+    """What the number was in the rows before, a column per statistic; over all rows of the table, used or not."""
+    along, along_unit = order_of(raw, window.along)
+    series = texts(raw.column(window.by)) if window.by else np.full(len(raw), "all")
+    lost = int((np.isnan(along) | (series == "")).sum())
+    if lost:
+        by = f' or "{window.by}"' if window.by else ""
+        notes.append(f'input "{name}": {lost:,} rows have no "{window.along}"{by}, so they have no window')
+    made = windowed(values, along, series, window)
+    slope = units.product((unit, 1), (along_unit, -1))
+    names = window_names(name, window)
+    return {
+        new: Numbers(made[:, k], slope if new.startswith(f"{name} slope of ") else unit) for k, new in enumerate(names)
+    }
+
+
+def order_of(raw: RawTable, name: str) -> tuple[FloatArray, str]:
+    """A column that puts rows in order: its numbers and their unit, or its dates in seconds; NaN where neither."""
+    column = raw.column(name)
+    if column.dtype.kind == "M":
+        return seconds_of(column), "s"
+    read = number_column(raw, name, "")
+    unread = np.flatnonzero(np.isnan(read.values) & (texts(column) != ""))
+    if 2 * len(unread) <= len(column):
+        return read.values, read.unit or stated_unit(raw, name, "")[0]
+    return seconds_of(column), "s"
 
 
 def _categories(raw: RawTable, item: Input, words: Sequence[str] | None) -> InputsRead:
-    (name,) = needed(item)
-    values, changes, notes = read_words(raw, name, words)
-    return InputsRead({item.name: Categories(as_text(values))}, {}, changes, notes)
+    """Words; where they have an order, a word that is not in it cannot be read."""
+    name = needed(item)[0]
+    values, changes, notes = read_words(raw, name, item.order or words)
+    known = np.isin(values.astype(np.str_), ["", *item.order]) if item.order else np.ones(len(values), dtype=bool)
+    why = f"is not in the order {' < '.join(item.order)}"
+    unreadable = {row: Why(name, str(values[row]), why) for row in np.flatnonzero(~known).tolist()}
+    return InputsRead({item.name: Categories(as_text(values))}, unreadable, changes, notes)
 
 
 # ---- molecules ----
@@ -225,7 +270,7 @@ def _categories(raw: RawTable, item: Input, words: Sequence[str] | None) -> Inpu
 
 def _molecules(raw: RawTable, item: Input) -> InputsRead:
     """Molecules of a column of SMILES, InChI or mol blocks; MissingExtra where rdkit is not installed."""
-    (name,) = needed(item)
+    name = needed(item)[0]
     no_value = {word.strip() for word in raw.missing}
     codes, distinct = pd.factorize(_molecule_texts(raw.column(name)))
     batch, reasons, notes = molecular.read_texts(["" if text in no_value else text for text in distinct])
@@ -262,7 +307,7 @@ def _counted(name: str, first: str, rows: IntArray, why: str) -> str:
 
 
 def _formulas(raw: RawTable, item: Input) -> InputsRead:
-    (name,) = needed(item)
+    name = needed(item)[0]
     written = texts(raw.column(name))
     no_value = {word.strip() for word in raw.missing}
     codes, distinct = pd.factorize(written)

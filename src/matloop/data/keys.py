@@ -1,4 +1,4 @@
-"""What makes two rows the same: the same composition, the same molecule, the same numbers, the same words."""
+"""What makes two rows the same: the same composition, structure or molecule, the same numbers, the same words."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from matloop.core.arrays import FloatArray, IntArray, TextArray
 from matloop.data.dataset import Categories, Column, Numbers
 from matloop.data.words import as_text
+from matloop.matter.alike import content_keys
 from matloop.matter.compositions import Compositions, reduced_formulas
 from matloop.matter.molecules import Molecules
+from matloop.matter.structures import Structures
 
 
 def reduced(distinct: Mapping[str, tuple[Compositions, IntArray]]) -> dict[str, TextArray]:
@@ -24,8 +26,9 @@ def reduced(distinct: Mapping[str, tuple[Compositions, IntArray]]) -> dict[str, 
 def input_keys(columns: Mapping[str, Column], distinct: Mapping[str, tuple[Compositions, IntArray]]) -> IntArray:
     """A code per row, shape (n_rows,), numbered by first appearance, equal for rows with the same inputs.
 
-    Compositions are compared by their atomic fractions to 1e-7, molecules by their canonical SMILES, numbers to 12
-    digits, NaN equal to NaN. The reduced formula is wider (YBa2Cu3O6.99 and O7.01 share one): right for a group, but
+    Compositions are compared by their atomic fractions to 1e-7, molecules by their canonical SMILES, structures by
+    lattice and sites to four decimals, numbers to 12 digits, NaN equal to NaN. The reduced formula is wider
+    (YBa2Cu3O6.99 and O7.01 share one): right for a group, but
     no reason to merge two measurements.
     """
     keys = np.zeros(0, dtype=np.int64)
@@ -71,6 +74,8 @@ def _plain(column: Column) -> NDArray:
         return rounded(column.values)
     if isinstance(column, Molecules):
         return column.smiles
+    if isinstance(column, Structures):
+        return content_keys(column)
     return column.values if isinstance(column, Categories) else reduced_formulas(column)
 
 

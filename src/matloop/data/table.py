@@ -36,6 +36,7 @@ class RawTable:
     notes : what was decided while reading (delimiter, sheet, names of unnamed columns).
     missing : further spellings of "no value", from the problem file.
     decimal_comma : the table was separated by semicolons, so that a comma in a number is a decimal sign.
+    folder : where the file lies, so that files named in it are found; empty where there is none.
     """
 
     columns: Mapping[str, NDArray]
@@ -45,6 +46,7 @@ class RawTable:
     notes: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     decimal_comma: bool = False
+    folder: str = ""
 
     def __len__(self) -> int:
         return self.provenance.n_rows

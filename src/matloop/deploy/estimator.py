@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from matloop.core.arrays import FloatArray, TextArray
 from matloop.core.errors import ConfigError, DataError, listed
 from matloop.data.collect import from_frame
+from matloop.data.inputs import needed
 from matloop.deploy.bundle import Bundle, load_bundle
 from matloop.deploy.predict import predict_raw
 from matloop.doubt.prediction import Prediction
@@ -61,9 +62,7 @@ class _BundleEstimator(BaseEstimator):
     def feature_names_in_(self) -> NDArray[np.object_]:
         """Columns that a data frame must have, in the order of the inputs; further ones are ignored."""
         inputs = _loaded(self).manifest.inputs
-        return np.array(
-            [name for entry in inputs for name in (entry.columns.values() or (entry.column,))], dtype=object
-        )
+        return np.array(list(dict.fromkeys(name for entry in inputs for name in needed(entry))), dtype=object)
 
     @property
     def n_features_in_(self) -> int:

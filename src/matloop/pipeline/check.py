@@ -19,17 +19,20 @@ from matloop.core.jsonable import to_jsonable
 from matloop.data.clean import Cleaned, clean
 from matloop.data.collect import collect, from_frame
 from matloop.data.dataset import Dataset, Labels
+from matloop.data.inputs import needed
 from matloop.data.table import RawTable, no_column
 from matloop.matter.molecules import rdkit_missing
+from matloop.matter.structures import structures_missing
 from matloop.metrics import METRICS
 from matloop.models import FAMILIES, missing
 from matloop.models.foreign import NAME as FOREIGN
 from matloop.problem.fault import Fault, Places, quoted
-from matloop.problem.question import Problem, Target
+from matloop.problem.question import Input, Problem, Target
 from matloop.problem.toml import Reading, read_problem
 from matloop.problem.validate import Known, MetricFacts, located
 from matloop.represent import FEATURIZERS
 from matloop.represent.representation import plan_representation, represent
+from matloop.represent.spec import read_spec
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -134,7 +137,8 @@ def known_names() -> Known:
     return Known(
         families={name: tuple(FAMILIES.load(name).tasks) for name in FAMILIES},
         featurizers=tuple(FEATURIZERS),
-        molecular=tuple(name for name in FEATURIZERS if getattr(FEATURIZERS.load(name), "kind", "") == "molecule"),
+        molecular=_describing("molecule"),
+        structural=_describing("structure"),
         metrics={
             name: MetricFacts(tuple(metric.tasks), metric.greater_is_better, metric.greater_is_better)
             for name, metric in metrics.items()
@@ -142,13 +146,30 @@ def known_names() -> Known:
     )
 
 
+def _describing(kind: str) -> tuple[str, ...]:
+    return tuple(name for name in FEATURIZERS if getattr(FEATURIZERS.load(name), "kind", "") == kind)
+
+
 def _missing_extras(problem: Problem) -> Iterable[Fault]:
     for entry in problem.inputs:
         if entry.kind == "molecule" and (why := rdkit_missing()):
             yield Fault(("inputs", entry.name), f"{why}.")
+        if entry.kind == "structure" and (why := structures_missing()):
+            yield Fault(("inputs", entry.name), f"{why}.")
+        yield from _wrong_options(entry)
     for name in problem.training.families:
         if name in FAMILIES and (why := missing(name)):
             yield Fault(("training", "families"), f"{why}; or take {quoted(name)} out of the list.")
+
+
+def _wrong_options(entry: Input) -> Iterable[Fault]:
+    """Options of featurizers that there are not, or of another kind."""
+    for text in entry.features:
+        if text.partition("(")[0].strip() in FEATURIZERS:
+            try:
+                read_spec(text)
+            except ConfigError as error:
+                yield Fault(("inputs", entry.name), str(error))
 
 
 def _optional_extras(problem: Problem) -> Iterable[str]:
@@ -174,7 +195,7 @@ def _columns(problem: Problem, raw: RawTable) -> Iterable[Fault]:
 
 def _named_columns(problem: Problem) -> Iterable[tuple[tuple[str, ...], str]]:
     for entry in problem.inputs:
-        for column in [entry.column] * (not entry.columns) + list(entry.columns.values()):
+        for column in needed(entry):
             yield ("inputs", entry.name), column
     for target in problem.targets:
         yield ("targets", target.name), target.column
@@ -286,7 +307,7 @@ def _scale_of(labels: Labels, values: FloatArray, counts: list[int]) -> str:
 def _size(problem: Problem, dataset: Dataset, summary: list[str], faults: list[str]) -> None:
     """Columns of the feature table, from a few rows, and what it will take in memory."""
     some = dataset.take(np.arange(min(len(dataset), 5)))
-    table = represent(some, plan_representation(dataset, problem.inputs))
+    table = represent(some, plan_representation(dataset, problem.inputs, polynomial=problem.features.polynomial))
     width = table.X.shape[1]
     gigabytes = len(dataset) * width * 8 * _COPIES / 1e9
     summary.append(f"features: {width} columns, about {_size_words(gigabytes)} of memory for all steps")

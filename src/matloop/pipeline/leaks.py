@@ -268,7 +268,7 @@ def _walk_report(problem: Problem, target: Target, dataset: Dataset) -> LeakRepo
     labelled = rows[np.isfinite(dataset.targets[target.name].values)]
     if len(labelled) > WALK_ROWS:
         labelled = np.sort(np.random.default_rng(0).permutation(labelled)[:WALK_ROWS])
-    representation = plan_representation(dataset, problem.inputs)
+    representation = plan_representation(dataset, problem.inputs, polynomial=problem.features.polynomial)
     part = dataset.take(labelled)
     development = develop(part, represent(part, representation), np.arange(len(part)), target, problem)
     frame = _features_frame(development)

@@ -93,7 +93,7 @@ def prepare(problem: Problem, raw: RawTable, vaults: Path, where: RunFolder, clo
         cleaned = clean(raw, problem)
         write_account(where.path / "removed.csv", Removal, cleaned.removed)
     with clock.step("represent", where):
-        representation = plan_representation(cleaned.dataset, problem.inputs)
+        representation = plan_representation(cleaned.dataset, problem.inputs, polynomial=problem.features.polynomial)
         table = represent(cleaned.dataset, representation)
     with clock.step("seal", where):
         sealed = seal(cleaned.dataset, problem, vaults)

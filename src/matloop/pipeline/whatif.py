@@ -16,7 +16,7 @@ from matloop.core.errors import ConfigError, DataError
 from matloop.core.jsonable import to_jsonable
 from matloop.data.collect import from_frame
 from matloop.data.dataset import Categories, Column, Dataset, Numbers
-from matloop.data.inputs import read_inputs
+from matloop.data.inputs import needed, read_inputs
 from matloop.deploy.bundle import Bundle, load_bundle
 from matloop.doubt.prediction import Prediction
 from matloop.explain.charges import neutral
@@ -235,7 +235,7 @@ def _wish(model: Model, at_least: float | None, at_most: float | None, becomes: 
 def _read(bundle: Bundle, row: str | Mapping[str, Any]) -> tuple[Dataset, str]:
     """The row as a dataset, and what to call it."""
     inputs = bundle.manifest.inputs
-    columns = [name for entry in inputs for name in (entry.columns.values() or (entry.column or entry.name,))]
+    columns = list(dict.fromkeys(name for entry in inputs for name in needed(entry)))
     if isinstance(row, str):
         if len(columns) != 1:
             raise ConfigError(f"the bundle needs {', '.join(map(repr, columns))}: give a mapping of these columns.")
@@ -276,7 +276,7 @@ def _judge(model: Model, dataset: Dataset, representation: Representation, name:
 
 def units_of(bundle: Bundle) -> dict[str, str]:
     """Units of the number inputs of a bundle."""
-    return {given.name: given.unit for given in bundle.manifest.representation.inputs if given.unit}
+    return bundle.manifest.representation.units
 
 
 def _made(

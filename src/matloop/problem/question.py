@@ -16,6 +16,11 @@ Censored = Literal["set_aside", "at_bound"]
 Depth = Literal["quick", "standard", "thorough"]
 Loss = Literal["auto", "mse", "mae", "huber", "cross_entropy", "hinge"]
 Amounts = Literal["formula", "wt%", "at%", "mol%"]
+Statistic = Literal["mean", "std", "min", "max", "slope", "last", "lag"]
+Ends = Literal["shorter", "missing"]
+SelectMethod = Literal[
+    "telling", "variance", "pearson", "spearman", "mrmr", "redundancy", "forest", "l1", "forward"
+]  # fmt: skip
 
 REDUCED_FORMULA = "reduced_formula"
 """The derived group: rows with the same composition, whatever multiple of it was written."""
@@ -25,6 +30,11 @@ MOLECULE = "molecule"
 
 SCAFFOLD = "scaffold"
 """The derived group: rows whose molecules share rings and linkers (Bemis-Murcko); molecules without a ring are one."""
+
+SPACE_GROUP, PROTOTYPE, NEARLY_IDENTICAL = "space_group", "prototype", "nearly_identical"
+CRYSTAL_GROUPS = (REDUCED_FORMULA, SPACE_GROUP, PROTOTYPE, NEARLY_IDENTICAL)
+"""Derived groups of structures: the same composition (polymorphs together), space group, prototype (space group and
+Wyckoff positions, whatever the elements), or nearly the same structure (polymorphs apart)."""
 
 IN_MEMORY = "in memory"
 """The source of a table that is handed over in Python and has no file."""
@@ -44,13 +54,34 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """The rows just before a row of a series, as further inputs: what the number was lately and where it was going.
+
+    `along` is the column that orders the rows (numbers or dates), `by` the column that names the series (empty: all
+    rows are one). A window holds `rows` rows (a length or several), none of them later: the row itself and those before
+    it, or with `current = false` only those before it. `statistics` of the known values in it: "mean", "std" (of two or
+    more), "min", "max", "slope" (per unit of `along`; per second where that is dates), "last" (the latest known one);
+    "lag" gives the values one, two, ... rows before, up to the longest window. `ends` says what stands where a series
+    has fewer rows before: a "shorter" window, or "missing".
+    """
+
+    along: str
+    by: str = ""
+    rows: tuple[int, ...] = (5,)
+    statistics: tuple[Statistic, ...] = ("mean", "std", "slope")
+    current: bool = True
+    ends: Ends = "shorter"
+
+
+@dataclass(frozen=True, slots=True)
 class Input:
     """One named input. What is not listed as an input is never a feature.
 
     `column` holds it (for a composition also `columns`, one per element: {element symbol: column}, with `amounts`
     saying in what they are given; for a molecule it holds SMILES, InChI or mol blocks). `features` names featurizers of
     `represent`; empty means the kind's default.
-    `unit` is the unit that numbers are converted to.
+    `unit` is the unit that numbers are converted to. `degree` adds powers of a number up to it, `window` what it was in
+    earlier rows of a series. `order` are the words of a category from low to high: it is then a number 0, 1, 2, ...
     """
 
     name: str
@@ -60,6 +91,9 @@ class Input:
     amounts: Amounts = "formula"
     columns: Mapping[str, str] = field(default_factory=dict)
     features: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
+    degree: int = 1
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +141,8 @@ class Target:
 @dataclass(frozen=True, slots=True)
 class Roles:
     """Columns with a role other than input or target. `group` rows never straddle a split; empty means
-    `reduced_formula` where there is a composition, `molecule` where there is a molecule, else every row by itself."""
+    `reduced_formula` where there is a composition or structure, `molecule` where there is a molecule, else every row by
+    itself."""
 
     group: str = ""
     id: str = ""
@@ -139,12 +174,31 @@ class Protocol:
 
 
 @dataclass(frozen=True, slots=True)
+class Features:
+    """Columns that are made from several inputs. `polynomial` is the highest degree of products of number inputs: 2
+    adds all squares and all products of two."""
+
+    polynomial: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """At most so many `columns` are kept, chosen by `method` from the training rows of each fold anew."""
+
+    method: SelectMethod
+    columns: int = 40
+
+
+@dataclass(frozen=True, slots=True)
 class Training:
     """Which model families to try (empty: all that are installed), by which loss, and whether rows without a label
     may be used (they are, only when paired folds say that it helps).
 
     `candidates` is the most that are tried; 0 leaves that to the minutes. With it, and minutes enough, the result does
     not depend on how fast the machine is.
+
+    `select` makes every model choose columns first (not your own estimators); without it the search tries that where it
+    pays.
 
     `estimators` are the caller's own scikit-learn estimators as plain data; `matloop.run(problem, estimators=...)`
     fills it. A problem file cannot have them: files come from strangers and must never name code to import.
@@ -154,6 +208,7 @@ class Training:
     loss: Loss = "auto"
     unlabelled: bool = True
     candidates: int = 0
+    select: Selection | None = None
     estimators: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -170,6 +225,7 @@ class Problem:
     limits: Limits = Limits()
     protocol: Protocol = Protocol()
     training: Training = Training()
+    features: Features = Features()
 
     def target(self, name: str) -> Target:
         """The target called `name` (KeyError if there is none)."""
@@ -179,15 +235,17 @@ class Problem:
     def derived_group(self) -> str:
         """The rule that makes the groups from the inputs; empty where they are a column, or every row by itself.
 
-        "molecule" and "scaffold" are names of columns where there is no molecule input.
+        "molecule", "scaffold" and those of structures are names of columns where there is no such input.
         """
         kinds = {entry.kind for entry in self.inputs}
-        if not self.roles.group:
-            return " + ".join(
-                rule for rule, kind in ((REDUCED_FORMULA, "composition"), (MOLECULE, MOLECULE)) if kind in kinds
-            )
-        derived = self.roles.group == REDUCED_FORMULA or (
-            self.roles.group in (MOLECULE, SCAFFOLD) and MOLECULE in kinds
+        group = self.roles.group
+        if not group:
+            formula = REDUCED_FORMULA if kinds & {"composition", "structure"} else ""
+            return " + ".join(rule for rule in (formula, MOLECULE if MOLECULE in kinds else "") if rule)
+        derived = (
+            group == REDUCED_FORMULA
+            or (group in (MOLECULE, SCAFFOLD) and MOLECULE in kinds)
+            or (group in CRYSTAL_GROUPS and "structure" in kinds)
         )
         return self.roles.group if derived else ""
 

@@ -17,16 +17,19 @@ from typing import Any
 from matloop.core.errors import ConfigError, all_faults
 from matloop.problem.fault import Fault, Places, did_you_mean, nearest, places, quoted, said
 from matloop.problem.question import (
+    Features,
     Input,
     Limits,
     Never,
     Problem,
     Protocol,
     Roles,
+    Selection,
     Source,
     Success,
     Target,
     Training,
+    Window,
 )
 from matloop.problem.validate import located
 
@@ -42,7 +45,7 @@ _SYNONYMS = {
     "categorical": "category", "string": "category", "str": "category", "text": "category", "binary": "classification",
     "classify": "classification", "classifier": "classification", "log10": "log", "logarithmic": "log",
     "lin": "linear", "average": "mean", "wt": "wt%", "at": "at%", "mol": "mol%", "weight%": "wt%", "mass%": "wt%",
-    "smiles": "molecule", "sdf": "molecule",
+    "crystal": "structure", "cif": "structure", "poscar": "structure", "smiles": "molecule", "sdf": "molecule",
     "inchi": "molecule", "rmse": "mse", "l1": "mae", "l2": "mse", "fast": "quick", "deep": "thorough",
     "drop": "set_aside",
 }  # fmt: skip
@@ -148,10 +151,11 @@ def _problem(document: Mapping[str, Any], faults: list[Fault]) -> Problem:
     _unknown_keys(document, [f.name for f in dataclasses.fields(Problem)], (), faults)
     inputs = [_built(Input, t, ("inputs", n), faults, n) for n, t in _named(document, "inputs", faults)]
     targets = [_built(Target, t, ("targets", n), faults, n) for n, t in _named(document, "targets", faults)]
-    data, roles, limits, protocol, training = (
+    data, roles, limits, protocol, training, features = (
         _built(kind, _table(document, key, faults), (key,), faults)
         for key, kind in (
             ("data", Source), ("roles", Roles), ("limits", Limits), ("protocol", Protocol), ("training", Training),
+            ("features", Features),
         )
     )  # fmt: skip
     return Problem(
@@ -164,6 +168,7 @@ def _problem(document: Mapping[str, Any], faults: list[Fault]) -> Problem:
         limits=limits,
         protocol=protocol,
         training=training,
+        features=features,
     )
 
 
@@ -220,8 +225,10 @@ def _built(kind: type, table: Mapping[str, Any], path: tuple[str, ...], faults: 
 
 _EXAMPLE = {
     (Source, "source"): 'source = "table.csv"',
-    (Input, "kind"): 'kind = "composition", "molecule", "number" or "category"',
+    (Input, "kind"): 'kind = "composition", "structure", "molecule", "number" or "category"',
     (Success, "metric"): 'metric = "mae"',
+    (Window, "along"): 'along = "time"',
+    (Selection, "method"): 'method = "mrmr"',
     (Never, "abs_error_above"): "abs_error_above = 2.0",
     (Never, "share_above"): "share_above = 0.01",
 }
@@ -250,7 +257,8 @@ _HOMES = {
         table: tuple(f.name for f in dataclasses.fields(kind) if f.name not in _FROM_TABLE_NAME.get(kind, ()))
         for table, kind in (
             ("data", Source), ("roles", Roles), ("limits", Limits), ("protocol", Protocol), ("training", Training),
-            ("targets.NAME", Target), ("targets.NAME.success", Success), ("targets.NAME.success.never", Never),
+            ("features", Features), ("targets.NAME", Target), ("targets.NAME.success", Success),
+            ("targets.NAME.success.never", Never),
         )
     },
 }  # fmt: skip
@@ -310,8 +318,9 @@ def _plain(hint: Any, found: Any, path: tuple[str, ...], faults: list[Fault]) ->
 def _several(arguments: tuple[Any, ...], found: Any, path: tuple[str, ...], faults: list[Fault]) -> Any:
     length = None if arguments[-1] is Ellipsis else len(arguments)
     if not isinstance(found, list) or (length is not None and len(found) != length):
-        what = {str: "a list of texts", int: "a list of whole numbers", float: "a list of numbers"}[arguments[0]]
-        example = {str: '["a", "b"]', int: "[0, 1, 2]", float: "[0.0, inf]"}[arguments[0]]
+        kind = str if typing.get_origin(arguments[0]) is typing.Literal else arguments[0]
+        what = {str: "a list of texts", int: "a list of whole numbers", float: "a list of numbers"}[kind]
+        example = {str: '["a", "b"]', int: "[0, 1, 2]", float: "[0.0, inf]"}[kind]
         count = f" of {length}" if length else ""
         faults.append(Fault(path, f"found {_shown(found)}; {what}{count} was expected, such as {example}."))
         return None
@@ -390,6 +399,7 @@ _HEAD = {
     "limits": "what the answer may cost; minutes cover search and evidence together",
     "protocol": "how honesty is kept: share of sealed rows, seeds of models and "
     "folds, depth quick | standard | thorough",
+    "features": "columns made from several inputs",
     "training": "which model families to try (matloop models list); all that are installed where none is named",
 }
 
@@ -416,6 +426,8 @@ def dump_problem(problem: Problem, notes: Mapping[str, Sequence[str]] | None = N
     lines += [] if not problem.targets else _comments(notes.get("targets", ()))
     for name, value in (("roles", problem.roles), ("limits", problem.limits), ("protocol", problem.protocol)):
         lines += _section(name, _pairs(value, always=_ALWAYS.get(name, ())), notes)
+    if features := _pairs(problem.features):
+        lines += _section("features", features, notes)
     own = problem.training.estimators
     if (training := _pairs(problem.training, leave=_PYTHON_ONLY[Training])) or own:
         lines += _section("training", training, notes)
@@ -490,6 +502,8 @@ def _scalar(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and not math.isfinite(value):
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    if dataclasses.is_dataclass(value):
+        return _scalar(_pairs(value))
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{_key(key)} = {_scalar(item)}" for key, item in value.items()) + " }"
     if isinstance(value, list | tuple):

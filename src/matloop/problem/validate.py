@@ -10,8 +10,14 @@ from dataclasses import dataclass
 from matloop.core import units
 from matloop.core.elements import Z_OF
 from matloop.problem.fault import Fault, did_you_mean, nearest, quoted, said
-from matloop.problem.question import REDUCED_FORMULA, Input, Problem, Success, Target
+from matloop.problem.question import REDUCED_FORMULA, Input, Problem, Success, Target, Window
 
+MOST_DEGREE = 5
+MOST_ROWS = 1000
+"""of a window"""
+MOST_COLUMNS = 1000
+"""that are made of numbers by products, or of one number by windows"""
+MOST_SELECTED = 100_000
 _NUMERIC_MERGES = ("median", "mean", "min", "max")
 _CLASS_LOSSES = ("cross_entropy", "hinge")
 _NUMBER_LOSSES = ("mse", "mae", "huber")
@@ -31,13 +37,14 @@ class Known:
     """The names that plug-ins of higher floors give; None means not asked.
 
     families : name -> tasks it can be fitted for ("regression", "classification"); an empty tuple: not known.
-    featurizers : names of featurizers; molecular : those of them that need a molecule.
+    featurizers : names of featurizers; molecular : those of them that need a molecule; structural : a structure.
     metrics : name -> facts.
     """
 
     families: Mapping[str, tuple[str, ...]] | None = None
     featurizers: tuple[str, ...] | None = None
     molecular: tuple[str, ...] = ()
+    structural: tuple[str, ...] = ()
     metrics: Mapping[str, MetricFacts] | None = None
 
 
@@ -50,7 +57,7 @@ def located(problem: Problem, known: Known | None = None) -> tuple[Fault, ...]:
     """Every contradiction with the table and key where it stands."""
     known = known or Known()
     found: list[Fault] = []
-    for check in (_whole, _inputs, _targets, _columns_used_twice, _roles, _limits, _protocol, _training):
+    for check in (_whole, _inputs, _features, _targets, _columns_used_twice, _roles, _limits, _protocol, _training):
         found.extend(check(problem))
     for target in problem.targets:
         found.extend(_success(target, known.metrics))
@@ -98,8 +105,61 @@ def _input(entry: Input) -> Iterable[str]:
         yield f"a unit is for numbers, this is a {entry.kind}; delete it."
     elif entry.unit and not units.known(entry.unit):
         yield _unknown_unit(entry.unit)
-    if entry.features and entry.kind not in ("composition", "molecule"):
-        yield f"features are chosen for compositions and molecules, this is a {entry.kind}; delete the key."
+    yield from _made_of(entry)
+    if entry.features and entry.kind not in ("composition", "structure", "molecule"):
+        yield f"features are chosen for compositions, structures and molecules, this is a {entry.kind}; delete the key."
+
+
+def _made_of(entry: Input) -> Iterable[str]:
+    """Faults of the columns that are made from a number or a category."""
+    for key, given, kind in (
+        ("degree", entry.degree != 1, "number"),
+        ("window", entry.window is not None, "number"),
+        ("order", bool(entry.order), "category"),
+    ):
+        if given and entry.kind != kind:
+            plural = "categories" if kind == "category" else "numbers"
+            yield f"{key} is for {plural}, this is a {entry.kind}; delete it."
+    if not 1 <= entry.degree <= MOST_DEGREE:
+        yield f"degree is {entry.degree}; a whole number from 1 to {MOST_DEGREE} was expected, 2 adds the square."
+    folded = [word.casefold() for word in entry.order]
+    if len(entry.order) == 1 or len(set(folded)) < len(folded) or "" in folded:
+        yield f'order is {list(entry.order)}; different words from low to high were expected, such as ["low", "high"].'
+    if entry.window is not None:
+        yield from _window(entry, entry.window)
+
+
+def _window(entry: Input, window: Window) -> Iterable[str]:
+    if not window.along:
+        yield 'window names no column that orders the rows; write for example: along = "time".'
+    elif window.along == entry.column:
+        yield f"window goes along {quoted(window.along)}, the input's own column; name the column that orders the rows."
+    if not window.rows or len(set(window.rows)) < len(window.rows) or not all(1 <= k <= MOST_ROWS for k in window.rows):
+        yield f"window rows are {list(window.rows)}; different whole numbers from 1 to {MOST_ROWS}, such as [5]."
+    if not window.statistics or len(set(window.statistics)) < len(window.statistics):
+        yield f'window statistics are {list(window.statistics)}; each once, such as ["mean", "slope"].'
+    plain = len([name for name in window.statistics if name != "lag"]) * len(window.rows)
+    count = plain + ("lag" in window.statistics) * max(window.rows, default=0)
+    if count > MOST_COLUMNS:
+        yield f"window makes {count:,} columns, more than {MOST_COLUMNS:,}. Ask for fewer rows or statistics."
+
+
+def _features(problem: Problem) -> Iterable[Fault]:
+    degree = problem.features.polynomial
+    if not 1 <= degree <= MOST_DEGREE:
+        said_of = f"found {degree}; a whole number from 1 to {MOST_DEGREE} was expected, 2 adds squares and products."
+        yield Fault(("features", "polynomial"), said_of)
+        return
+    n = sum(entry.kind == "number" for entry in problem.inputs)
+    if degree > 1 and n == 0:
+        yield Fault(("features", "polynomial"), "there is no number among the inputs to make products of; delete it.")
+    count = math.comb(n + degree, degree) - 1 - n
+    if degree > 1 and count > MOST_COLUMNS:
+        said_of = (
+            f"{n} number inputs make {count:,} products up to degree {degree}; at most {MOST_COLUMNS:,} were expected. "
+            "Write a lower degree, or degree = ... for single inputs."
+        )
+        yield Fault(("features", "polynomial"), said_of)
 
 
 def _unknown_unit(unit: str) -> str:
@@ -163,6 +223,12 @@ def _columns_used_twice(problem: Problem) -> Iterable[Fault]:
                 )
             owners.setdefault(column, entry.name)
     seen = {column for column in owners if column}
+    asked = {target.column for target in problem.targets}
+    for entry in problem.inputs:
+        for key in ("along", "by"):
+            if entry.window is not None and getattr(entry.window, key) in asked:
+                said_of = f"column {quoted(getattr(entry.window, key))} is a target, which is not known beforehand."
+                yield Fault(("inputs", entry.name, "window", key), said_of)
     taken: dict[str, str] = {}
     for target in problem.targets:
         path = ("targets", target.name)
@@ -264,6 +330,10 @@ def _training(problem: Problem) -> Iterable[Fault]:
         yield Fault(
             ("training", "candidates"), f"found {found}; give the most to try, or 0 for as many as there is time."
         )
+    select = problem.training.select
+    if select is not None and not 1 <= select.columns <= MOST_SELECTED:
+        said_of = f"found {select.columns}; a number of columns from 1 to {MOST_SELECTED:,} was expected, such as 40."
+        yield Fault(("training", "select", "columns"), said_of)
     if loss in _CLASS_LOSSES and tasks and "classification" not in tasks:
         yield Fault(
             ("training", "loss"), f"{quoted(loss)} is for classes; use {', '.join(map(quoted, _NUMBER_LOSSES))}."
@@ -326,10 +396,14 @@ def _metric(
 def _plugins(problem: Problem, known: Known) -> Iterable[Fault]:
     for entry in problem.inputs:
         for name in entry.features:
-            if known.featurizers is not None and name not in known.featurizers:
-                said_of = f"there is no featurizer {quoted(name)}. {did_you_mean(name, known.featurizers)}"
+            plain = name.partition("(")[0].strip()
+            if known.featurizers is not None and plain not in known.featurizers:
+                said_of = f"there is no featurizer {quoted(name)}. {did_you_mean(plain, known.featurizers)}"
                 yield Fault(("inputs", entry.name), said_of)
-            elif name in known.molecular and entry.kind != "molecule":
+            elif plain in known.structural and entry.kind != "structure":
+                said_of = f"{quoted(name)} describes structures, this is a {entry.kind}; delete it from features."
+                yield Fault(("inputs", entry.name), said_of)
+            elif plain in known.molecular and entry.kind != "molecule":
                 said_of = f"{quoted(name)} describes molecules, this is a {entry.kind}; delete it from features."
                 yield Fault(("inputs", entry.name), said_of)
     tasks = {"classification" if target.task == "classification" else "regression" for target in problem.targets}

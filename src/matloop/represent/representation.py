@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import combinations_with_replacement
 
 import numpy as np
 
+from matloop.core import units
 from matloop.core.arrays import FloatArray, frozen
 from matloop.core.errors import ConfigError, DataError
 from matloop.data.dataset import Categories, Column, Dataset, Numbers
+from matloop.data.windows import window_names
 from matloop.matter.compositions import Compositions
 from matloop.matter.molecules import Molecules, shown_molecule, to_compositions
+from matloop.matter.structures import Structures
+from matloop.matter.structures import to_compositions as structure_atoms
 from matloop.problem.question import Input, InputKind
-from matloop.represent import DEFAULT_FEATURES, FEATURIZERS, FEW_MOLECULES, MOLECULE_FEATURES
+from matloop.represent import DEFAULT_FEATURES, FEATURIZERS, FEW_MOLECULES, MOLECULE_FEATURES, STRUCTURE_FEATURES
 from matloop.represent.featurizer import CompositionFeaturizer
 from matloop.represent.molecular.coulomb import Bags, bags_for
 from matloop.represent.molecular.featurizer import MoleculeFeaturizer
 from matloop.represent.molecular.geometry import MOST_ATOMS
+from matloop.represent.spec import Spec, canonical, made, read_spec
+from matloop.represent.structural.featurizer import StructureFeaturizer, described_together
 from matloop.represent.table import FeatureTable
 
 FRACTIONS = "fractions"
 _KINDS: dict[str, type] = {
     "composition": Compositions,
+    "structure": Structures,
     "molecule": Molecules,
     "number": Numbers,
     "category": Categories,
@@ -34,8 +43,9 @@ _KINDS: dict[str, type] = {
 class InputFeatures:
     """How one input is described.
 
-    featurizers : names in FEATURIZERS (compositions and molecules).
-    words : the vocabulary of a category, sorted.
+    featurizers : names in FEATURIZERS, with options as `represent.spec` writes them (compositions, structures,
+        molecules).
+    words : the vocabulary of a category, sorted; or from low to high where it is `ordered`.
     unit : of a number.
     prefix : put before each column name; empty when this is the only composition or molecule.
     atoms, bags : columns of features that grow with the molecule (Coulomb spectrum, bag of bonds), set by the data that
@@ -50,13 +60,26 @@ class InputFeatures:
     prefix: str = ""
     atoms: int = 0
     bags: Bags = ()
+    ordered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Representation:
-    """How rows become features: the inputs in their order. JSON by `core.jsonable`."""
+    """How rows become features: the inputs in their order, then products of number inputs, each as the names of its
+    factors. JSON by `core.jsonable`."""
 
     inputs: tuple[InputFeatures, ...] = field(default_factory=tuple)
+    products: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Units of the columns that have one: number inputs and their products."""
+        known = {given.name: given.unit for given in self.inputs if given.unit}
+        made = {
+            product_name(factors): units.product(*((known.get(factor, ""), 1) for factor in factors))
+            for factors in self.products
+        }
+        return known | {name: unit for name, unit in made.items() if unit}
 
     @property
     def citations(self) -> tuple[str, ...]:
@@ -65,7 +88,7 @@ class Representation:
         return tuple(dict.fromkeys(found))
 
 
-def plan_representation(dataset: Dataset, inputs: Sequence[Input]) -> Representation:
+def plan_representation(dataset: Dataset, inputs: Sequence[Input], *, polynomial: int = 1) -> Representation:
     """Choose featurizers and name the words of categories.
 
     Only words of unsealed rows should be in `dataset` when that matters; words carry no labels.
@@ -74,29 +97,68 @@ def plan_representation(dataset: Dataset, inputs: Sequence[Input]) -> Representa
     ----------
     inputs : as in the problem; an empty `features` of a composition means DEFAULT_FEATURES, of a molecule
         MOLECULE_FEATURES (descriptors alone for fewer than 500 rows). Element fractions are always made.
+    polynomial : highest degree of products of number inputs; 1 for none.
 
     Raises
     ------
     ConfigError : an unknown featurizer, or one for molecules where there is none.
     DataError : an input that the dataset does not hold.
     """
-    several = sum(i.kind in ("composition", "molecule") for i in inputs) > 1
+    several = sum(i.kind in ("composition", "structure", "molecule") for i in inputs) > 1
     planned = []
     for given in inputs:
         column = _column(dataset, given.name, given.kind)
         prefix = f"{given.name}: " if several else ""
         if isinstance(column, Compositions):
             planned.append(InputFeatures(given.name, given.kind, _chosen(given, DEFAULT_FEATURES), prefix=prefix))
+        elif isinstance(column, Structures):
+            texts = [planned_text(name, column) for name in _chosen(given, STRUCTURE_FEATURES)]
+            planned.append(InputFeatures(given.name, given.kind, tuple(texts), prefix=prefix))
         elif isinstance(column, Molecules):
             planned.append(_molecule_plan(given, column, prefix))
         elif isinstance(column, Categories):
-            words = tuple(sorted(set(column.values.tolist()) - {""}))
-            planned.append(InputFeatures(given.name, given.kind, words=words))
+            words = given.order or tuple(sorted(set(column.values.tolist()) - {""}))
+            planned.append(InputFeatures(given.name, given.kind, words=words, ordered=bool(given.order)))
         elif isinstance(column, Numbers):
             planned.append(InputFeatures(given.name, given.kind, unit=column.unit))
-    representation = Representation(tuple(planned))
+            planned += [
+                _windowed(dataset, name) for name in (window_names(given.name, given.window) if given.window else ())
+            ]
+    powers = {entry.name: entry.degree for entry in inputs if entry.kind == "number"}
+    representation = Representation(tuple(planned), products_of(powers, polynomial))
     _named(representation)
     return representation
+
+
+def _windowed(dataset: Dataset, name: str) -> InputFeatures:
+    column = _column(dataset, name, "number")
+    return InputFeatures(name, "number", unit=column.unit if isinstance(column, Numbers) else "")
+
+
+def products_of(powers: Mapping[str, int], degree: int) -> tuple[tuple[str, ...], ...]:
+    """Products of two or more factors: all up to `degree`, and powers of single names; low degrees first.
+
+    Examples
+    --------
+    >>> products_of({"T": 1, "p": 3}, 2)
+    (('T', 'T'), ('T', 'p'), ('p', 'p'), ('p', 'p', 'p'))
+    """
+    names = list(powers)
+    found = [factors for d in range(2, degree + 1) for factors in combinations_with_replacement(names, d)]
+    found += [(name,) * d for name, most in powers.items() for d in range(2, most + 1)]
+    return tuple(sorted(dict.fromkeys(found), key=lambda factors: (len(factors), [names.index(f) for f in factors])))
+
+
+def product_name(factors: Sequence[str]) -> str:
+    """What a product is called.
+
+    Examples
+    --------
+    >>> product_name(["T", "T", "p"])
+    'T^2 * p'
+    """
+    counts = Counter(factors)
+    return " * ".join(name if count == 1 else f"{name}^{count}" for name, count in counts.items())
 
 
 def _molecule_plan(given: Input, column: Molecules, prefix: str) -> InputFeatures:
@@ -108,12 +170,22 @@ def _molecule_plan(given: Input, column: Molecules, prefix: str) -> InputFeature
 
 
 def _chosen(given: Input, default: tuple[str, ...]) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(given.features or default))
+    names = tuple(dict.fromkeys(canonical(name) for name in given.features or default))
     for name in names:
-        kind = getattr(FEATURIZERS.load(name), "kind", "composition")
+        kind = getattr(FEATURIZERS.load(read_spec(name).name), "kind", "composition")
         if kind != given.kind and kind != "composition":
             raise ConfigError(f"input {given.name!r}: {name!r} describes a {kind}, this is a {given.kind}.")
     return names if FRACTIONS in names else (*names, FRACTIONS)
+
+
+def planned_text(text: str, column: Structures) -> str:
+    """`text` with what the featurizer takes from the data that are planned for (numbers of columns, species), where the
+    text does not say so itself."""
+    spec = read_spec(text)
+    planned = getattr(FEATURIZERS.load(spec.name), "planned", None)
+    if planned is None:
+        return spec.text
+    return Spec(spec.name, tuple(sorted({**planned(column), **dict(spec.options)}.items()))).text
 
 
 def represent(dataset: Dataset, representation: Representation) -> FeatureTable:
@@ -141,9 +213,11 @@ def represent(dataset: Dataset, representation: Representation) -> FeatureTable:
             width += block.shape[1]
             for row, why in found.items():
                 reasons.setdefault(row, []).append(f"{given.name}: {why}")
-        if given.kind == "category":
+        if given.kind == "category" and not given.ordered:
             vocabularies[names[at]] = given.words
         at += width
+    for column_at, factors in enumerate(representation.products, start=at):
+        X[:, column_at] = X[:, [names.index(factor) for factor in factors]].prod(axis=1)
     joined = {row: "; ".join(dict.fromkeys(whys)) for row, whys in sorted(reasons.items())}
     return FeatureTable(frozen(X), names, origins, vocabularies, joined)
 
@@ -163,6 +237,8 @@ def _blocks(column: Column, given: InputFeatures) -> Iterator[tuple[FloatArray, 
     """Columns of one input, block by block, with the reasons of rows."""
     if isinstance(column, Compositions):
         yield from _composition_blocks(column, given)
+    elif isinstance(column, Structures):
+        yield from _structure_blocks(column, given)
     elif isinstance(column, Molecules):
         yield from _molecule_blocks(column, given)
     elif isinstance(column, Numbers):
@@ -180,6 +256,21 @@ def _composition_blocks(column: Compositions, given: InputFeatures) -> Iterator[
         yield featurizer.transform(column), {**limits, **reasons}
 
 
+def _structure_blocks(column: Structures, given: InputFeatures) -> Iterator[tuple[FloatArray, dict[int, str]]]:
+    """Features of structures, with one neighbour list for all of them, and those of compositions from their atoms."""
+    unread = dict.fromkeys(np.flatnonzero(column.sizes == 0).tolist(), "the structure could not be read")
+    atoms = structure_atoms(column)
+    featurizers = [_featurizer(name, given) for name in given.featurizers]
+    spatial = [one for one in featurizers if isinstance(one, StructureFeaturizer)]
+    found = iter(described_together(spatial, column))
+    for name, featurizer in zip(given.featurizers, featurizers, strict=True):
+        if isinstance(featurizer, StructureFeaturizer):
+            block, reasons = next(found)
+            yield block, {**{row: f"{read_spec(name).name}: {why}" for row, why in reasons.items()}, **unread}
+        elif isinstance(featurizer, CompositionFeaturizer):
+            yield featurizer.transform(atoms), {**featurizer.limits(atoms), **unread}
+
+
 def _molecule_blocks(column: Molecules, given: InputFeatures) -> Iterator[tuple[FloatArray, dict[int, str]]]:
     """Molecular features, and those of compositions from the atoms of each molecule."""
     empty = np.flatnonzero(np.diff(column.offsets) == 0).tolist()
@@ -190,29 +281,33 @@ def _molecule_blocks(column: Molecules, given: InputFeatures) -> Iterator[tuple[
         if isinstance(featurizer, MoleculeFeaturizer):
             block, reasons = featurizer.described(column)
             yield block, {**{row: f"{name}: {why}" for row, why in reasons.items()}, **unread}
-        else:
+        elif isinstance(featurizer, CompositionFeaturizer):
             yield featurizer.transform(atoms), {**featurizer.limits(atoms), **unread}
 
 
 def _codes(column: Categories, given: InputFeatures) -> tuple[FloatArray, dict[int, str]]:
     """Place of each word in the vocabulary; NaN and a reason for a word that is not in it."""
     words = np.array(given.words or ("",))
-    codes = np.minimum(np.searchsorted(words, column.values), len(words) - 1)
+    order = np.argsort(words, kind="stable")  # of words from low to high; sorted ones stay
+    codes = order[np.minimum(np.searchsorted(words[order], column.values), len(words) - 1)]
     seen = (words[codes] == column.values) & (column.values != "")
     unseen = np.flatnonzero(~seen & (column.values != "")).tolist()
     reasons = {row: f"{str(column.values[row])!r} was never seen in training" for row in unseen}
     return np.where(seen, codes, np.nan)[:, None], reasons
 
 
-def _featurizer(name: str, given: InputFeatures) -> CompositionFeaturizer | MoleculeFeaturizer:
+def _featurizer(name: str, given: InputFeatures) -> CompositionFeaturizer | StructureFeaturizer | MoleculeFeaturizer:
     return _made(name, given.atoms if name == "coulomb_matrix" else 0, given.bags if name == "bag_of_bonds" else ())
 
 
 @lru_cache(maxsize=64)
-def _made(name: str, atoms: int, bags: Bags) -> CompositionFeaturizer | MoleculeFeaturizer:
-    options: dict[str, object] = {"atoms": atoms} if atoms else {"bags": bags} if bags else {}
-    made: CompositionFeaturizer | MoleculeFeaturizer = FEATURIZERS.load(name)(**options)
-    return made
+def _made(text: str, atoms: int, bags: Bags) -> CompositionFeaturizer | StructureFeaturizer | MoleculeFeaturizer:
+    if not atoms and not bags:
+        found: CompositionFeaturizer | StructureFeaturizer | MoleculeFeaturizer = made(text)
+        return found
+    options: dict[str, object] = {"atoms": atoms} if atoms else {"bags": bags}
+    sized: MoleculeFeaturizer = FEATURIZERS.load(text)(**options)
+    return sized
 
 
 @lru_cache(maxsize=64)
@@ -228,11 +323,13 @@ def _named(representation: Representation) -> tuple[tuple[str, ...], tuple[str, 
     for given in representation.inputs:
         if given.kind in ("number", "category"):
             names.append(given.name)
-            origins.append(f"{given.name}:{given.kind}")
+            origins.append(f"{given.name}:{'ordinal' if given.ordered else given.kind}")
         for featurizer in given.featurizers:
-            made = [given.prefix + str(name) for name in _featurizer(featurizer, given).get_feature_names_out()]
-            names += made
-            origins += [f"{given.name}:{featurizer}"] * len(made)
+            columns = [given.prefix + str(name) for name in _featurizer(featurizer, given).get_feature_names_out()]
+            names += columns
+            origins += [f"{given.name}:{featurizer}"] * len(columns)
+    names += [product_name(factors) for factors in representation.products]
+    origins += [f"{product_name(factors)}:product" for factors in representation.products]
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
         raise ConfigError(f"two features would both be called {twice[0]!r}. Give the input another name.")
