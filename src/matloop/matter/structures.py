@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from matloop.core.arrays import BoolArray, FloatArray, IntArray, TextArray, frozen
-from matloop.matter.compositions import Compositions, to_formulas
+from matloop.core.optional import available
+from matloop.matter.compositions import Compositions, reduced_formulas, to_formulas
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,3 +204,14 @@ def to_compositions(structures: Structures) -> Compositions:
     found = Compositions(offsets, keys % 128, amounts, structures.charges, blank)
     names = np.array(to_formulas(found), dtype=np.str_) if len(structures) else blank
     return Compositions(offsets, found.elements, found.amounts, structures.charges, names)
+
+
+def shown_structures(structures: Structures) -> TextArray:
+    """What a person would call each row, shape (n_rows,): its reduced formula; "" for unreadable rows."""
+    return reduced_formulas(to_compositions(structures))
+
+
+def structures_missing() -> str:
+    """What to install before structures can be described; "" where nothing is missing."""
+    lacking = [name for name in ("pymatgen", "ase", "matscipy", "moyopy") if not available(name)]
+    return f"structures need {', '.join(lacking)}: pip install 'matloop[structures]'" if lacking else ""

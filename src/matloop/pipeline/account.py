@@ -13,6 +13,7 @@ from matloop.data.dataset import Categories, Dataset, Numbers, Provenance
 from matloop.evaluate.map import project
 from matloop.matter.compositions import Compositions
 from matloop.matter.molecules import Molecules
+from matloop.matter.structures import Structures, shown_structures
 from matloop.models import FAMILIES
 from matloop.problem.question import Problem
 from matloop.report.record import CleaningSummary, SplitSummary
@@ -74,7 +75,9 @@ def shown_rows(dataset: Dataset, rows: IntArray) -> TextArray:
         if isinstance(column, Compositions):
             parts.append(column.formulas[rows].astype(object))
         elif isinstance(column, Molecules):
-            parts.append(column.smiles)
+            parts.append(column.smiles[rows])
+        elif isinstance(column, Structures):
+            parts.append(shown_structures(column).astype(object)[rows])
         elif isinstance(column, Numbers):
             parts.append(np.array([f"{name} {value:.4g}" for value in column.values[rows]], dtype=object))
         elif isinstance(column, Categories):

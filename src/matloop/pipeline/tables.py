@@ -19,6 +19,7 @@ from matloop.core.files import write_atomic, write_text
 from matloop.data.dataset import Column, Dataset, Removal, Repair
 from matloop.matter.compositions import Compositions
 from matloop.matter.molecules import Molecules
+from matloop.matter.structures import Structures, shown_structures
 
 
 def dataset_frame(dataset: Dataset) -> pd.DataFrame:
@@ -40,6 +41,8 @@ def dataset_frame(dataset: Dataset) -> pd.DataFrame:
 def _values(column: Column) -> np.ndarray:
     if isinstance(column, Molecules):
         return column.smiles
+    if isinstance(column, Structures):
+        return shown_structures(column)
     return column.formulas if isinstance(column, Compositions) else column.values
 
 

@@ -24,6 +24,9 @@ FEATURIZERS = Registry(
     maccs="matloop.represent.molecular.fingerprints:MaccsFeaturizer",
     coulomb_matrix="matloop.represent.molecular.coulomb:CoulombMatrixFeaturizer",
     bag_of_bonds="matloop.represent.molecular.coulomb:BagOfBondsFeaturizer",
+    structure_coulomb_matrix="matloop.represent.structural.matrices:StructureCoulombFeaturizer",
+    sine_matrix="matloop.represent.structural.matrices:SineMatrixFeaturizer",
+    ewald_matrix="matloop.represent.structural.matrices:EwaldMatrixFeaturizer",
 )
 """Featurizers by name; the class says in `kind` whether it describes compositions or molecules."""
 
@@ -47,6 +50,9 @@ neither there nor on matbench_steels, so they are there to be asked for.
 
 MOLECULE_FEATURES: tuple[str, ...] = ("rdkit", "morgan")
 """What a molecule is described by where the problem names no features, beside element fractions."""
+
+STRUCTURE_FEATURES: tuple[str, ...] = DEFAULT_FEATURES
+"""What a structure is described by where the problem names no features, beside element fractions."""
 
 FEW_MOLECULES = 500
 """With fewer rows Morgan counts are left out.

@@ -12,7 +12,9 @@ from scipy.sparse.csgraph import connected_components
 from matloop.core.arrays import BoolArray, IntArray, TextArray
 from matloop.core.errors import DataError, all_faults
 from matloop.data.dataset import Categories, Column, Dataset, Numbers
+from matloop.matter.alike import content_keys
 from matloop.matter.molecules import Molecules
+from matloop.matter.structures import Structures
 
 
 def group_index(groups: ArrayLike) -> IntArray:
@@ -24,7 +26,7 @@ def fingerprints(dataset: Dataset) -> TextArray:
     """A short hash of what each row's inputs are, shape (n,): equal for rows that no model could tell apart.
 
     Compositions count by their atomic fractions to six digits (multiples of a formula are the same matter), molecules
-    by their canonical SMILES.
+    by their canonical SMILES, structures by lattice and sites to four decimals.
     """
     parts = [_written(dataset.inputs[name]) for name in sorted(dataset.inputs)]
     joined = ["\x1f".join(row) for row in zip(*parts, strict=True)] if parts else [str(row) for row in dataset.ids]
@@ -92,6 +94,8 @@ def _written(column: Column) -> list[str]:
         return [str(value) for value in column.values]
     if isinstance(column, Molecules):
         return [str(smiles) for smiles in column.smiles]
+    if isinstance(column, Structures):
+        return content_keys(column).tolist()
     shares = np.round(column.fractions, 6)
     entries = [f"{z}:{x:.6f}" for z, x in zip(column.elements.tolist(), shares.tolist(), strict=True)]
     offsets = column.offsets.tolist()

@@ -22,7 +22,9 @@ from matloop.core.errors import DataError, RunError
 from matloop.core.files import write_bytes, write_text
 from matloop.core.journal import Journal
 from matloop.data.dataset import Categories, Column, Dataset, Labels, Numbers
+from matloop.matter.alike import content_keys
 from matloop.matter.molecules import Molecules
+from matloop.matter.structures import Structures
 from matloop.problem.question import Problem
 from matloop.split.groups import check_split, fingerprints, whole_groups
 
@@ -267,6 +269,9 @@ def _add_column(digest: hashlib._Hash, name: str, column: Column) -> None:
         return
     if isinstance(column, Molecules):
         _add(digest, name, column.smiles)
+        return
+    if isinstance(column, Structures):
+        _add(digest, name, content_keys(column))
         return
     for part in ("offsets", "elements", "amounts", "charges"):
         _add(digest, f"{name}.{part}", getattr(column, part))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -21,6 +22,25 @@ ROWS_AT_ONCE = 256
 """Structures per batch: memory stays flat in the number of rows."""
 SITES_AT_ONCE = 4096
 """Sites per batch, unless one row alone has more."""
+
+
+class Parts:
+    """Cuts of one batch with their neighbour lists; those asked for last are kept."""
+
+    KEPT = 2
+
+    def __init__(self, structures: Structures) -> None:
+        self._structures = structures
+        self._known: OrderedDict[bytes, Vicinity] = OrderedDict()
+
+    def of(self, rows: IntArray) -> Vicinity:
+        """The given rows (`.structures`) and their pairs."""
+        key = rows.tobytes()
+        if key not in self._known:
+            self._known[key] = Vicinity(self._structures.take(rows))
+            while len(self._known) > self.KEPT:
+                self._known.popitem(last=False)
+        return self._known[key]
 
 
 class StructureFeaturizer(TransformerMixin, BaseEstimator):
@@ -82,15 +102,19 @@ class StructureFeaturizer(TransformerMixin, BaseEstimator):
         unread = dict.fromkeys(empty, "the structure could not be read")
         return {**unread, **self.described(structures)[1], **reasons}
 
-    def described(self, structures: Structures) -> tuple[FloatArray, dict[int, str]]:
-        """Features, shape (n_rows, n_columns), and {row: why a readable structure is not (fully) described}."""
+    def described(self, structures: Structures, parts: Parts | None = None) -> tuple[FloatArray, dict[int, str]]:
+        """Features, shape (n_rows, n_columns), and {row: why a readable structure is not (fully) described}.
+
+        parts : of these structures, handed to every featurizer of the batch, so that pairs are counted once.
+        """
+        parts = parts or Parts(structures)
         features = np.full((len(structures), len(self.columns())), np.nan)
         reasons = self.refusals(structures)
         fine = np.flatnonzero(structures.sizes > 0)
         fine = fine[~np.isin(fine, list(reasons))]
         for rows in chunks(structures.sizes[fine]):
-            part = structures.take(fine[rows])
-            features[fine[rows]], found = self.describe(part, Vicinity(part))
+            near = parts.of(fine[rows])
+            features[fine[rows]], found = self.describe(near.structures, near)
             reasons |= {int(fine[rows][row]): why for row, why in found.items()}
         return features, dict(sorted(reasons.items()))
 
@@ -144,6 +168,24 @@ class SiteFeaturizer(StructureFeaturizer):
             part = structures.take(fine[rows])
             found[_sites_of(structures.offsets, fine[rows])] = self.describe_sites(part, Vicinity(part))[0]
         return found
+
+
+def described_together(
+    featurizers: Sequence[StructureFeaturizer], structures: Structures
+) -> list[tuple[FloatArray, dict[int, str]]]:
+    """What `described` of each featurizer gives, with the neighbour lists of a batch counted once for all of them."""
+    found = [(np.full((len(structures), len(one.columns())), np.nan), one.refusals(structures)) for one in featurizers]
+    readable = np.flatnonzero(structures.sizes > 0)
+    for rows in chunks(structures.sizes[readable]):
+        shared = Vicinity(structures.take(readable[rows]))
+        for one, (features, reasons) in zip(featurizers, found, strict=True):
+            taken = readable[rows][~np.isin(readable[rows], list(reasons))]
+            if not len(taken):
+                continue
+            near = shared if len(taken) == len(shared.structures) else Vicinity(structures.take(taken))
+            features[taken], new = one.describe(near.structures, near)
+            reasons |= {int(taken[row]): why for row, why in new.items()}
+    return [(features, dict(sorted(reasons.items()))) for features, reasons in found]
 
 
 def refusals(structures: Structures, *, needs_order: bool, needs_cell: bool, most_sites: int) -> Mapping[int, str]:

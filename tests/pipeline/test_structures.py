@@ -1,0 +1,80 @@
+"""The walk over crystals: a small run from a folder of files, its bundle, and what it says of new crystals."""
+
+import json
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from matloop.deploy.bundle import load_bundle
+from matloop.deploy.predict import predict_frame
+from matloop.pipeline.run import run
+from matloop.problem.question import Input, Limits, Problem, Protocol, Roles, Source, Target, Training
+
+for library in ("pymatgen", "matscipy", "moyopy", "ase"):
+    pytest.importorskip(library, reason="the extra structures is not installed")
+
+PAIRS = [(a, b) for a in ("Li", "Na", "K", "Rb", "Mg", "Ca", "Sr", "Ba") for b in ("F", "Cl", "Br", "O", "S", "Se")]
+
+
+def poscar(a, pair, second):
+    half = f"{a / 2:.6f}"
+    lattice = f"0 {half} {half}\n{half} 0 {half}\n{half} {half} 0"
+    return f"{''.join(pair)}\n1.0\n{lattice}\n{' '.join(pair)}\n1 1\nDirect\n0 0 0\n{second} {second} {second}\n"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run on rock salts and zinc blendes whose "property" is their volume per atom with a little noise."""
+    root = tmp_path_factory.mktemp("crystals")
+    files = root / "files"
+    files.mkdir()
+    lines = []
+    for k, pair in enumerate([*PAIRS, *PAIRS]):
+        a, second = 4.2 + 0.03 * (7 * k % 48), 0.5 if k < len(PAIRS) else 0.25
+        (files / f"m{k}.vasp").write_text(poscar(a, pair, second))
+        lines.append(f"m{k},{a**3 / 8 + 0.05 * (k % 5):.4f}")
+    (files / "m96.vasp").write_text("torn")
+    (files / "id_prop.csv").write_text("\n".join([*lines, "m96,1.0"]) + "\n")
+    problem = Problem(
+        "crystals", Source(str(files)), (Input("crystal", "structure", "structure", features=("density",)),),
+        (Target("volume", "property"),), roles=Roles(group="reduced_formula", id="id"),
+        limits=Limits(minutes=2.0, cores=2), protocol=Protocol(seeds=(0,), depth="quick", folds=3),
+        training=Training(families=("dummy", "ridge"), candidates=2),
+    )  # fmt: skip
+    return run(problem, folder=root / "runs")
+
+
+def test_polymorphs_do_not_straddle_the_vault(finished):
+    data = duckdb.sql(f"SELECT * FROM '{finished.folder / 'data.parquet'}'").df()
+    sealed = data["id"].isin(json.loads((finished.folder / "split.json").read_text())["sealed"])
+    assert finished.record.split.n_groups == len(PAIRS)
+    assert sealed.any()
+    assert not set(data.loc[sealed, "group"]) & set(data.loc[~sealed, "group"])
+    assert "MgO" in set(data["input:crystal"])
+
+
+def test_the_torn_file_is_accounted_for(finished):
+    removed = pd.read_csv(finished.folder / "removed.csv")
+    assert removed["id"].tolist() == ["m96"]
+    assert "torn" in removed["found"][0]
+
+
+def test_density_features_know_the_volume(finished):
+    assert set(finished.record.features) == {"crystal:density", "crystal:fractions"}
+    metrics = finished.record.targets[0].evaluation.vault.metrics
+    assert metrics["mae"].value < 1.0  # of 9 to 20 cubic Angstrom
+
+
+def test_a_bundle_predicts_crystals_however_they_are_written(finished):
+    from pymatgen.core import Structure
+
+    text = poscar(4.8, ("K", "Cl"), 0.5)
+    crystal = Structure.from_str(text, fmt="poscar")
+    frame = pd.DataFrame({"structure": [text, crystal.to(fmt="cif"), json.dumps(crystal.as_dict()), "torn"]})
+    found = predict_frame(load_bundle(finished.bundle_folder), frame)
+    values = found.predictions["volume"].value
+    np.testing.assert_allclose(values[:3], values[0], rtol=1e-5)
+    assert values[0] == pytest.approx(4.8**3 / 8, abs=1.5)
+    assert np.isnan(values[3])
