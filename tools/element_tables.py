@@ -3,8 +3,9 @@
     python tools/element_tables.py src/matloop/core/tables
 
 Each table has one line per element (Z, symbol, then the properties as the source prints them; empty = not known) and
-one entry in SOURCES.json with its SHA-256; sources and licences are in README.md there. The values are copied, never
-computed, except that float32 vectors are written with the fewest digits that give the same float32.
+one entry in SOURCES.json with its SHA-256; sources and licences are in README.md there. The values are copied, or
+written as matminer fits them (optical, transport); float32 vectors are written with the fewest digits that give the
+same float32.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from pathlib import Path
 
 import matminer
 import numpy as np
+import pymatgen.core
+from matminer.utils.data import OpticalData, PymatgenData, TransportData
 from matminer.utils.data_files.deml_elementdata import properties as deml
-from pymatgen.core import Element
+from monty.serialization import loadfn
+from pymatgen.core import Element, Species
 
 DATA = Path(matminer.__file__).parent / "utils" / "data_files"
 SYMBOLS = [Element.from_Z(z).symbol for z in range(1, 119)]
@@ -28,7 +32,15 @@ DEML_SCALARS = [
     "atom_num", "atom_mass", "row_num", "col_num", "atom_radius", "molar_vol", "heat_fusion", "melting_point",
     "boiling_point", "heat_cap", "electronegativity", "electric_pol", "GGAU_Etot", "mus_fere", "electron_affin",
 ]  # fmt: skip
-PYMATGEN_SCALARS = ["atomic_radius", "van_der_waals_radius", "mendeleev_no", "thermal_conductivity", "bulk_modulus"]
+PYMATGEN_SCALARS = [
+    "atomic_radius", "van_der_waals_radius", "mendeleev_no", "thermal_conductivity", "bulk_modulus", "row", "group",
+    "block", "electrical_resistivity", "velocity_of_sound", "melting_point", "coefficient_of_linear_thermal_expansion",
+    "boiling_point", "liquid_range", "density_of_solid", "molar_volume", "youngs_modulus", "rigidity_modulus",
+    "poissons_ratio", "brinell_hardness", "vickers_hardness", "mineral_hardness", "reflectivity",
+    "atomic_radius_calculated", "metallic_radius", "average_ionic_radius", "average_cationic_radius",
+    "average_anionic_radius", "electron_affinity", "ionization_energy",
+]  # fmt: skip
+DEML_IONIC = ["xtal_field_split", "magn_moment", "so_coupling", "sat_magn"]
 MIEDEMA = [
     "molar_volume", "electron_density", "electronegativity", "valence_electrons", "a_const", "R_const", "H_trans",
     "compressibility", "shear_modulus", "melting_point", "structural_stability",
@@ -86,7 +98,7 @@ def periodic(folder: Path) -> None:
         element = Element.from_Z(z)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            scalars = [getattr(element, name) for name in PYMATGEN_SCALARS]
+            scalars = [_of_pymatgen(element, name) for name in PYMATGEN_SCALARS]
             rows[z] = [text(element.atomic_mass), text(element.X), *(text(value) for value in scalars)]
         states[z] = [
             " ".join(f"{state:d}" for state in listed)
@@ -94,6 +106,47 @@ def periodic(folder: Path) -> None:
         ]
     write(folder, "periodic", ["atomic_mass", "X", *PYMATGEN_SCALARS], rows)
     write(folder, "oxidation_states", ["common", "icsd", "all"], states)
+
+
+def _of_pymatgen(element: Element, name: str) -> float | None:
+    """A value of pymatgen; the block as matminer counts it (s 1, p 2, d and f 3); a zero radius is none."""
+    if name == "block":
+        return PymatgenData().get_elemental_property(element, name)
+    try:
+        value = getattr(element, name)
+    except KeyError:  # pymatgen raises it for the electron affinities that it does not list
+        return None
+    return None if name.endswith("ionic_radius") and not value else value
+
+
+def occurrences(folder: Path) -> None:
+    """How often each oxidation state stands in the ICSD: what pymatgen ranks its guesses by."""
+    listed = loadfn(Path(pymatgen.core.__file__).parent / "icsd_bv.yaml")["occurrence"]
+    species = {Species.from_str(name): count for name, count in listed.items()}
+    rows = sorted((s.Z, int(s.oxi_state), count) for s, count in species.items() if s.symbol not in "DT")
+    with (folder / "oxidation_occurrence.csv").open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream, lineterminator="\n").writerows([["Z_of", "state", "sites"], *rows])
+
+
+def deml_ions(folder: Path) -> None:
+    """Properties of ions by charge: the ionisation energy that leads to it, and four of Deml et al."""
+    rows = []
+    for z, symbol in enumerate(SYMBOLS, start=1):
+        energies = deml["ionization_en"].get(symbol, [])
+        listed = {charge: text(energy) for charge, energy in enumerate(energies, start=1)}
+        charges = sorted({*listed, *(int(q) for key in DEML_IONIC for q in deml[key].get(symbol, {}))})
+        ionic = [[text(deml[key].get(symbol, {}).get(q)) for key in DEML_IONIC] for q in charges]
+        rows += [[z, q, listed.get(q, ""), *cells] for q, cells in zip(charges, ionic, strict=True)]
+    with (folder / "deml_ions.csv").open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream, lineterminator="\n").writerows([["Z_of", "charge", "ionization_en", *DEML_IONIC], *rows])
+
+
+def fitted(folder: Path) -> None:
+    """What matminer's pseudo-inverse makes of optical and transport data of compounds; NaN is empty."""
+    for name, source in (("optical", OpticalData(impute_nan=False)), ("transport", TransportData(impute_nan=False))):
+        data = source.all_element_data
+        rows = {z: [text(value) for value in data.loc[s]] for z, s in enumerate(SYMBOLS, start=1)}
+        write(folder, name, list(data.columns), rows)
 
 
 def vectors(folder: Path) -> None:
@@ -153,7 +206,7 @@ def sources(folder: Path) -> None:
 
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for make in (magpie, deml_table, periodic, vectors, alloys, orbitals, sources):
+    for make in (magpie, deml_table, deml_ions, periodic, occurrences, vectors, alloys, orbitals, fitted, sources):
         make(folder)
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 import numpy as np
+from numpy.typing import NDArray
 
-from matloop.core.arrays import FloatArray, frozen
-from matloop.core.errors import ConfigError
+from matloop.core.arrays import Arrays, FloatArray, frozen, taken
+from matloop.core.errors import BundleError, ConfigError
 
 # fmt: off
 SYMBOLS: tuple[str, ...] = ("",
@@ -32,7 +35,7 @@ MAX_Z = 118
 HARTREE = 27.211386245988  # eV, CODATA 2018
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ElementTable:
     """Properties of the elements.
 
@@ -67,6 +70,41 @@ class ElementTable:
         means = np.nanmean(self.values, axis=0)
         return ElementTable(self.columns, frozen(np.where(np.isnan(self.values), means, self.values)))
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ElementTable) and self.content_hash == other.content_hash
+
+    def __hash__(self) -> int:
+        return hash(self.content_hash)
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of names and values: the same for the same content, wherever it was read from."""
+        names = "\n".join(self.columns).encode()
+        return hashlib.sha256(names + b"\0" + np.ascontiguousarray(self.values, dtype="<f8").tobytes()).hexdigest()
+
+    def to_arrays(self) -> Arrays:
+        """Plain arrays, for a bundle; `from_arrays` gives the same table."""
+        return {"columns": np.array(self.columns, dtype=np.str_), "values": self.values}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray]) -> ElementTable:
+        """The table that `to_arrays` was called on.
+
+        Raises
+        ------
+        BundleError : the arrays are not such a table.
+        """
+        columns = tuple(taken(arrays, "columns", kind="U").tolist())
+        values = taken(arrays, "values", ndim=2, finite=False)
+        if values.shape != (MAX_Z + 1, len(columns)) or not columns or len(set(columns)) < len(columns):
+            raise BundleError(
+                f"arrays of shape {values.shape} with {len(columns)} names are no element table of {MAX_Z + 1} rows. "
+                "The bundle is not trusted."
+            )
+        if np.isinf(values).any():
+            raise BundleError("an element table holds infinite values. The bundle is not trusted.")
+        return cls(columns, frozen(values.astype(np.float64)))
+
 
 _SINGLE_PRECISION = ("matscholar",)
 """Tables of 32-bit numbers, written with the fewest digits that give the same 32 bits."""
@@ -84,9 +122,9 @@ def _lines(name: str) -> list[list[str]]:
 
 @cache
 def table(name: str) -> ElementTable:
-    """The element table `core/tables/<name>.csv`: magpie, deml, periodic, miedema, matscholar or megnet.
+    """The element table `core/tables/<name>.csv`.
 
-    Sources and licences are in `core/tables/README.md`.
+    Names: magpie, deml, periodic, miedema, matscholar, megnet, optical, transport. Sources and licences are in `core/tables/README.md`.
 
     Raises
     ------
@@ -130,6 +168,28 @@ def oxidation_states(kind: str = "common") -> tuple[tuple[int, ...], ...]:
     for line in lines:
         states[int(line[0])] = tuple(sorted(int(state) for state in line[header.index(kind)].split()))
     return tuple(states)
+
+
+@cache
+def oxidation_occurrence() -> dict[tuple[int, int], int]:
+    """{(atomic number, oxidation state): number of sites in the ICSD}, as counted by pymatgen."""
+    return {(int(z), int(state)): int(sites) for z, state, sites in _lines("oxidation_occurrence")[1:]}
+
+
+@cache
+def ion_table() -> dict[str, FloatArray]:
+    """Properties of ions by Deml et al.: {name: shape (119, n_charges), column q for charge q}; NaN: not known.
+
+    `ionization_en` is the energy of the step that leads to the charge (J/mol); `xtal_field_split`, `magn_moment` (Bohr
+    magnetons), `so_coupling` and `sat_magn` are as there. Phys. Rev. B 93 (2016) 085142, doi:10.1103/PhysRevB.93.085142
+    """
+    header, *lines = _lines("deml_ions")
+    widest = max(int(line[1]) for line in lines) + 1
+    found = {name: np.full((MAX_Z + 1, widest), np.nan) for name in header[2:]}
+    for z, charge, *cells in lines:
+        for name, cell in zip(header[2:], cells, strict=True):
+            found[name][int(z), int(charge)] = float(cell) if cell else np.nan
+    return {name: frozen(values) for name, values in found.items()}
 
 
 @cache
