@@ -76,7 +76,7 @@ def test_problem_file_of_the_design_is_read():
         ("seeds = [4, 5]", "seeds = []", "line 30, [protocol] seeds: the list is empty"),
         ("seeds = [4, 5]", "test_fraction = 0.8", "line 30, [protocol] test_fraction: found 0.8; a share"),
         ("seeds = [4, 5]", "minutes = 4", "line 30, [protocol] minutes: there is no such key. It belongs in [limits]"),
-        ('kind = "composition", column', 'kind = "structure", column', "This release does not support it yet"),
+        ('kind = "composition", column', 'kind = "image", column', "This release does not support it yet"),
         ("bounds = [-inf, 0]", "bounds = [0, -inf]", "line 15, [targets.S_n] bounds: .*the lower bound comes first"),
         ("bounds = [-inf, 0]", "bounds = 3", "line 15, [targets.S_n] bounds: found 3; a list of numbers"),
         ('source = "ricci-transport"', "", "[data] source: is missing"),

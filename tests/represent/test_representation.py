@@ -82,7 +82,7 @@ def test_fractions_are_made_even_when_not_asked_for():
 
 def test_a_misspelt_featurizer_gets_the_nearest():
     one = dataset(formula=["Fe2O3"])
-    with pytest.raises(ConfigError, match="Did you mean 'magpie'"):
+    with pytest.raises(ConfigError, match='Did you mean "magpie"'):
         plan_representation(one, [Input("formula", "composition", features=("magpi",))])
 
 

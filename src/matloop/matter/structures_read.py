@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from matloop.core.errors import DataError
-from matloop.core.optional import require
+from matloop.matter.formats.cif import from_cif
 from matloop.matter.formats.objects import from_ase, from_pymatgen, is_ase, is_pymatgen
 from matloop.matter.formats.part import LONGEST_TEXT, Part, StructureError, assembled
 from matloop.matter.formats.poscar import from_poscar, looks_like_poscar
@@ -80,11 +80,18 @@ def from_text(text: str) -> Part:
     if len(text) > LONGEST_TEXT:
         raise StructureError(f"the text has {len(text):,} characters; up to {LONGEST_TEXT:,} are read")
     if "_cell_length_a" in text:
-        parser = require("pymatgen.io.cif", extra="structures").CifParser
-        try:
-            return from_pymatgen(parser.from_str(text).parse_structures(primitive=False)[0])
-        except (ValueError, IndexError) as error:
-            raise StructureError(f"this CIF cannot be read: {error}") from error
+        return from_cif(text)
     if looks_like_poscar(text):
         return from_poscar(text)
     raise StructureError(f"no known format: the text starts with {text[:40]!r}")
+
+
+def looks_like_structure(text: str) -> bool:
+    """Whether a text seems to be that of a structure file: CIF, POSCAR, XYZ with a lattice, JSON with one."""
+    head = text[:20_000]
+    return (
+        "_cell_length_a" in head
+        or "Lattice=" in head
+        or (text.startswith("{") and ('"lattice"' in head or '"lattice_vectors"' in head))
+        or looks_like_poscar(text)
+    )

@@ -15,12 +15,16 @@ from matloop.core import units
 from matloop.core.arrays import FloatArray, TextArray
 from matloop.core.elements import Z_OF
 from matloop.core.errors import DataError
+from matloop.data.crystals import is_file_name
 from matloop.data.spelling import MISSING_NUMBERS
 from matloop.data.table import RawTable
 from matloop.data.values import read_numbers
 from matloop.matter.compositions import from_formulas
+from matloop.matter.structures_read import looks_like_structure
 
-Kind = Literal["composition", "number", "truth", "category", "id", "date", "molecule", "text", "constant", "empty"]
+Kind = Literal[
+    "composition", "structure", "molecule", "number", "truth", "category", "id", "date", "text", "constant", "empty"
+]
 
 MOST_ROWS_SEEN = 5000
 _MOST_FORMULAS = 400
@@ -145,6 +149,8 @@ def _kind(name: str, texts: Sequence[str], words: Sequence[str], numbers: FloatA
         return "truth"
     if np.isfinite(numbers).mean() >= 0.9:
         return "id" if _counts(name, numbers) else "number"
+    if _structures(words):
+        return "structure"
     if _SMILES_NAME.search(name) or all("M  END" in word for word in words):
         return "molecule"
     if _formulas(name, words):
@@ -197,6 +203,12 @@ def _molecules(words: Sequence[str]) -> bool:
     looks = [_SMILES.match(word) is not None for word in some]
     bonds = [_BONDS.search(word) is not None for word in some]
     return len(some) >= 2 and float(np.mean(looks)) > 0.9 and float(np.mean(bonds)) > 0.4
+
+
+def _structures(words: Sequence[str]) -> bool:
+    """Whether distinct texts are those of structure files, or names of such."""
+    some = words[:: max(len(words) // 20, 1)][:20]
+    return sum(is_file_name(text) or looks_like_structure(text) for text in some) >= 0.8 * len(some)
 
 
 def header_unit(name: str) -> tuple[str, str]:

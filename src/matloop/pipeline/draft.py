@@ -17,6 +17,7 @@ from matloop.data.collect import collect, from_frame
 from matloop.data.sources import SOURCES
 from matloop.data.table import RawTable, no_column
 from matloop.matter.molecules import rdkit_missing
+from matloop.matter.structures import structures_missing
 from matloop.pipeline.columns import Facts, look, numbers_of
 from matloop.pipeline.guess import Guess, as_category, guess, task_of
 from matloop.problem.fault import quoted
@@ -181,8 +182,8 @@ def _inputs(found: Guess) -> tuple[Input, ...]:
 
 
 def _matter_kind(fact: Facts) -> InputKind:
-    if fact.kind == "composition":
-        return "composition"
+    if fact.kind in ("composition", "structure"):
+        return "composition" if fact.kind == "composition" else "structure"
     return "molecule" if fact.kind == MOLECULE and not as_category(fact) else "category"
 
 
@@ -249,6 +250,7 @@ def _notes(found: Guess, raw: RawTable, problem: Problem) -> Mapping[str, Sequen
         "": [f"Drafted from {problem.data.source}: {len(raw)} rows, {len(raw.columns)} columns. Look at every line."],
         "inputs": [
             *(f"{name}: {_NAMES_ONLY}" for name in _named_molecules(found)),
+            *([structures_missing()] if _has(problem, "structure") and structures_missing() else []),
             *([rdkit_missing()] if any(e.kind == MOLECULE for e in problem.inputs) and rdkit_missing() else []),
             *(f"not a feature: {name}, because {_because(why)}" for name, why in found.left_out.items()),
         ],
@@ -318,6 +320,10 @@ def _group_lines(found: Guess, problem: Problem) -> list[str]:
     lines = []
     if problem.roles.group == REDUCED_FORMULA:
         lines.append("rows of the same composition stay together")
+    elif _has(problem, "structure") and problem.derived_group:
+        lines.append(
+            'polymorphs stay together; group = "nearly_identical" parts them, "prototype" or "space_group" is stricter'
+        )
     elif MOLECULE in problem.derived_group:
         lines.append(
             'rows of the same molecule stay together; group = "scaffold" judges by molecules of other ring systems'
@@ -387,11 +393,17 @@ def _bounded(target: Target) -> str:
 def _input_words(entry: Input, found: Guess) -> str:
     if entry.columns and found.elements:
         return f"composition in {entry.amounts}: {found.elements.why}"
+    if entry.kind == "structure" and structures_missing():
+        return f"structure; {structures_missing()}"
     if entry.kind == MOLECULE and rdkit_missing():
         return f"molecule; {rdkit_missing()}"
     if entry.column in _named_molecules(found):
         return f"{entry.kind}; {_NAMES_ONLY}"
     return f"{entry.kind} in {entry.unit}" if entry.unit else entry.kind
+
+
+def _has(problem: Problem, kind: InputKind) -> bool:
+    return any(entry.kind == kind for entry in problem.inputs)
 
 
 _NAMES_ONLY = 'few molecules, so their names are categories; kind = "molecule" describes them, also new ones'

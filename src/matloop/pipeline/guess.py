@@ -96,13 +96,22 @@ def guess(facts: Sequence[Facts], wanted: Sequence[str]) -> Guess:
             left_out[fact.name] = why
         else:
             inputs.append(fact)
-    inputs = _without_repetitions(inputs, left_out)
+    inputs = _without_repetitions(_without_held(inputs, left_out), left_out)
     return Guess(
         targets, others, tuple(inputs), elements, left_out,
         group=next((f.name for f in facts if _GROUP.search(f.name) and f.kind in _GROUP_KINDS), ""),
         sources=tuple(f.name for f in facts if _may_group(f)),
         errors=errors,
     )  # fmt: skip
+
+
+def _without_held(inputs: Sequence[Facts], left_out: dict[str, str]) -> list[Facts]:
+    """The inputs without compositions that the structures beside them hold."""
+    crystal = next((fact.name for fact in inputs if fact.kind == "structure"), "")
+    for fact in inputs:
+        if crystal and fact.kind == "composition":
+            left_out[fact.name] = f'it is in "{crystal}"'
+    return [fact for fact in inputs if fact.name not in left_out]
 
 
 def _other_results(ranked: Sequence[Facts], named: set[str]) -> tuple[Facts, ...]:

@@ -45,7 +45,7 @@ def problem_from(
     Parameters
     ----------
     table : a path, the name of a data set that matloop carries, or a DataFrame (then it is handed to `run` again).
-    inputs : column -> "composition", "structure", "molecule", "number" or "category", or an `Input` with all it can say.
+    inputs : column -> "composition", "structure", "molecule", "number" or "category", or an `Input` with all it says.
     target : the column asked for, or a `Target`, or several of them.
     task, success : of targets given by name.
     group : column (or "reduced_formula", "molecule", "scaffold") whose rows never straddle a split.

@@ -50,7 +50,7 @@ _SYNONYMS = {
     "drop": "set_aside",
 }  # fmt: skip
 _LATER = {
-    "structure", "image", "pattern", "spectrum", "atoms", "text", "segmentation", "potential", "generation",
+    "image", "pattern", "spectrum", "atoms", "text", "segmentation", "potential", "generation",
 }  # fmt: skip
 
 
