@@ -18,6 +18,7 @@ FEATURIZERS = Registry(
     alloy="matloop.represent.alloy:AlloyFeaturizer",
     matscholar="matloop.represent.vectors:MatscholarFeaturizer",
     megnet="matloop.represent.vectors:MegnetFeaturizer",
+    elements="matloop.represent.elements:ElementTableFeaturizer",
     rdkit="matloop.represent.molecular.descriptors:DescriptorsFeaturizer",
     morgan="matloop.represent.molecular.fingerprints:MorganFeaturizer",
     morgan_2048="matloop.represent.molecular.fingerprints:Morgan2048Featurizer",

@@ -30,6 +30,12 @@ BUTLER_1978 = (
 
 
 @cache
+def deml_table() -> ElementTable:
+    """The table as published, with the FERE correction: the fitted less the calculated reference energy."""
+    return _corrected(table("deml"))
+
+
+@cache
 def filled_deml() -> ElementTable:
     """The table with matminer's rules for missing values: number, mass and row are known for all, else the mean."""
     read = table("deml")
@@ -39,9 +45,12 @@ def filled_deml() -> ElementTable:
     for name, replacement in known.items():
         column = values[:, read.columns.index(name)]
         column[:] = np.where(np.isnan(column), replacement, column)
-    filled = ElementTable(read.columns, values).filled()
-    correction = filled.column("mus_fere") - filled.column("GGAU_Etot")
-    return ElementTable((*read.columns, "FERE correction"), frozen(np.column_stack([filled.values, correction])))
+    return _corrected(ElementTable(read.columns, values).filled())
+
+
+def _corrected(read: ElementTable) -> ElementTable:
+    correction = read.column("mus_fere") - read.column("GGAU_Etot")
+    return ElementTable((*read.columns, "FERE correction"), frozen(np.column_stack([read.values, correction])))
 
 
 class DemlFeaturizer(CompositionFeaturizer):

@@ -5,7 +5,7 @@ Sums run over the elements of a row in a fixed order, so a row has the same bits
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -80,8 +80,8 @@ def geometric_mean(values: FloatArray, amounts: FloatArray) -> FloatArray:
         return np.exp(mean(np.log(values), amounts))
 
 
-_Statistic = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
-STATISTICS: dict[str, _Statistic] = {
+Statistic = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
+STATISTICS: dict[str, Statistic] = {
     "minimum": lambda values, amounts, centre: _least(values),
     "maximum": lambda values, amounts, centre: _most(values),
     "range": lambda values, amounts, centre: _most(values) - _least(values),
@@ -107,11 +107,16 @@ def pool(values: FloatArray, elements: IntArray, amounts: FloatArray, statistics
     -------
     shape (m, p * len(statistics)): the statistics of the first property, then of the second, ...
     """
+    return pool_by(values, elements, amounts, [STATISTICS[name] for name in statistics])
+
+
+def pool_by(values: FloatArray, elements: IntArray, amounts: FloatArray, statistics: Sequence[Statistic]) -> FloatArray:
+    """As `pool`, by functions of values (m, k, p), amounts (m, k) and means (m, p) that give (m, p)."""
     picked = values[elements]
     centre = mean(picked, amounts)
     features = np.empty((len(elements), values.shape[1], len(statistics)))
-    for s, name in enumerate(statistics):
-        features[:, :, s] = STATISTICS[name](picked, amounts, centre)
+    for s, statistic in enumerate(statistics):
+        features[:, :, s] = statistic(picked, amounts, centre)
     return features.reshape(len(elements), -1)
 
 

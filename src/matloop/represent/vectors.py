@@ -8,6 +8,14 @@ from matloop.represent.featurizer import CompositionFeaturizer
 from matloop.represent.pooling import pool, pooled_names
 
 STATISTICS = ("mean", "maximum", "minimum", "std")
+MATSCHOLAR_2019 = (
+    "V. Tshitoyan et al., Unsupervised word embeddings capture latent knowledge from materials science literature, "
+    "Nature 571 (2019) 95, doi:10.1038/s41586-019-1335-8"
+)
+MEGNET_2019 = (
+    "C. Chen, W. Ye, Y. Zuo, C. Zheng, S. P. Ong, Graph networks as a universal machine learning framework for "
+    "molecules and crystals, Chem. Mater. 31 (2019) 3564, doi:10.1021/acs.chemmater.9b01294"
+)
 
 
 class MatscholarFeaturizer(CompositionFeaturizer):
@@ -23,10 +31,7 @@ class MatscholarFeaturizer(CompositionFeaturizer):
         return pool(filled_table("matscholar").values, elements, amounts, ("mean",))
 
     def citations(self) -> tuple[str, ...]:
-        return (
-            "V. Tshitoyan et al., Unsupervised word embeddings capture latent knowledge from materials science "
-            "literature, Nature 571 (2019) 95, doi:10.1038/s41586-019-1335-8",
-        )
+        return (MATSCHOLAR_2019,)
 
 
 class MegnetFeaturizer(CompositionFeaturizer):
@@ -42,7 +47,4 @@ class MegnetFeaturizer(CompositionFeaturizer):
         return pool(filled_table("megnet").values, elements, amounts, STATISTICS)
 
     def citations(self) -> tuple[str, ...]:
-        return (
-            "C. Chen, W. Ye, Y. Zuo, C. Zheng, S. P. Ong, Graph networks as a universal machine learning framework for "
-            "molecules and crystals, Chem. Mater. 31 (2019) 3564, doi:10.1021/acs.chemmater.9b01294",
-        )
+        return (MEGNET_2019,)
