@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from matloop.core.errors import BundleError
-from matloop.models.prepare import MISSING, NUMBER, WORD, Preparation, Prepared, prepare, telling
+from matloop.models.prepare import MISSING, NUMBER, WORD, Preparation, Prepared, prepare
+from matloop.models.select.single import telling
 from matloop.represent.table import Columns
 
 COLUMNS = Columns(("a", "b", "c", "d", "w"), ("t:number",) * 4 + ("t:category",), {"w": ("x", "y", "z")})

@@ -9,6 +9,7 @@ import numpy as np
 
 from matloop.core.arrays import Arrays, BoolArray, FloatArray, IntArray, number, taken, within
 from matloop.core.errors import BundleError
+from matloop.models.select import chosen
 from matloop.represent.table import Columns
 
 Scaling = Literal["none", "standard", "robust", "quantile"]
@@ -31,7 +32,8 @@ class Preparation:
     keep_missing : leave NaN where the training rows had NaN too (LightGBM sends them their own way).
     indicator_share : share of missing values from which a column gets a flag "was missing" beside it.
     words : at most so many words of a category column get a flag of their own, the most frequent first.
-    select : keep so many output columns, those that tell most about the target (0: all).
+    select : keep so many output columns (0: all); select_by : how they are chosen, a name of `SELECTORS`. Columns that
+        are as they are stay beside them.
     pca : replace the output by so many principal components (0: do not).
     as_they_are : columns whose origin ends so are neither dropped nor scaled (element fractions for a kernel that knows
         the elements: one that no training row has may come); empty for none.
@@ -43,6 +45,7 @@ class Preparation:
     indicator_share: float = 0.02
     words: int = 64
     select: int = 0
+    select_by: str = "telling"
     pca: int = 0
     as_they_are: str = ""
 
@@ -129,14 +132,20 @@ class Prepared:
         return cls(n_columns, source, mode, code, fill, centre, scale, clip, knots, axes_mean, axes)
 
 
-def prepare(X: FloatArray, y: FloatArray, how: Preparation, columns: Columns, *, classes: int = 0) -> Prepared:
+def prepare(
+    X: FloatArray, y: FloatArray, how: Preparation, columns: Columns, *, classes: int = 0, seed: int = 0
+) -> Prepared:
     """Learn a preparation from training rows.
 
     Parameters
     ----------
     X : shape (n_rows, n_features), NaN where missing, codes in category columns.
     y : shape (n_rows,), value or class index; read only when columns are selected.
-    classes : number of classes, 0 for a regression.
+    classes : number of classes, 0 for a regression. seed : of ways to select that draw.
+
+    Raises
+    ------
+    ConfigError : columns are selected by an unknown method.
     """
     source, mode, code, fill = _outputs(X, how, columns)
     k = len(source)
@@ -146,9 +155,9 @@ def prepare(X: FloatArray, y: FloatArray, how: Preparation, columns: Columns, *,
     )  # fmt: skip
     Z = plain.transform(X)
     if 0 < how.select < k:
-        chosen = np.sort(np.argsort(-telling(Z, y, classes=classes), kind="stable")[: how.select])
-        Z, source, mode, code, fill = Z[:, chosen], source[chosen], mode[chosen], code[chosen], fill[chosen]
-        k = how.select
+        kept = _selected(Z, y, mode, how, classes, seed)
+        Z, source, mode, code, fill = Z[:, kept], source[kept], mode[kept], code[kept], fill[kept]
+        k = len(kept)
     centre, scale, knots = _scales(Z, mode, how.scaling)
     clip = 0.0 if how.scaling == "none" else how.clip
     scaled = Prepared(X.shape[1], source, mode, code, fill, centre, scale, clip, knots, np.zeros(k), np.zeros((k, 0)))
@@ -156,6 +165,16 @@ def prepare(X: FloatArray, y: FloatArray, how: Preparation, columns: Columns, *,
         return scaled
     mean, axes = _principal(scaled.transform(X), how.pca)
     return Prepared(X.shape[1], source, mode, code, fill, centre, scale, clip, knots, mean, axes)
+
+
+def _selected(Z: FloatArray, y: FloatArray, mode: IntArray, how: Preparation, classes: int, seed: int) -> IntArray:
+    """Places of the output columns that stay, ascending; gaps that models fill their own way count as the median."""
+    free = np.flatnonzero(mode != AS_IT_IS)
+    some = Z[:, free]
+    if np.isnan(some).any():
+        some = np.where(np.isnan(some), np.nanmedian(some, axis=0), some)
+    kept = free[chosen(how.select_by, some, y, how.select, classes=classes, seed=seed)]
+    return np.sort(np.r_[np.flatnonzero(mode == AS_IT_IS), kept])
 
 
 def _outputs(X: FloatArray, how: Preparation, columns: Columns) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
@@ -239,33 +258,3 @@ def _principal(Z: FloatArray, count: int) -> tuple[FloatArray, FloatArray]:
     # eigenvectors have no sign of their own: the largest entry is made positive
     signs = np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(count)])
     return mean, axes * signs
-
-
-def telling(Z: FloatArray, y: FloatArray, *, classes: int = 0, bins: int = 10) -> FloatArray:
-    """How much each column tells about the target, shape (n_features,), 0 (nothing) to 1.
-
-    The share of the variance of `y` that lies between quantile bins of the column (correlation ratio), corrected for
-    the number of bins as in adjusted R2; it sees bent and peaked relations that a correlation misses. For classes the
-    variance of all class indicators together.
-    """
-    n = len(Z)
-    targets = np.eye(classes)[y.astype(np.int64)] if classes else y[:, None].astype(np.float64)
-    targets = targets - targets.mean(axis=0)
-    total = float((targets**2).sum())
-    bins = max(2, min(bins, n // 10))
-    if n < 4 or total == 0.0:
-        return np.zeros(Z.shape[1])
-    edges = np.nanquantile(Z, np.linspace(0, 1, bins + 1)[1:-1], axis=0)
-    return np.array([_between(Z[:, j], edges[:, j], targets, total) for j in range(Z.shape[1])])
-
-
-def _between(column: FloatArray, edges: FloatArray, targets: FloatArray, total: float) -> float:
-    place = np.searchsorted(np.unique(edges), column, side="left")
-    counts = np.bincount(place)
-    used = counts > 0
-    sums = np.stack([np.bincount(place, weights=t) for t in targets.T])
-    between = float((sums[:, used] ** 2 / counts[used]).sum())
-    n, filled = len(column), int(used.sum())
-    if n <= filled:
-        return between / total
-    return 1.0 - (1.0 - between / total) * (n - 1) / (n - filled)

@@ -72,7 +72,7 @@ class TableModel(BaseEstimator):
         self.n_features_in_ = X.shape[1]
         self.present_, y, self.centre_, self.scale_ = _coded(y, weights, classes)
         seen = len(self.present_)
-        self.prepared_: Prepared = prepare(X, y, self.preparation, self.columns, classes=seen)
+        self.prepared_: Prepared = prepare(X, y, self.preparation, self.columns, classes=seen, seed=self.seed)
         if self.scale_ == 0.0 or seen == 1:
             self.scale_ = 1.0
             self.predictor_: Predictor = Constant(np.ones(1) if seen else np.zeros(1))
