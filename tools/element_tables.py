@@ -10,6 +10,7 @@ same float32.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import json
@@ -24,6 +25,7 @@ import pymatgen.core
 from matminer.utils.data import OpticalData, PymatgenData, TransportData
 from matminer.utils.data_files.deml_elementdata import properties as deml
 from monty.serialization import loadfn
+from pymatgen.analysis import diffraction
 from pymatgen.core import Element, Species
 
 DATA = Path(matminer.__file__).parent / "utils" / "data_files"
@@ -188,6 +190,21 @@ def orbitals(folder: Path) -> None:
             writer.writerows([z, name, text(energy)] for name, energy in sorted(listed.items(), key=lambda o: o[1]))
 
 
+def in_crystals(folder: Path) -> None:
+    """Parameters of X-ray scattering, and electron configurations as text; empty where pymatgen has none."""
+    fitted = json.loads((Path(diffraction.__file__).parent / "atomic_scattering_params.json").read_text())
+    names = [f"{letter}{i}" for i in range(1, 5) for letter in "ab"]
+    rows = {z: [text(v) for pair in fitted.get(s, []) for v in pair] for z, s in enumerate(SYMBOLS, start=1)}
+    write(folder, "scattering", names, rows)
+    written: dict[int, list[str]] = {}
+    for z in range(1, 119):
+        with warnings.catch_warnings(), contextlib.suppress(KeyError):
+            warnings.simplefilter("ignore")
+            shells = sorted(Element.from_Z(z).full_electronic_structure, key=lambda s: (s[0], "spdf".index(s[1])))
+            written[z] = [" ".join(f"{n}{letter}{count}" for n, letter, count in shells)]
+    write(folder, "configurations", ["shells"], written)
+
+
 def _pairs() -> list[tuple[str, str, str]]:
     lines = (DATA / "MiedemaLiquidDeltaHf.tsv").read_text().splitlines()[1:]
     read = {tuple(sorted(line.split()[:2])): line.split()[2] for line in lines if line.strip()}
@@ -206,8 +223,9 @@ def sources(folder: Path) -> None:
 
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for make in (magpie, deml_table, deml_ions, periodic, occurrences, vectors, alloys, orbitals, fitted, sources):
+    for make in (magpie, deml_table, deml_ions, periodic, occurrences, vectors, alloys, orbitals, fitted, in_crystals):
         make(folder)
+    sources(folder)
 
 
 if __name__ == "__main__":

@@ -124,7 +124,8 @@ def _lines(name: str) -> list[list[str]]:
 def table(name: str) -> ElementTable:
     """The element table `core/tables/<name>.csv`.
 
-    Names: magpie, deml, periodic, miedema, matscholar, megnet, optical, transport. Sources and licences are in `core/tables/README.md`.
+    Names: magpie, deml, periodic, miedema, matscholar, megnet, optical, scattering, transport. Sources and licences are
+    in `core/tables/README.md`.
 
     Raises
     ------
@@ -190,6 +191,23 @@ def ion_table() -> dict[str, FloatArray]:
         for name, cell in zip(header[2:], cells, strict=True):
             found[name][int(z), int(charge)] = float(cell) if cell else np.nan
     return {name: frozen(values) for name, values in found.items()}
+
+
+@cache
+def configurations() -> tuple[tuple[tuple[int, str, int], ...], ...]:
+    """Occupied shells of the neutral atoms by atomic number: (principal number, letter, electrons), inner ones first.
+
+    119 entries; empty above Z = 104, where none is known.
+
+    Examples
+    --------
+    >>> configurations()[Z_OF["C"]]
+    ((1, 's', 2), (2, 's', 2), (2, 'p', 2))
+    """
+    found: list[tuple[tuple[int, str, int], ...]] = [()] * (MAX_Z + 1)
+    for z, _, shells in _lines("configurations")[1:]:
+        found[int(z)] = tuple((int(shell[0]), shell[1], int(shell[2:])) for shell in shells.split())
+    return tuple(found)
 
 
 @cache
