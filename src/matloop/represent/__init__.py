@@ -28,6 +28,15 @@ FEATURIZERS = Registry(
     structure_coulomb_matrix="matloop.represent.structural.matrices:StructureCoulombFeaturizer",
     sine_matrix="matloop.represent.structural.matrices:SineMatrixFeaturizer",
     ewald_matrix="matloop.represent.structural.matrices:EwaldMatrixFeaturizer",
+    density="matloop.represent.structural.density:DensityFeaturizer",
+    global_symmetry="matloop.represent.structural.global_symmetry:GlobalSymmetryFeaturizer",
+    rdf="matloop.represent.structural.radial:RdfFeaturizer",
+    partial_rdf="matloop.represent.structural.radial:PartialRdfFeaturizer",
+    grdf="matloop.represent.structural.generalised:GrdfFeaturizer",
+    angular_fourier="matloop.represent.structural.generalised:AngularFourierFeaturizer",
+    heterogeneity="matloop.represent.structural.voronoi_shape:HeterogeneityFeaturizer",
+    chemical_ordering="matloop.represent.structural.voronoi_shape:ChemicalOrderingFeaturizer",
+    packing_efficiency="matloop.represent.structural.voronoi_shape:PackingEfficiencyFeaturizer",
 )
 """Featurizers by name; the class says in `kind` whether it describes compositions or molecules."""
 
