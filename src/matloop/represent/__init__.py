@@ -37,6 +37,14 @@ FEATURIZERS = Registry(
     heterogeneity="matloop.represent.structural.voronoi_shape:HeterogeneityFeaturizer",
     chemical_ordering="matloop.represent.structural.voronoi_shape:ChemicalOrderingFeaturizer",
     packing_efficiency="matloop.represent.structural.voronoi_shape:PackingEfficiencyFeaturizer",
+    symmetry_functions="matloop.represent.structural.symmetry_functions:SymmetryFunctionsFeaturizer",
+    gaussian_symmetry="matloop.represent.structural.symmetry_functions:GaussianSymmetryFeaturizer",
+    chebyshev="matloop.represent.structural.chebyshev:ChebyshevFeaturizer",
+    agni="matloop.represent.structural.agni:AgniFeaturizer",
+    bond_order="matloop.represent.structural.bond_order:BondOrderFeaturizer",
+    bond_statistics="matloop.represent.structural.bond_statistics:BondStatisticsFeaturizer",
+    local_difference="matloop.represent.structural.local_difference:LocalDifferenceFeaturizer",
+    smooth_coordination="matloop.represent.structural.smooth_coordination:SmoothCoordinationFeaturizer",
 )
 """Featurizers by name; the class says in `kind` whether it describes compositions or molecules."""
 
