@@ -1,6 +1,6 @@
 """Child processes that can be killed: told and heard by parcels (a message and arrays), ended with their parent.
 
-A child is `python -m MODULE`; its `main` begins with `serve()`. It has one thread per numeric library, does not hear the
+A child is `python -m MODULE`; its `main` begins with `serve()`. It has one thread per library, does not hear the
 terminal's Ctrl-C, and whatever libraries print there is kept as last words for the case that it dies.
 """
 

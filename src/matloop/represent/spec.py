@@ -60,7 +60,7 @@ def read_spec(text: str) -> Spec:
         if key not in defaults:
             raise ConfigError(f"{quoted(text)}: {_no_option(name, key, defaults)}")
         fitted = _fitted(value, defaults[key], f"{quoted(text)}: {key}")
-        if fitted != _plain(defaults[key]):
+        if fitted != plain(defaults[key]):
             found[key] = fitted
     return Spec(name, tuple(sorted(found.items())))
 
@@ -156,7 +156,7 @@ def _parts(text: str) -> tuple[str, dict[str, Value]]:
 
 def _literal(node: ast.expr, where: str) -> Value:
     try:
-        return _plain(ast.literal_eval(node))
+        return plain(ast.literal_eval(node))
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
         raise ConfigError(
             f"{where} = {ast.unparse(node)[:80]} is no plain value: a number, text in quotes, True, False, None, or a "
@@ -164,10 +164,10 @@ def _literal(node: ast.expr, where: str) -> Value:
         ) from error
 
 
-def _plain(value: Any) -> Value:
+def plain(value: Any) -> Value:
     """Lists become tuples; anything else than a plain value is a ValueError."""
     if isinstance(value, list | tuple):
-        return tuple(_plain(entry) for entry in value)
+        return tuple(plain(entry) for entry in value)
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("not finite")
     if value is None or isinstance(value, bool | int | float | str):
@@ -207,3 +207,27 @@ def _no_option(name: str, key: str, defaults: dict[str, Any]) -> str:
 def _listed(defaults: dict[str, Any]) -> str:
     shown = ", ".join(f"{key}={default!r}"[:100] for key, default in defaults.items())
     return f"Its options and their defaults: {shown}." if defaults else "It has no options."
+
+
+def written(featurizer: Any) -> str:
+    """A featurizer as text: by its registered name, else by the name of its class.
+
+    Examples
+    --------
+    >>> written(made("morgan(bits=64)"))
+    'morgan(bits=64)'
+    """
+    kind = type(featurizer)
+    place = f"{kind.__module__}:{kind.__qualname__}"
+    name = next((name for name in FEATURIZERS if FEATURIZERS[name] == place), kind.__qualname__)
+    defaults = options_of(kind)
+    given = {key: value for key, value in featurizer.get_params(deep=False).items() if not _same(value, defaults[key])}
+    shown = ", ".join(f"{key}={value!r}"[:200] for key, value in sorted(given.items()))
+    return f"{name}({shown})" if shown else name
+
+
+def _same(value: Any, default: Any) -> bool:
+    try:
+        return plain(value) == plain(default)
+    except ValueError:
+        return False

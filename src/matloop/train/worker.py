@@ -1,6 +1,6 @@
 """A worker process: takes fits as orders, writes results as arrays, and ends with its parent.
 
-Started by `fits` as a child (`core.children`). The first order names the folder with the data; each further one is a fit.
+Started by `fits` as a child (`core.children`). The first order names the folder of the data, each further one is a fit.
 """
 
 from __future__ import annotations
