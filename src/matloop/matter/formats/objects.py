@@ -75,9 +75,15 @@ def from_pymatgen(one: Any) -> Part:
         species,
         site_values=values,
         row_values=whole,
-        charge=float(getattr(one, "_charge", None) or 0.0),
+        charge=_charge(one),
         notes=(*noted_isotopes(sorted(symbols)), *left_out(lost, "site properties"), *left_out(more, "properties")),
     )
+
+
+def _charge(one: Any) -> float | None:
+    """The explicit charge; that of a molecule is always one."""
+    given = getattr(one, "_charge", None)
+    return None if given is None else float(given)
 
 
 def _site_properties(given: dict[str, Any]) -> tuple[dict[str, FloatArray], list[str]]:
@@ -109,7 +115,7 @@ def to_pymatgen(part: Part) -> Any:
         for held, spin in zip(part.species, spins, strict=True)
     ]
     whole = {name: array.tolist() for name, array in part.row_values.items()}
-    charge = part.charge or None
+    charge = None if part.charge == part.implied_charge else part.charge
     if stands_in(part.lattice, part.periodic).all():
         multiplicity = whole.pop("spin_multiplicity", None)
         return core.Molecule(
@@ -130,7 +136,7 @@ def _species(core: Any, z: int, state: float, spin: float) -> Any:
 
 def _listed(name: str, array: FloatArray) -> list[Any]:
     """Values of each site; None where all are missing."""
-    lacking: list[bool] = np.isnan(array).reshape(len(array), -1).all(axis=1).tolist()
+    lacking = [bool(np.isnan(value).all()) for value in array]
     typed: Any = array.astype(bool) if name == "selective_dynamics" else array
     return [None if lack else value for lack, value in zip(lacking, typed.tolist(), strict=True)]
 
@@ -171,7 +177,8 @@ def from_ase(one: Any) -> Part:
         else:
             row_values.setdefault(str(key), array)
     fields: dict[str, Any] = {
-        "name": name, "charge": float(charge or 0.0), "site_values": site_values, "row_values": row_values,
+        "name": name, "charge": None if charge is None else float(charge),
+        "site_values": site_values, "row_values": row_values,
         "notes": (*notes, *left_out([n for n in lost if n not in ("spacegroup", "unit_cell")], "info")),
     }  # fmt: skip
     oxidation = site_values.pop("oxidation_states", None)
@@ -271,7 +278,7 @@ def _say(atoms: Any, part: Part, known: Any) -> None:
     """Name, charge, values of the whole and shares of sites as ASE keeps them."""
     if part.name:
         atoms.info["name"] = part.name
-    if part.charge:
+    if part.charge != part.implied_charge:
         atoms.info["charge"] = part.charge
     atoms.info |= {n: float(v) if v.ndim == 0 else v for n, v in part.row_values.items() if n not in known}
     if part.ordered and not np.isnan(part.oxidation).all():

@@ -19,6 +19,8 @@ MOST_SITES = 200_000
 """Sites of one structure, at most."""
 FULL = 1.002
 """Occupancies of a site may sum to this by rounding (three thirds written as 0.334); they are then scaled to one."""
+_LEFT_OVER = 0.05
+"""e: a net charge of oxidation states that is smaller comes from rounded occupancies."""
 ISOTOPES = ("D", "T")
 
 Species = tuple[int, float, float]
@@ -65,6 +67,11 @@ class Part:
         return bool((self.kinds == 1).all() and (np.abs(self.occupancies - 1.0) < 1e-8).all())
 
     @property
+    def implied_charge(self) -> float:
+        """The net charge by the oxidation states, 0 where not every species has one."""
+        return _charge(None, self.occupancies, self.oxidation)
+
+    @property
     def species(self) -> list[list[Species]]:
         """The species of each site."""
         flat = list(zip(self.numbers.tolist(), self.occupancies.tolist(), self.oxidation.tolist(), strict=True))
@@ -83,6 +90,7 @@ def ordered_part(
     """
     n = len(numbers)
     fields = {"oxidation": np.full(n, np.nan), **more}
+    fields["charge"] = _charge(more.get("charge"), np.ones(n), np.asarray(fields["oxidation"], dtype=float))
     return checked(
         Part(lattice, periodic, coordinates, np.ones(n, np.int64), numbers, np.ones(n), **fields)  # type: ignore[arg-type]
     )
@@ -90,9 +98,11 @@ def ordered_part(
 
 def mixed_part(
     lattice: FloatArray, periodic: BoolArray, coordinates: FloatArray, species: Sequence[Sequence[Species]],
-    site_values: Mapping[str, FloatArray] | None = None, **more: object,
+    site_values: Mapping[str, FloatArray] | None = None, charge: float | None = None, **more: object,
 ) -> Part:  # fmt: skip
     """A structure whose sites may be shared or partly vacant; sites that hold nothing are left out, and noted.
+
+    Without a `charge`, it is what the oxidation states sum to, if every species has one (as for compositions).
 
     Raises
     ------
@@ -103,9 +113,18 @@ def mixed_part(
     numbers, occupancies, oxidation = (np.array([entry[k] for entry in flat]) for k in range(3))
     part = Part(
         lattice, periodic, coordinates, kinds, numbers.astype(np.int64), occupancies.astype(float),
-        oxidation.astype(float), site_values=site_values or {}, **more,  # type: ignore[arg-type]
+        oxidation.astype(float), _charge(charge, occupancies, oxidation), site_values=site_values or {},
+        **more,  # type: ignore[arg-type]
     )  # fmt: skip
     return checked(_filled(part))
+
+
+def _charge(given: object, occupancies: FloatArray, oxidation: FloatArray) -> float:
+    """The charge as given, else by the oxidation states; what rounded occupancies leave over counts as none."""
+    if given is not None:
+        return float(given)  # type: ignore[arg-type]
+    total = float(np.dot(occupancies, oxidation)) if len(oxidation) else 0.0
+    return total if abs(total) > _LEFT_OVER else 0.0
 
 
 def _filled(part: Part) -> Part:
@@ -231,8 +250,7 @@ def fractional(positions: FloatArray, lattice: FloatArray) -> FloatArray:
     volume = abs(np.linalg.det(lattice))
     if not volume > 1e-9 * np.linalg.norm(lattice, axis=1).prod():
         raise StructureError("the cell has no volume: its lattice vectors lie in one plane; correct the cell")
-    found: FloatArray = np.linalg.solve(lattice.T, positions.T).T
-    return found
+    return np.asarray(np.linalg.solve(lattice.T, positions.T).T, dtype=float)
 
 
 # ---- batches ----
