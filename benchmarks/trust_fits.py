@@ -10,8 +10,8 @@ import numpy as np
 
 from matloop.core.arrays import IntArray
 from matloop.doubt.prediction import OutOfFold
-from matloop.evaluate.standard import fit_standard
 from matloop.models.family import Spec
+from matloop.represent.standard import fit_standard
 from matloop.split.folds import Clusters, clusters
 from matloop.train.fits import Fits, FitTask
 from matloop.train.recipe_model import RecipeModel

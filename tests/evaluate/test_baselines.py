@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from matloop.evaluate.baselines import guess_table, held_out, methods
-from matloop.evaluate.standard import fit_standard, nearest
+from matloop.represent.standard import fit_standard, nearest
 from matloop.represent.table import Columns, FeatureTable
 
 FRACTIONS = (("fraction Cu", "fraction Ni"), ("f:fractions", "f:fractions"))

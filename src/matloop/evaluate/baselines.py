@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from matloop.core.arrays import FloatArray, IntArray
-from matloop.evaluate.standard import fit_standard, nearest
+from matloop.represent.standard import fit_standard, nearest
 from matloop.represent.table import Columns, FeatureTable
 from matloop.train.values import Development
 

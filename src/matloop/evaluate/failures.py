@@ -7,8 +7,8 @@ import numpy as np
 from matloop.core.arrays import FloatArray, IntArray, TextArray
 from matloop.doubt.prediction import Prediction
 from matloop.evaluate.evidence import Rows
-from matloop.evaluate.standard import fit_standard, nearest
 from matloop.evaluate.values import Failure
+from matloop.represent.standard import fit_standard, nearest
 from matloop.represent.table import FeatureTable
 from matloop.train.values import Development
 

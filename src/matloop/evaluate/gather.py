@@ -17,9 +17,9 @@ from matloop.evaluate.baselines import Guess, held_out, methods
 from matloop.evaluate.evidence import Terms, terms_of
 from matloop.evaluate.gathered import BaselineGuess, Gathered, HeldOut, Kept
 from matloop.evaluate.judged import judged
-from matloop.evaluate.standard import fit_standard
 from matloop.evaluate.values import CurvePoint
 from matloop.problem.question import Target
+from matloop.represent.standard import fit_standard
 from matloop.split.folds import Clusters, clusters, make_folds
 from matloop.train.fits import FitResult, Fits, FitTask
 from matloop.train.plan import EvidencePlan

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from matloop.core.arrays import FloatArray
-from matloop.evaluate.standard import fit_standard
+from matloop.represent.standard import fit_standard
 from matloop.represent.table import Columns, FeatureTable
 
 FIT_ROWS = 5000

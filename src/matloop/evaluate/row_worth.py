@@ -12,10 +12,10 @@ import numpy as np
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.evaluate.bench import Bench, in_scale, result_losses
 from matloop.evaluate.resample import means
-from matloop.evaluate.standard import fit_standard, nearest
 from matloop.evaluate.valuation import K, kernel_shapley, knn_shapley
 from matloop.evaluate.words import number, percent
 from matloop.metrics.estimate import Estimate
+from matloop.represent.standard import fit_standard, nearest
 from matloop.train.fits import FitResult, FitTask
 from matloop.train.subject import Subject
 from matloop.train.values import Development

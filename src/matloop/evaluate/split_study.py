@@ -16,10 +16,10 @@ from matloop.evaluate.baselines import Guess, Method, fraction_columns, methods
 from matloop.evaluate.evidence import Terms, terms_of
 from matloop.evaluate.gather import PAIRS_PER_SECOND
 from matloop.evaluate.gathered import Gathered
-from matloop.evaluate.standard import fit_standard
 from matloop.matter.compositions import Compositions, from_amounts
 from matloop.metrics.estimate import Estimate
 from matloop.metrics.scores import scores
+from matloop.represent.standard import fit_standard
 from matloop.split.chemical import ChemicalSystemFolds
 from matloop.split.chemistry import elements_present, group_of
 from matloop.split.describe import SplitReport, describe_split
