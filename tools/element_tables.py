@@ -27,6 +27,7 @@ from matminer.utils.data_files.deml_elementdata import properties as deml
 from monty.serialization import loadfn
 from pymatgen.analysis import diffraction
 from pymatgen.core import Element, Species
+from pymatgen.core.molecule_structure_comparator import CovalentRadius
 
 DATA = Path(matminer.__file__).parent / "utils" / "data_files"
 SYMBOLS = [Element.from_Z(z).symbol for z in range(1, 119)]
@@ -205,6 +206,25 @@ def in_crystals(folder: Path) -> None:
     write(folder, "configurations", ["shells"], written)
 
 
+# single bonds, Pyykkö, J. Phys. Chem. A 119 (2015) 2326, doi:10.1021/jp5065819, for Z = 97 to 118, in pm
+SUPERHEAVY = (
+    168, 168, 165, 167, 173, 176, 161, 157, 149, 143, 141, 134, 129, 128, 121, 122, 136, 143, 162, 175, 165, 157,
+)  # fmt: skip
+
+
+def radii(folder: Path) -> None:
+    """Covalent radii, to Z = 96 Cordero's, and radii of ions by charge; Angstrom."""
+    known = {SYMBOLS.index(s) + 1: r for s, r in CovalentRadius.radius.items()}
+    known |= {z: r / 100 for z, r in enumerate(SUPERHEAVY, start=97)}
+    write(folder, "covalent", ["covalent_radius"], {z: [text(r)] for z, r in sorted(known.items())})
+    with (folder / "ionic_radii.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["Z_of", "state", "radius"])
+        for z in range(1, 119):
+            listed = Element.from_Z(z).data.get("Ionic radii", {})
+            writer.writerows([z, state, text(float(listed[str(state)]))] for state in sorted(int(q) for q in listed))
+
+
 def _pairs() -> list[tuple[str, str, str]]:
     lines = (DATA / "MiedemaLiquidDeltaHf.tsv").read_text().splitlines()[1:]
     read = {tuple(sorted(line.split()[:2])): line.split()[2] for line in lines if line.strip()}
@@ -223,9 +243,11 @@ def sources(folder: Path) -> None:
 
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for make in (magpie, deml_table, deml_ions, periodic, occurrences, vectors, alloys, orbitals, fitted, in_crystals):
+    for make in (
+        magpie, deml_table, deml_ions, periodic, occurrences, vectors, alloys, orbitals, fitted, in_crystals, radii,
+        sources,
+    ):  # fmt: skip
         make(folder)
-    sources(folder)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from matloop.core.elements import (
     ATOMIC_MASS,
     SYMBOLS,
     Z_OF,
+    ionic_radii,
     mixing_enthalpies,
     oxidation_states,
     table,
@@ -75,3 +76,11 @@ def test_files_are_what_the_recipe_made():
         assert hashlib.sha256(TABLES.joinpath(name).read_bytes()).hexdigest() == said["sha256"], name
     assert sum(said["bytes"] for said in made.values()) < 1_500_000
     assert set(made) == {p.name for p in TABLES.iterdir() if p.name.endswith(".csv")}
+
+
+def test_radii_are_those_of_cordero_pyykko_and_shannon():
+    covalent = table("covalent").column("covalent_radius")
+    assert covalent[[1, 8, 26, 96]].tolist() == [0.31, 0.66, 1.32, 1.69]
+    assert covalent[118] == 1.57
+    assert np.isfinite(covalent[1:]).all()
+    assert (ionic_radii()[8, -2], ionic_radii()[3, 1]) == (1.26, 0.9)

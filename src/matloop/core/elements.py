@@ -124,8 +124,8 @@ def _lines(name: str) -> list[list[str]]:
 def table(name: str) -> ElementTable:
     """The element table `core/tables/<name>.csv`.
 
-    Names: magpie, deml, periodic, miedema, matscholar, megnet, optical, scattering, transport. Sources and licences are
-    in `core/tables/README.md`.
+    Names: magpie, covalent, deml, periodic, miedema, matscholar, megnet, optical, scattering, transport. Sources and
+    licences are in `core/tables/README.md`.
 
     Raises
     ------
@@ -169,6 +169,12 @@ def oxidation_states(kind: str = "common") -> tuple[tuple[int, ...], ...]:
     for line in lines:
         states[int(line[0])] = tuple(sorted(int(state) for state in line[header.index(kind)].split()))
     return tuple(states)
+
+
+@cache
+def ionic_radii() -> dict[tuple[int, int], float]:
+    """{(atomic number, oxidation state): radius of the ion in Angstrom}, as listed by pymatgen."""
+    return {(int(z), int(state)): float(radius) for z, state, radius in _lines("ionic_radii")[1:]}
 
 
 @cache
