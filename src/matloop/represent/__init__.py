@@ -45,6 +45,7 @@ FEATURIZERS = Registry(
     bond_statistics="matloop.represent.structural.bond_statistics:BondStatisticsFeaturizer",
     local_difference="matloop.represent.structural.local_difference:LocalDifferenceFeaturizer",
     smooth_coordination="matloop.represent.structural.smooth_coordination:SmoothCoordinationFeaturizer",
+    dimensionality="matloop.represent.structural.dimensionality:DimensionalityFeaturizer",
 )
 """Featurizers by name; the class says in `kind` whether it describes compositions or molecules."""
 
