@@ -44,7 +44,7 @@ def read_structure_column(raw: RawTable, name: str) -> StructuresRead:
     written = np.array([*(_trimmed(value) for value in raw.column(name).tolist()), None], dtype=object)[:-1]
     no_value = {word.strip() for word in raw.missing} | {""}
     codes, distinct = pd.factorize(written)
-    texts, faults = _contents(distinct.tolist(), no_value, raw.folder)
+    texts, faults = contents(distinct.tolist(), no_value, raw.folder)
     batch, reasons, notes = read_structures_noted(texts)
     reasons = {**reasons, **faults}
     unreadable = {
@@ -64,8 +64,8 @@ def _short(text: str) -> str:
     return " ".join(text[:200].split())[:60]
 
 
-def _contents(written: Sequence[str], no_value: set[str], folder: str) -> tuple[list[str], dict[int, str]]:
-    """Texts of structures, files opened; {place: why there is none}."""
+def contents(written: Sequence[str], no_value: set[str], folder: str) -> tuple[list[str], dict[int, str]]:
+    """Texts of structures, files of `folder` opened where a name is written; {place: why there is none}."""
     found: list[str] = []
     faults: dict[int, str] = {}
     for place, text in enumerate(written):
