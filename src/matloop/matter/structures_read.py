@@ -173,6 +173,7 @@ def read_one(one: Any, name: str = "") -> Part:
 
 
 def _from_text(text: str, name: str = "") -> Part:
+    text = text.removeprefix("\ufeff")
     if not text.strip():
         raise StructureError("there is no structure: the text is empty")
     if len(text) > LONGEST_TEXT:

@@ -87,7 +87,8 @@ def _structure(block: Block, notes: tuple[str, ...]) -> Part:
     lattice = lattice_of(lengths, angles)
     coordinates, kept, unplaced = _coordinates(block)
     species, symbols, more = _species(block, kept)
-    found = expanded(block, lattice, lengths, angles, coordinates, species, kept)
+    labels = _labels(block, len(block.column("_atom_site_fract_x") or []))
+    found = expanded(block, lattice, lengths, angles, coordinates, species, kept, [labels[i] for i in kept])
     return mixed_part(
         lattice, _ALL, found.coordinates, found.species, name=block.name[:200],
         notes=(*notes, *assumed, *unplaced, *more, *found.notes, *noted_isotopes(symbols)),
@@ -157,7 +158,9 @@ def _species(block: Block, kept: Sequence[int]) -> tuple[list[list[Species]], li
     """Species of each site, the symbols found, and what was assumed."""
     n = len(block.column("_atom_site_fract_x") or [])
     types = block.column("_atom_site_type_symbol")
-    names = types if types is not None and len(types) == n else _labels(block, n)
+    labels = _labels(block, n)
+    typed = types if types is not None and len(types) == n else labels
+    names = [label if name in _UNKNOWN else name for name, label in zip(typed, labels, strict=True)]
     shares = block.column("_atom_site_occupancy") or []
     states = _oxidation(block)
     known = _formula_elements(block)

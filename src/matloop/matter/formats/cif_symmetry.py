@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.core.elements import SYMBOLS
 from matloop.core.optional import available
 from matloop.matter.formats.cif_values import formula_amounts
-from matloop.matter.formats.part import Species, StructureError
+from matloop.matter.formats.coincident import coincident
+from matloop.matter.formats.part import FULL, Species, StructureError
 from matloop.matter.formats.space_groups import fitting, operations_of, settings_of
 from matloop.matter.formats.star import Block
 from matloop.matter.formats.symmetry_operations import Operations, operations, orbits
@@ -46,9 +46,9 @@ class Cell:
 
 def expanded(
     block: Block, lattice: FloatArray, lengths: FloatArray, angles: FloatArray, coordinates: FloatArray,
-    species: list[list[Species]], kept: list[int],
+    species: list[list[Species]], kept: list[int], labels: list[str],
 ) -> Cell:  # fmt: skip
-    """The sites of the cell from those of the asymmetric unit; `kept` are their places in the file.
+    """The sites of the cell from those of the asymmetric unit; `kept` are their places in the file, `labels` all names.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def expanded(
     sites, homes, moved = tried[best]
     if moved > 1e-3:
         notes = (*notes, f"sites moved by up to {moved:.2g} Angstrom onto special positions")
-    sites, held = _merged(sites, homes, species, lattice)
+    sites, held = _merged(sites, homes, species, lattice, labels)
     return Cell(sites, held, (*notes, *faults[best]))
 
 
@@ -136,10 +136,10 @@ def _formula_fault(block: Block, counts: IntArray, species: list[list[Species]])
 
 
 def _merged(
-    sites: FloatArray, homes: IntArray, species: list[list[Species]], lattice: FloatArray
+    sites: FloatArray, homes: IntArray, species: list[list[Species]], lattice: FloatArray, labels: list[str]
 ) -> tuple[FloatArray, list[list[Species]]]:
     """Sites at one place as one, with the species of all; each species list in the order of the file."""
-    pairs = _coincident(sites, lattice)
+    pairs = coincident(sites, lattice, np.ones(3, dtype=bool), SHARED)
     pairs = pairs[homes[pairs[:, 0]] != homes[pairs[:, 1]]]
     if not len(pairs):
         return sites, [species[home] for home in homes.tolist()]
@@ -148,21 +148,18 @@ def _merged(
     _, first, group = np.unique(connected_components(links, directed=False)[1], return_index=True, return_inverse=True)
     order = np.argsort(first)
     held: list[list[Species]] = [[] for _ in first]
+    homes_of: list[list[int]] = [[] for _ in first]
     for home, place in zip(homes.tolist(), np.argsort(order)[group].tolist(), strict=True):
         held[place].extend(species[home])
+        homes_of[place].append(home)
+    _not_overfull(held, homes_of, labels)
     return sites[first[order]], held
 
 
-def _coincident(sites: FloatArray, lattice: FloatArray) -> IntArray:
-    """Pairs of sites that lie within `SHARED`, shape (n_pairs, 2), each once."""
-    wrapped = sites - np.floor(sites)
-    wrapped[wrapped >= 1.0] = 0.0
-    # planes of the lattice are 1 / |reciprocal vector| apart: no pair within SHARED differs by more in its coordinates
-    widest = SHARED * float(np.linalg.norm(np.linalg.inv(lattice), axis=0).max())
-    if widest > 0.2:
-        raise StructureError("the cell is flatter than 0.05 Angstrom along one direction: correct it")
-    pairs = cKDTree(wrapped, boxsize=1.0).query_pairs(widest * 3**0.5, output_type="ndarray")
-    steps = wrapped[pairs[:, 0]] - wrapped[pairs[:, 1]]
-    steps -= np.round(steps)
-    found: IntArray = pairs[np.linalg.norm(steps @ lattice, axis=1) < SHARED]
-    return found
+def _not_overfull(held: list[list[Species]], homes: list[list[int]], labels: list[str]) -> None:
+    """StructureError where the sites of the file that share a place hold more than one atom together."""
+    for species, from_sites in zip(held, homes, strict=True):
+        total = sum(share for _, share, _ in species)
+        if total > FULL and len(from_sites) > 1:
+            names = " and ".join(dict.fromkeys(labels[home] for home in from_sites))
+            raise StructureError(f"sites {names} are at one place and hold {total:g} atoms together: correct them")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from matloop.matter.formats.part import StructureError
 
@@ -63,7 +64,7 @@ def blocks_of(text: str) -> list[Block]:
     """
     tokens = list(_tokens(text))
     starts = [i for i, token in enumerate(tokens) if token[:5].lower() == "data_"]
-    return [_block(tokens, i, j) for i, j in zip(starts, [*starts[1:], len(tokens)], strict=True)]
+    return [_block(tokens, i, j) for i, j in pairwise([*starts, len(tokens)])]
 
 
 def _tokens(text: str) -> Iterator[str]:
