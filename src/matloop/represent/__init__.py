@@ -18,6 +18,10 @@ FEATURIZERS = Registry(
     alloy="matloop.represent.alloy:AlloyFeaturizer",
     matscholar="matloop.represent.vectors:MatscholarFeaturizer",
     megnet="matloop.represent.vectors:MegnetFeaturizer",
+    oxidation="matloop.represent.oxidation:OxidationFeaturizer",
+    cations="matloop.represent.cations:CationsFeaturizer",
+    electron_affinity="matloop.represent.electron_affinity:ElectronAffinityFeaturizer",
+    electronegativity_difference="matloop.represent.electronegativity_difference:ElectronegativityDifferenceFeaturizer",
     elements="matloop.represent.elements:ElementTableFeaturizer",
     rdkit="matloop.represent.molecular.descriptors:DescriptorsFeaturizer",
     morgan="matloop.represent.molecular.fingerprints:MorganFeaturizer",
@@ -46,6 +50,7 @@ FEATURIZERS = Registry(
     local_difference="matloop.represent.structural.local_difference:LocalDifferenceFeaturizer",
     smooth_coordination="matloop.represent.structural.smooth_coordination:SmoothCoordinationFeaturizer",
     dimensionality="matloop.represent.structural.dimensionality:DimensionalityFeaturizer",
+    powder="matloop.represent.structural.powder:PowderFeaturizer",
 )
 """Featurizers by name; the class says in `kind` whether it describes compositions or molecules."""
 

@@ -8,8 +8,6 @@ from matloop.core.arrays import FloatArray, IntArray
 
 _ROUNDS = 200
 """Steps of the reduction; each takes off a whole multiple, so that real cells need less than ten."""
-MOST_POINTS = 20_000_000
-"""Points of one box that are looked at."""
 
 
 def reduced(lattices: FloatArray) -> tuple[FloatArray, IntArray]:
@@ -105,11 +103,12 @@ def points_within(
     side = sides[rows]
     rest, third = np.divmod(place, side[:, 2])
     first, second = np.divmod(rest, side[:, 1])
-    indices = np.stack([first, second, third], axis=1) - reach[rows]
-    vectors = np.einsum("pi,pij->pj", indices.astype(float), lattices[rows])
-    keep = np.square(vectors).sum(axis=1) <= np.square(radii)[rows] * (1 + 1e-12)
+    h, k, l = (n - reach[rows, axis] for axis, n in enumerate((first, second, third)))
+    x, y, z = (h * lattices[rows, 0, j] + k * lattices[rows, 1, j] + l * lattices[rows, 2, j] for j in range(3))
+    keep = np.flatnonzero(x * x + y * y + z * z <= np.square(radii)[rows] * (1 + 1e-12))
     kept = np.bincount(rows[keep], minlength=len(lattices))
-    return np.concatenate([[0], np.cumsum(kept)]).astype(np.int64), indices[keep], vectors[keep]
+    indices, vectors = (np.stack([part[keep] for part in parts], axis=1) for parts in ((h, k, l), (x, y, z)))
+    return np.concatenate([[0], np.cumsum(kept)]).astype(np.int64), indices, vectors
 
 
 def ragged(counts: IntArray) -> tuple[IntArray, IntArray]:
