@@ -63,8 +63,8 @@ def test_the_torn_file_is_accounted_for(finished):
 
 def test_density_features_know_the_volume(finished):
     assert set(finished.record.features) == {"crystal:density", "crystal:fractions"}
-    metrics = finished.record.targets[0].evaluation.vault.metrics
-    assert metrics["mae"].value < 1.0  # of 9 to 20 cubic Angstrom
+    scores = finished.record.targets[0].evaluation.vault.scores
+    assert scores["mae"].value < 1.0  # of 9 to 20 cubic Angstrom
 
 
 def test_a_bundle_predicts_crystals_however_they_are_written(finished):

@@ -20,7 +20,7 @@ from matloop.data.spelling import MISSING_NUMBERS
 from matloop.data.table import RawTable
 from matloop.data.values import read_numbers
 from matloop.matter.compositions import from_formulas
-from matloop.matter.structures_read import looks_like_structure
+from matloop.matter.structures_read import format_of
 
 Kind = Literal[
     "composition", "structure", "molecule", "number", "truth", "category", "id", "date", "text", "constant", "empty"
@@ -208,7 +208,12 @@ def _molecules(words: Sequence[str]) -> bool:
 def _structures(words: Sequence[str]) -> bool:
     """Whether distinct texts are those of structure files, or names of such."""
     some = words[:: max(len(words) // 20, 1)][:20]
-    return sum(is_file_name(text) or looks_like_structure(text) for text in some) >= 0.8 * len(some)
+    return sum(is_file_name(text) or _structure(text) for text in some) >= 0.8 * len(some)
+
+
+def _structure(text: str) -> bool:
+    kind = format_of(text[:20_000]) if "\n" in text or text.startswith("{") else ""
+    return bool(kind) and (kind != "json" or '"lattice' in text or '"cell"' in text)
 
 
 def header_unit(name: str) -> tuple[str, str]:

@@ -40,7 +40,8 @@ from matloop.problem.question import Problem, Target
 from matloop.problem.toml import dump_problem
 from matloop.report.record import TargetRecord
 from matloop.report.studies import Studies
-from matloop.represent.representation import Representation, plan_representation, represent
+from matloop.represent.cache import Cache
+from matloop.represent.representation import Effort, Representation, plan_representation, represent
 from matloop.represent.table import FeatureTable
 from matloop.split.groups import check_split
 from matloop.split.vault import Sealed, seal
@@ -55,6 +56,11 @@ from matloop.train.values import Development, LossCurve, Trained
 LEAST_EXPLAIN_S, LEAST_STUDY_S = 5.0, 3.0
 """Seconds that explanation and studies get even when the minutes are used up; within what the limit allows to be
 over."""
+
+
+SLOWEST_ROW = 60.0
+"""Seconds that one featurizer may take for one structure; a row that takes longer lacks those features, with the
+reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,11 @@ class Answered:
     loss_curves: tuple[LossCurve, ...]
 
 
+def _effort(problem: Problem) -> Effort:
+    """All cores for structures, each row bounded, slow features kept for the next run; the rest is fast in place."""
+    return Effort(problem.limits.cores or usable_cores(), SLOWEST_ROW, Cache())
+
+
 def prepare(problem: Problem, raw: RawTable, vaults: Path, where: RunFolder, clock: Clock) -> Prepared:
     """Clean, represent, seal; the accounts of cleaning and the data without sealed labels go to the run folder."""
     where.write("problem.toml", dump_problem(problem))
@@ -94,7 +105,7 @@ def prepare(problem: Problem, raw: RawTable, vaults: Path, where: RunFolder, clo
         write_account(where.path / "removed.csv", Removal, cleaned.removed)
     with clock.step("represent", where):
         representation = plan_representation(cleaned.dataset, problem.inputs, polynomial=problem.features.polynomial)
-        table = represent(cleaned.dataset, representation)
+        table = represent(cleaned.dataset, representation, _effort(problem))
     with clock.step("seal", where):
         sealed = seal(cleaned.dataset, problem, vaults)
         check_split(cleaned.dataset, sealed.development, sealed.sealed)

@@ -18,15 +18,16 @@ from matloop.data.windows import window_names
 from matloop.matter.compositions import Compositions
 from matloop.matter.molecules import Molecules, shown_molecule, to_compositions
 from matloop.matter.structures import Structures
-from matloop.matter.structures import to_compositions as structure_atoms
 from matloop.problem.question import Input, InputKind
 from matloop.represent import DEFAULT_FEATURES, FEATURIZERS, FEW_MOLECULES, MOLECULE_FEATURES, STRUCTURE_FEATURES
+from matloop.represent.cache import Cache
+from matloop.represent.engine import describe
 from matloop.represent.featurizer import CompositionFeaturizer
 from matloop.represent.molecular.coulomb import Bags, bags_for
 from matloop.represent.molecular.featurizer import MoleculeFeaturizer
 from matloop.represent.molecular.geometry import MOST_ATOMS
 from matloop.represent.spec import Spec, canonical, made, read_spec
-from matloop.represent.structural.featurizer import StructureFeaturizer, described_together
+from matloop.represent.structural.featurizer import StructureFeaturizer
 from matloop.represent.table import FeatureTable
 
 FRACTIONS = "fractions"
@@ -188,7 +189,20 @@ def planned_text(text: str, column: Structures) -> str:
     return Spec(spec.name, tuple(sorted({**planned(column), **dict(spec.options)}.items()))).text
 
 
-def represent(dataset: Dataset, representation: Representation) -> FeatureTable:
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What describing structures may take: processes, seconds of a row in one featurizer, and where slow features are
+    kept. The values do not depend on it, but for rows that take longer."""
+
+    workers: int = 1
+    seconds_per_row: float | None = None
+    cache: Cache | None = None
+
+
+IN_PROCESS = Effort()
+
+
+def represent(dataset: Dataset, representation: Representation, effort: Effort = IN_PROCESS) -> FeatureTable:
     """Describe every row. Nothing is learnt: the same row gives the same features in any dataset.
 
     Returns
@@ -208,7 +222,7 @@ def represent(dataset: Dataset, representation: Representation) -> FeatureTable:
     for given in representation.inputs:
         column = _column(dataset, given.name, given.kind)
         width = 0
-        for block, found in _blocks(column, given):
+        for block, found in _blocks(column, given, effort):
             X[:, at + width : at + width + block.shape[1]] = block
             width += block.shape[1]
             for row, why in found.items():
@@ -233,12 +247,12 @@ def _column(dataset: Dataset, name: str, kind: InputKind) -> Column:
     return column
 
 
-def _blocks(column: Column, given: InputFeatures) -> Iterator[tuple[FloatArray, dict[int, str]]]:
+def _blocks(column: Column, given: InputFeatures, effort: Effort) -> Iterator[tuple[FloatArray, dict[int, str]]]:
     """Columns of one input, block by block, with the reasons of rows."""
     if isinstance(column, Compositions):
         yield from _composition_blocks(column, given)
     elif isinstance(column, Structures):
-        yield from _structure_blocks(column, given)
+        yield from _structure_blocks(column, given, effort)
     elif isinstance(column, Molecules):
         yield from _molecule_blocks(column, given)
     elif isinstance(column, Numbers):
@@ -256,19 +270,15 @@ def _composition_blocks(column: Compositions, given: InputFeatures) -> Iterator[
         yield featurizer.transform(column), {**limits, **reasons}
 
 
-def _structure_blocks(column: Structures, given: InputFeatures) -> Iterator[tuple[FloatArray, dict[int, str]]]:
+def _structure_blocks(
+    column: Structures, given: InputFeatures, effort: Effort
+) -> Iterator[tuple[FloatArray, dict[int, str]]]:
     """Features of structures, with one neighbour list for all of them, and those of compositions from their atoms."""
     unread = dict.fromkeys(np.flatnonzero(column.sizes == 0).tolist(), "the structure could not be read")
-    atoms = structure_atoms(column)
-    featurizers = [_featurizer(name, given) for name in given.featurizers]
-    spatial = [one for one in featurizers if isinstance(one, StructureFeaturizer)]
-    found = iter(described_together(spatial, column))
-    for name, featurizer in zip(given.featurizers, featurizers, strict=True):
-        if isinstance(featurizer, StructureFeaturizer):
-            block, reasons = next(found)
-            yield block, {**{row: f"{read_spec(name).name}: {why}" for row, why in reasons.items()}, **unread}
-        elif isinstance(featurizer, CompositionFeaturizer):
-            yield featurizer.transform(atoms), {**featurizer.limits(atoms), **unread}
+    found = describe(
+        given.featurizers, column, workers=effort.workers, seconds_per_row=effort.seconds_per_row, cache=effort.cache
+    )
+    yield found.X, {**found.by_row, **unread}
 
 
 def _molecule_blocks(column: Molecules, given: InputFeatures) -> Iterator[tuple[FloatArray, dict[int, str]]]:

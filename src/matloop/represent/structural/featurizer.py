@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -168,24 +168,6 @@ class SiteFeaturizer(StructureFeaturizer):
             part = structures.take(fine[rows])
             found[_sites_of(structures.offsets, fine[rows])] = self.describe_sites(part, Vicinity(part))[0]
         return found
-
-
-def described_together(
-    featurizers: Sequence[StructureFeaturizer], structures: Structures
-) -> list[tuple[FloatArray, dict[int, str]]]:
-    """What `described` of each featurizer gives, with the neighbour lists of a batch counted once for all of them."""
-    found = [(np.full((len(structures), len(one.columns())), np.nan), one.refusals(structures)) for one in featurizers]
-    readable = np.flatnonzero(structures.sizes > 0)
-    for rows in chunks(structures.sizes[readable]):
-        shared = Vicinity(structures.take(readable[rows]))
-        for one, (features, reasons) in zip(featurizers, found, strict=True):
-            taken = readable[rows][~np.isin(readable[rows], list(reasons))]
-            if not len(taken):
-                continue
-            near = shared if len(taken) == len(shared.structures) else Vicinity(structures.take(taken))
-            features[taken], new = one.describe(near.structures, near)
-            reasons |= {int(taken[row]): why for row, why in new.items()}
-    return [(features, dict(sorted(reasons.items()))) for features, reasons in found]
 
 
 def refusals(structures: Structures, *, needs_order: bool, needs_cell: bool, most_sites: int) -> Mapping[int, str]:
