@@ -155,6 +155,40 @@ def features_make(
     show(made.lines(), made, json)
 
 
+@features.command(
+    "compare", epilog="Example: matloop features compare problem.toml --sets 'magpie;magpie,valence;auto'"
+)
+def features_compare(
+    problem: ProblemFile,
+    sets: Annotated[
+        str, typer.Option("--sets", "-s", help="Sets of featurizers, separated by semicolons; usual ones by default.")
+    ] = "",
+    cutoff: Annotated[
+        str,
+        typer.Option("--cutoff", help="Length scales in Angstrom, such as 3,4,5,6,8: a curve for sets that have one."),
+    ] = "",
+    target: Annotated[str, typer.Option("--target", "-t", help="Which target, where there are several.")] = "",
+    input_name: Annotated[str, typer.Option("--input", help="Which input, where there are several of matter.")] = "",
+    model: Annotated[
+        list[str] | None, typer.Option("--model", help="Family to compare with (repeat for more).")
+    ] = None,
+    minutes: Annotated[float, typer.Option("--minutes", help="What it may cost.")] = 5.0,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The page to write (.html).")] = None,
+    runs: Annotated[Path, typer.Option("--runs", help="Folder of runs, which holds the sealed rows.")] = Path("runs"),
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Pit representations against each other on development rows: paired tests, cost, length scale."""
+    told = load("matloop.pipeline.compare:sets_told")(sets), load("matloop.pipeline.compare:cutoffs_told")(cutoff)
+    with load("matloop.cli.bar:listener")(quiet=quiet) as progress:
+        compare = load("matloop.pipeline.compare:compare_features")
+        found = compare(
+            problem, told[0], cutoffs=told[1], target=target, input_name=input_name, models=model or (),
+            minutes=minutes, out=out, folder=runs, progress=progress,
+        )  # fmt: skip
+    show(found.lines(), found.as_json(), json)
+
+
 @features.command("list", epilog="Example: matloop features list")
 def features_list(json: Json = False) -> None:
     """List the featurizers and what they compute."""
