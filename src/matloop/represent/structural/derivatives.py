@@ -180,7 +180,8 @@ class SmoothSiteFeaturizer(SiteFeaturizer):
 
     def _parts(self, listed: Neighbours, weights: FloatArray) -> Iterator[tuple[Environments, FloatArray]]:
         for _, around in environments(listed, weights, self.cutoff):
-            yield around, self.pair_slopes(around)
+            if len(around.distances):
+                yield around, self.pair_slopes(around)
 
 
 def _forces(structures: Structures, listed: Neighbours, pulls: FloatArray, refused: dict[int, str]) -> Forces:

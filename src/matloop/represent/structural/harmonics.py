@@ -100,17 +100,26 @@ def harmonic_gradients(directions: FloatArray, degree: int) -> Iterator[tuple[in
 @cache
 def chebyshev_by_legendre(order: int) -> FloatArray:
     """The Chebyshev polynomials T_0..T_order in Legendre polynomials, shape (order + 1, order + 1): [n, l]."""
-    found = np.zeros((order + 1, order + 1))
-    for n in range(order + 1):
-        found[n, : n + 1] = legendre.poly2leg(chebyshev.cheb2poly(np.eye(n + 1)[n]))
-    return frozen(found)
+    nodes = _quadrature(order)[0]
+    return frozen(np.stack([_expanded(chebyshev.chebval(nodes, row), order) for row in np.eye(order + 1)]))
 
 
 @cache
 def power_by_legendre(exponent: int, sign: float) -> FloatArray:
-    """(1 + sign x)^exponent in Legendre polynomials, shape (exponent + 1,), by exact Gauss quadrature."""
-    nodes, weights = legendre.leggauss(exponent + 1)
-    values = (1.0 + sign * nodes) ** exponent * weights
-    table = legendre.legvander(nodes, exponent)
-    found: FloatArray = (table * values[:, None]).sum(axis=0) * (2 * np.arange(exponent + 1) + 1) / 2.0
-    return frozen(found)
+    """(1 + sign x)^exponent in Legendre polynomials, shape (exponent + 1,)."""
+    values: FloatArray = np.power(1.0 + sign * _quadrature(exponent)[0], exponent)
+    return frozen(_expanded(values, exponent))
+
+
+def _quadrature(degree: int) -> tuple[FloatArray, FloatArray]:
+    """Gauss-Legendre nodes and weights, exact for products of two polynomials of that degree."""
+    nodes, weights = legendre.leggauss(degree + 1)
+    return nodes, weights
+
+
+def _expanded(values: FloatArray, degree: int) -> FloatArray:
+    """Legendre coefficients of the polynomial with these values at the nodes of the quadrature, shape (degree + 1,)."""
+    nodes, weights = _quadrature(degree)
+    table = legendre.legvander(nodes, degree) * (values * weights)[:, None]
+    coefficients: FloatArray = table.sum(axis=0) * (2 * np.arange(degree + 1) + 1) / 2.0
+    return coefficients
