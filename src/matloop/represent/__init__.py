@@ -49,8 +49,15 @@ FEATURIZERS = Registry(
     bond_statistics="matloop.represent.structural.bond_statistics:BondStatisticsFeaturizer",
     local_difference="matloop.represent.structural.local_difference:LocalDifferenceFeaturizer",
     smooth_coordination="matloop.represent.structural.smooth_coordination:SmoothCoordinationFeaturizer",
+    crystal_nn="matloop.represent.structural.crystal_fingerprint:CrystalNNFeaturizer",
+    op_site="matloop.represent.structural.op_site:OPSiteFeaturizer",
+    voronoi="matloop.represent.structural.voronoi_fingerprint:VoronoiFeaturizer",
+    coordination="matloop.represent.structural.coordination:CoordinationFeaturizer",
     dimensionality="matloop.represent.structural.dimensionality:DimensionalityFeaturizer",
     powder="matloop.represent.structural.powder:PowderFeaturizer",
+    electronic_rdf="matloop.represent.structural.electronic:ElectronicRdfFeaturizer",
+    global_instability="matloop.represent.structural.instability:InstabilityFeaturizer",
+    orbital_field_matrix="matloop.represent.structural.orbital_field:OrbitalFieldFeaturizer",
 )
 """Featurizers by name; the class says in `kind` whether it describes compositions or molecules."""
 

@@ -107,7 +107,7 @@ def _waves(
     structures: Structures, cells: FloatArray, coordinates: FloatArray, screening: FloatArray, radii: FloatArray
 ) -> FloatArray:
     """Sum of exp(-g^2 / 4 a^2) / g^2 cos(g (r_j - r_i)) over reciprocal vectors g within the radius, ordered pairs."""
-    reciprocal = 2 * math.pi * np.linalg.inv(cells).transpose(0, 2, 1)
+    reciprocal: FloatArray = (2 * math.pi * np.linalg.inv(cells).transpose(0, 2, 1)).astype(float)
     offsets, indices, vectors = points_within(reciprocal, radii, half=True)
     counts = np.diff(offsets)
     of = np.repeat(np.arange(len(cells)), counts)
