@@ -58,6 +58,10 @@ FEATURIZERS = Registry(
     electronic_rdf="matloop.represent.structural.electronic:ElectronicRdfFeaturizer",
     global_instability="matloop.represent.structural.instability:InstabilityFeaturizer",
     orbital_field_matrix="matloop.represent.structural.orbital_field:OrbitalFieldFeaturizer",
+    bond_fractions="matloop.represent.structural.bond_fractions:BondFractionsFeaturizer",
+    connectivity="matloop.represent.structural.connectivity:ConnectivityFeaturizer",
+    topology="matloop.represent.structural.connectivity:TopologyFeaturizer",
+    crystal_bag_of_bonds="matloop.represent.structural.bag_of_bonds:CrystalBagOfBondsFeaturizer",
 )
 """Featurizers by name; the class says in `kind` whether it describes compositions or molecules."""
 
