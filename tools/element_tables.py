@@ -152,6 +152,13 @@ def fitted(folder: Path) -> None:
         write(folder, name, list(data.columns), rows)
 
 
+def bond_valence(folder: Path) -> None:
+    """Size and electronegativity parameters from which lengths of single bonds follow (O'Keeffe, Brese)."""
+    listed = loadfn(Path(pymatgen.core.__file__).parent / "bvparam_1991.yaml")
+    rows = {z: [text(listed.get(s, {}).get(key)) for key in "rc"] for z, s in enumerate(SYMBOLS, start=1)}
+    write(folder, "bond_valence", ["r", "c"], rows)
+
+
 def vectors(folder: Path) -> None:
     """Element vectors learnt elsewhere: Matscholar (200, float32) and MEGNet (16; Z = 0 is its dummy atom)."""
     words = json.loads((DATA / "matscholar_els.json").read_text())
@@ -244,8 +251,8 @@ def sources(folder: Path) -> None:
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for make in (
-        magpie, deml_table, deml_ions, periodic, occurrences, vectors, alloys, orbitals, fitted, in_crystals, radii,
-        sources,
+        magpie, deml_table, deml_ions, periodic, occurrences, bond_valence, vectors, alloys, orbitals, fitted, in_crystals,
+        radii, sources,
     ):  # fmt: skip
         make(folder)
 

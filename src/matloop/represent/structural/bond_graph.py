@@ -1,4 +1,4 @@
-"""Which atoms are bonded, as a graph that repeats with the cell; its components and in how many directions they go on."""
+"""Which atoms are bonded, as a graph that repeats with the cell, and in how many directions its components go on."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
-from matloop.core.arrays import BoolArray, FloatArray, IntArray, frozen
-from matloop.core.elements import SYMBOLS, table
+from matloop.core.arrays import FloatArray, IntArray
+from matloop.core.elements import table
 from matloop.core.errors import ConfigError
 from matloop.matter.neighbours import Vicinity
 from matloop.matter.structures import Structures
+from matloop.represent.structural.crystal_nn import crystal_coordination
 from matloop.represent.structural.voronoi_shape import faces_of
 
-COVALENT_RADIUS: FloatArray = frozen(table("magpie").column("CovalentRadius") / 100)
-"""Angstrom, shape (119,), Cordero et al. 2008, doi:10.1039/b801115j; NaN above curium."""
+COVALENT_RADIUS: FloatArray = table("covalent").column("covalent_radius")
+"""Angstrom, shape (119,), Cordero et al. 2008; above curium Pyykkö 2015."""
 TOLERANCE = 0.25
 """Angstrom: how much longer than the sum of the covalent radii a bond may be (Isayev et al. 2017)."""
-BOND_RULES = ("covalent", "isayev", "voronoi")
-LARGE_FACE = 0.1
-"""Of the largest solid angle of a site: smaller faces are no bonds by the rule "voronoi"."""
-ISAYEV_2017 = (
+BOND_RULES = ("crystal_nn", "covalent", "isayev")
+BONDS_CITED = (
+    "H. Pan et al., Benchmarking coordination number prediction algorithms on inorganic crystal structures, Inorg. "
+    "Chem. 60 (2021) 1590, doi:10.1021/acs.inorgchem.0c02996",
     "O. Isayev et al., Universal fragment descriptors for predicting properties of inorganic crystals, Nat. Commun. 8 "
-    "(2017) 15679, doi:10.1038/ncomms15679"
+    "(2017) 15679, doi:10.1038/ncomms15679",
+    "B. Cordero et al., Covalent radii revisited, Dalton Trans. (2008) 2832, doi:10.1039/b801115j",
 )
-CORDERO_2008 = "B. Cordero et al., Covalent radii revisited, Dalton Trans. (2008) 2832, doi:10.1039/b801115j"
-BONDS_CITED = (ISAYEV_2017, CORDERO_2008)
 
 
 @dataclass(frozen=True, slots=True)
 class BondGraph:
-    """Bonds of a batch, each listed from both ends.
+    """Bonds of a batch, as seen from their first site.
 
     first, second : shape (n_bonds,), sites counted over the batch, sorted by `first`. images : shape (n_bonds, 3), the
     cell in which `second` lies, for coordinates as written. refused : {row: why its bonds are not known}.
@@ -43,16 +43,26 @@ class BondGraph:
     images: IntArray
     refused: dict[int, str]
 
+    def both_ways(self) -> BondGraph:
+        """The same with each bond that is seen from one end also seen from the other, none twice."""
+        bonds = np.concatenate(
+            [
+                np.column_stack([self.first, self.second, self.images]),
+                np.column_stack([self.second, self.first, -self.images]),
+            ]
+        )
+        bonds = np.unique(bonds, axis=0)
+        return BondGraph(bonds[:, 0], bonds[:, 1], bonds[:, 2:], self.refused)
+
 
 def bond_graph(structures: Structures, near: Vicinity, rule: str) -> BondGraph:
     """Bonds by a stated rule.
 
     Parameters
     ----------
-    rule : "covalent", nearer than the sum of the covalent radii and 0.25 Angstrom; "isayev", of these the ones that also
-        share a face of their Voronoi cells (pymatgen's `IsayevNN`); "voronoi", a face that is seen from one of both
-        ends under at least a tenth of the solid angle of the largest (pymatgen's `VoronoiNN` with tol=0.1, which
-        does not list such a bond from the other end).
+    rule : "crystal_nn", those of pymatgen's `CrystalNN`, which the two ends need not agree on; "covalent", nearer than
+        the sum of the covalent radii and 0.25 Angstrom, also for molecules and slabs; "isayev", of these the ones that
+        share a face of their Voronoi cells (pymatgen's `IsayevNN`).
 
     Raises
     ------
@@ -60,46 +70,24 @@ def bond_graph(structures: Structures, near: Vicinity, rule: str) -> BondGraph:
     """
     if rule not in BOND_RULES:
         raise ConfigError(f"rule = {rule!r}: known are {', '.join(BOND_RULES)}.")
-    unknown = {} if rule == "voronoi" else without_radius(structures)
+    radii = COVALENT_RADIUS[structures.site_numbers]
     if rule == "covalent":
-        radii = np.nan_to_num(COVALENT_RADIUS[structures.site_numbers])
-        listed = near.within(bond_reach(radii))
-        bonded = listed.distances < radii[listed.first] + radii[listed.second] + TOLERANCE
-        return _kept(structures, (listed.first, listed.second, listed.images), bonded, {**listed.refused, **unknown})
+        listed = near.within(_reach(radii))
+        bonded = np.flatnonzero(listed.distances < radii[listed.first] + radii[listed.second] + TOLERANCE)
+        return BondGraph(listed.first[bonded], listed.second[bonded], listed.images[bonded], dict(listed.refused))
     faces = faces_of(structures, near)
+    refused = {row: f'{why}. rule="covalent" needs no cells' for row, why in faces.refused.items()}
     first, second = faces.sites, faces.neighbours
     if rule == "isayev":
-        radii = np.nan_to_num(COVALENT_RADIUS[structures.site_numbers])
-        bonded = faces.distances < radii[first] + radii[second] + TOLERANCE
+        bonded = np.flatnonzero(faces.distances < radii[first] + radii[second] + TOLERANCE)
     else:
-        largest = np.zeros(len(structures.coordinates))
-        some = np.diff(faces.offsets) > 0
-        largest[some] = np.maximum.reduceat(faces.solid_angles, faces.offsets[:-1][some]) if some.any() else 0.0
-        bonded = faces.solid_angles > LARGE_FACE * np.minimum(largest[first], largest[second])
-    return _kept(structures, (first, second, faces.images), bonded, {**faces.refused, **unknown})
+        bonded = np.sort(crystal_coordination(structures, faces).bonds())
+    return BondGraph(first[bonded], second[bonded], faces.images[bonded], refused)
 
 
-def bond_reach(radii: FloatArray) -> float:
-    """A cutoff that holds all bonds of the rule "covalent": half Angstroms, so that lists are found again."""
-    return float(np.ceil(2.0 * (2.0 * radii.max(initial=0.5) + TOLERANCE)) / 2.0)
-
-
-def without_radius(structures: Structures) -> dict[int, str]:
-    """{row: the element whose covalent radius is not known}."""
-    numbers = structures.site_numbers
-    lost = np.flatnonzero(np.isnan(COVALENT_RADIUS)[numbers])
-    return {
-        int(row): f"no covalent radius of {SYMBOLS[numbers[site]]} is known: its bonds are not either"
-        for site, row in zip(lost[::-1].tolist(), structures.rows[lost[::-1]].tolist(), strict=True)
-    }
-
-
-def _kept(
-    structures: Structures, bonds: tuple[IntArray, IntArray, IntArray], bonded: BoolArray, refused: dict[int, str]
-) -> BondGraph:
-    first, second, images = bonds
-    keep = np.flatnonzero(bonded & ~np.isin(structures.rows[first], list(refused)))
-    return BondGraph(first[keep], second[keep], images[keep], dict(sorted(refused.items())))
+def _reach(radii: FloatArray) -> float:
+    """A cutoff that holds all bonds of the rule "covalent": of few different lengths, so that lists are found again."""
+    return float(np.ceil(2.0 * radii.max(initial=0.5) + TOLERANCE))
 
 
 def spanning_forest(n_sites: int, bonds: tuple[IntArray, IntArray, IntArray], lengths: FloatArray) -> IntArray:

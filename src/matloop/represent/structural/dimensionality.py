@@ -15,7 +15,6 @@ from matloop.represent.structural.bond_graph import (
     ranks,
     spanning_forest,
     unfolded,
-    without_radius,
 )
 from matloop.represent.structural.featurizer import StructureFeaturizer
 
@@ -24,36 +23,37 @@ LONGEST = 4.0
 """In units of the sum of covalent radii: longer bonds are not tried, their score would be below 0.0025."""
 WIDTH = 0.15  # of the score function, Larsen et al. 2019, eq. 2
 LARSEN_2019 = (
-    "P. M. Larsen, M. Pandey, M. Strange, K. W. Jacobsen, Definition of a scoring parameter to identify low-dimensional "
-    "materials components, Phys. Rev. Materials 3 (2019) 034003, doi:10.1103/PhysRevMaterials.3.034003"
+    "P. M. Larsen, M. Pandey, M. Strange, K. W. Jacobsen, Definition of a scoring parameter to identify "
+    "low-dimensional materials components, Phys. Rev. Materials 3 (2019) 034003, doi:10.1103/PhysRevMaterials.3.034003"
 )
 
 
 class DimensionalityFeaturizer(StructureFeaturizer):
     """In how many directions the bonded parts of a crystal go on, and how clear that is.
 
-    Columns: "dimensionality", the largest among the bonded parts by `rule`, 0 molecules to 3 framework (given the same
-    bonds equal to pymatgen's `get_dimensionality_larsen`; matminer's `Dimensionality` takes bonds from CrystalNN);
+    Columns: "dimensionality", the largest among the bonded parts by `rule`, 0 molecules to 3 framework (pymatgen's
+    `get_dimensionality_larsen` of these bonds; with "crystal_nn" matminer's `Dimensionality`);
     "score 0D" to "score 3D" and "score mixed", which add up to one (Larsen et al. 2019): bonds are those below k times
     the sum of covalent radii, and as k grows from zero the parts merge; the score of 2D is high if all parts are layers
     over a wide range of k. As ASE's `analyze_dimensionality`, which goes on beyond k = 4: scores differ by less than
     0.003 there.
 
-    The scores are continuous in the positions, the first column is not.
+    The scores are continuous in the positions, the first column is not. Molecules and slabs have scores; for the first
+    column they need the rule "covalent".
 
     Parameters
     ----------
     rule : see `bond_graph`.
     """
 
-    def __init__(self, rule: str = "covalent") -> None:
+    def __init__(self, rule: str = "crystal_nn") -> None:
         self.rule = rule
 
     def columns(self) -> tuple[str, ...]:
         return ("dimensionality", *(f"score {n}D" for n in range(4)), "score mixed")
 
     def describe(self, structures: Structures, near: Vicinity) -> tuple[FloatArray, dict[int, str]]:
-        graph = bond_graph(structures, near, self.rule)
+        graph = bond_graph(structures, near, self.rule).both_ways()
         component, directions = component_ranks(len(structures.coordinates), graph)
         bonded = np.maximum.reduceat(directions[component], structures.offsets[:-1]).astype(float)
         bonded[list(graph.refused)] = np.nan
@@ -73,12 +73,11 @@ def score(k: FloatArray) -> FloatArray:
 def dimension_scores(structures: Structures, near: Vicinity) -> tuple[FloatArray, dict[int, str]]:
     """Scores of 0D, 1D, 2D, 3D and mixed, shape (n_rows, 5), and {row: why it has none}."""
     found = np.full((len(structures), 5), np.nan)
-    refused = without_radius(structures)
-    radii = np.nan_to_num(COVALENT_RADIUS[structures.site_numbers])
+    refused: dict[int, str] = {}
+    radii = COVALENT_RADIUS[structures.site_numbers]
     widest = 2.0 * LONGEST * np.maximum.reduceat(radii, structures.offsets[:-1])
-    left = np.flatnonzero(~np.isin(np.arange(len(structures)), list(refused)))
     cutoff, listed, part = FIRST_CUTOFF, near.within(FIRST_CUTOFF), structures
-    rows = np.arange(len(structures))
+    left = rows = np.arange(len(structures))
     while len(left):
         for row, why in listed.refused.items():
             refused[int(rows[row])] = why
@@ -125,7 +124,7 @@ def _is_ahead(images: IntArray) -> BoolArray:
 def _grown(
     structures: Structures, first: IntArray, second: IntArray, cycles: IntArray, merges: BoolArray, k: FloatArray
 ) -> tuple[FloatArray, BoolArray]:
-    """Add the bonds of every row one by one, all rows in step, and share out the range of k among the kinds of parts."""
+    """Add the bonds of every row one by one, rows in step, and share out the range of k among the kinds of parts."""
     n_rows, row_of = len(structures), structures.rows
     component = np.arange(len(row_of))
     squares = np.zeros((len(row_of), 3, 3), dtype=np.int64)
