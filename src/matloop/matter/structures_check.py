@@ -23,8 +23,8 @@ def faults(structures: Structures) -> dict[int, list[str]]:
     """{row: what is suspicious}: the structures stay as they are; atoms far outside the cell are fine.
 
     Looked for: cells without volume along the vectors that repeat; two atoms closer than `OVERLAP` or `OVERLAP_SHARE`
-    of the sum of their covalent radii, images included (alternative sites, with occupancies that sum to at most one, may
-    overlap); densities of structures that repeat in all directions outside `THINNEST` to `DENSEST`.
+    of the sum of their covalent radii, images included (alternative sites, with occupancies that sum to at most one,
+    may overlap); densities of structures that repeat in all directions outside `THINNEST` to `DENSEST`.
 
     Raises
     ------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def from_path(path: Path | str) -> tuple[Structures, dict[int, str], dict[int, s
     Returns
     -------
     the structures, {row: reason} and {row: notes} as from `read_structures_noted`. Rows without a name of their own
-    bear that of the file.
+    bear that of the file, with a number where there are several.
 
     Raises
     ------
@@ -89,8 +90,10 @@ def from_path(path: Path | str) -> tuple[Structures, dict[int, str], dict[int, s
     except StructureError:  # the one row says what is wrong with the whole
         texts = [text]
     found, reasons, notes = read_structures_noted([_Named(place.name, one) for one in texts])
-    names = np.array([name or place.stem for name in found.names.tolist()] or [""], dtype=np.str_)[: len(found)]
-    return _renamed(found, names), reasons, notes
+    stem = place.name.removesuffix(".gz").rsplit(".", 1)[0]
+    own = [stem] if len(found) == 1 else [f"{stem}-{k + 1}" for k in range(len(found))]
+    names = [name or other for name, other in zip(found.names.tolist(), own, strict=True)]
+    return replace(found, names=np.array(names or [""], dtype=np.str_)[: len(found)]), reasons, notes
 
 
 def split_texts(text: str, *, name: str = "") -> list[Any]:
@@ -206,13 +209,6 @@ def _text_of(path: Path) -> str:
     if len(content) > LONGEST_TEXT:
         raise StructureError(f"{path.name} is longer than {LONGEST_TEXT:,} bytes: part it")
     return content.decode("utf-8", errors="replace")
-
-
-def _renamed(found: Structures, names: Any) -> Structures:
-    return Structures(
-        found.offsets, found.lattices, found.periodic, found.coordinates, found.species_offsets, found.numbers,
-        found.occupancies, found.oxidation, found.charges, names, found.site_values, found.row_values,
-    )  # fmt: skip
 
 
 def _as_list(X: Any) -> list[Any]:

@@ -162,4 +162,7 @@ def _not_overfull(held: list[list[Species]], homes: list[list[int]], labels: lis
         total = sum(share for _, share, _ in species)
         if total > FULL and len(from_sites) > 1:
             names = " and ".join(dict.fromkeys(labels[home] for home in from_sites))
-            raise StructureError(f"sites {names} are at one place and hold {total:g} atoms together: correct them")
+            raise StructureError(
+                f"sites {names} are at one place and hold {total:g} atoms together: correct their occupancies, or "
+                "leave out what symmetry makes of another site"
+            )

@@ -31,7 +31,8 @@ _SPIN = "spin"
 
 def is_pymatgen(one: object) -> bool:
     """Whether it is a Structure or Molecule of pymatgen."""
-    return hasattr(one, "site_properties") and hasattr(one, "cart_coords") and hasattr(one, "sites")
+    kind = type(one)  # asking the object would work its properties out
+    return hasattr(kind, "site_properties") and hasattr(kind, "cart_coords") and hasattr(kind, "as_dict")
 
 
 def is_ase(one: object) -> bool:

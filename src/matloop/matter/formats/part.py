@@ -190,9 +190,9 @@ def number_of(symbol: str) -> int:
         return 1
     number = Z_OF.get(symbol, 0)
     if not number:
-        if symbol in ("X", "Xx", "vacancy", "M", "Q", "Du") or symbol.lower().startswith(("vac", "dummy")):
+        if symbol in ("M", "Q", "Du") or symbol.startswith("X") or symbol.lower().startswith(("vac", "dummy")):
             raise StructureError(
-                f"{symbol!r} is a dummy species, no element: put an element there, or leave the site out"
+                f"{symbol[:30]!r} is a dummy species, no element: put an element there, or leave the site out"
             )
         raise StructureError(f"there is no element {symbol[:30]!r}: correct the species")
     return number

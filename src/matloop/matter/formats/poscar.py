@@ -138,14 +138,16 @@ def _positions(rows: list[list[str]], total: int, first: int) -> FloatArray:
         raise StructureError(f"{total} atoms are announced, positions of {there} are there: the file is truncated")
     try:
         return np.array([row[:3] for row in rows], dtype=float)
-    except ValueError:
-        pass
-    for i, row in enumerate(rows):
-        try:
-            [float(word) for word in row[:3]]
-        except ValueError as error:
-            raise StructureError(f"line {first + i}: three numbers are needed, found {' '.join(row)[:40]!r}") from error
-    raise StructureError("the positions are no numbers")
+    except ValueError:  # Fortran's 1.0D+00, or a word
+        found = [_three(row, first + i) for i, row in enumerate(rows)]
+    return np.array(found)
+
+
+def _three(row: list[str], line: int) -> list[float]:
+    found = _numbers(" ".join(row[:3])) if row[0][:1] in "+-.0123456789" else []
+    if len(found) < 3:
+        raise StructureError(f"line {line}: three numbers are needed, found {' '.join(row)[:40]!r}")
+    return found
 
 
 def _flags(rows: list[list[str]], first: int) -> FloatArray:

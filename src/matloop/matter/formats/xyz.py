@@ -26,7 +26,9 @@ from matloop.matter.formats.part import (
 )
 from matloop.matter.formats.values import OURS, THEIRS, WHOLE, left_out, number_or_numbers
 
-_ENTRY = re.compile(r"""([^\s=]+)\s*=\s*(?:"((?:[^"\\]|\\.)*+)"|\{([^{}]*)\}|(\[[^\n]*?\](?=\s|$))|(\S+))|(\S+)""")
+_ENTRY = re.compile(
+    r"""([^\s=]+)\s*=\s*(?:"((?:[^"\\]|\\.)*+)"|'([^']*)'|\{([^{}]*)\}|(\[[^=\n]*?\](?=\s|$))|(\S+))|(\S+)"""
+)
 _TRUE, _FALSE = ("T", "TRUE", "1"), ("F", "FALSE", "0")
 _NAMES = {"species": "species", "element": "species", "symbols": "species", "pos": "pos", "positions": "pos"}
 _CHARGES = ("charge", "total_charge")
@@ -129,11 +131,11 @@ def _frame(text: str) -> Part:
 def _entries(comment: str) -> dict[str, str]:
     """The key=value entries; a word alone is true."""
     found: dict[str, str] = {}
-    for key, quoted, braced, listed, plain, alone in _ENTRY.findall(comment[:1_000_000]):
+    for key, quoted, single, braced, listed, plain, alone in _ENTRY.findall(comment[:1_000_000]):
         if alone:
             found.setdefault(alone, "T")
         else:
-            found[key] = re.sub(r"\\(.)", r"\1", quoted) if quoted else braced or listed or plain
+            found[key] = re.sub(r"\\(.)", r"\1", quoted) if quoted else single or braced or listed or plain
     lower = {key.lower(): key for key in found}
     for name in ("Lattice", "Properties", "pbc"):
         if name not in found and name.lower() in lower:
