@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from matloop.core.errors import ConfigError
-from matloop.problem.question import Training
+from matloop.problem.question import Selection, Training
 from matloop.represent.table import Columns
 from matloop.train.proposals import MOST, Outcome, Proposals, usable_families, views
 
@@ -94,3 +94,30 @@ def test_methods_of_distances_also_start_on_element_fractions(make):
     opening = walk(replace(development, table=table), lambda spec, place: 1.0, training=training)[:3]
     assert [s.family for s in opening] == ["ridge", "svm", "svm"]
     assert opening[2].columns == ("f:fractions", "T:number")
+
+
+def wide(development):
+    """The same rows with 130 columns."""
+    table = development.table
+    X = np.random.default_rng(0).normal(size=(len(development), 130))
+    X[:, : table.X.shape[1]] = table.X
+    names = tuple(f"c{k}" for k in range(130))
+    return replace(development, table=replace(table, X=X, names=names, origins=("t:many",) * 130, vocabularies={}))
+
+
+def test_methods_of_distances_are_tried_on_chosen_columns_where_there_are_many(make):
+    training = Training(families=("svm", "lightgbm"))
+    order = walk(wide(make()), lambda spec, place: 1.0 - 0.001 * place, training=training)
+    chosen = [spec for spec in order if spec.settings.get("select_by") == "forest"]
+    assert [spec.family for spec in chosen] == ["svm"]
+    assert order.index(chosen[0]) < 8
+    assert not any(spec.settings.get("select_by") for spec in walk(make(), lambda s, p: 1.0, training=training))
+
+
+def test_a_selection_that_is_asked_for_is_in_every_candidate(make):
+    training = replace(TRAINING, select=Selection("mrmr", 2))
+    order = walk(make(), by_family, training=training)
+    assert all(
+        (spec.settings["select"], spec.settings["select_by"]) == (2, "mrmr") for spec in order if spec.family != "dummy"
+    )
+    assert len({repr(spec) for spec in order}) == len(order)

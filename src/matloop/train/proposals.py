@@ -14,6 +14,7 @@ from matloop.models import FAMILIES, by_name, missing
 from matloop.models.family import Family, Spec
 from matloop.models.foreign import NAME as FOREIGN
 from matloop.models.foreign import candidates
+from matloop.models.table_family import TableFamily
 from matloop.problem.question import Selection, Training
 from matloop.represent.table import Columns
 from matloop.train.recipe_model import atom_of
@@ -147,7 +148,8 @@ class Proposals:
             rng = np.random.default_rng([self.seed, at])
             family: Family = FAMILIES.load(name)
             settings = family.settings(_DRAWS, columns, self.development.task, rng)
-            settings = _selecting(settings, self.training.select) if name != "dummy" else settings
+            if isinstance(family, TableFamily) and name != "dummy":
+                settings = _selecting(settings, self.training.select)
             if self.training.loss != "auto":
                 settings = [{k: v for k, v in one.items() if k != "loss"} for one in settings]
             losses = other_losses(family, self.development, self.training)
