@@ -21,7 +21,7 @@ app = typer.Typer(
     epilog="A first walk: matloop init steels.csv -o problem.toml, then matloop "
     "check problem.toml, matloop run problem.toml",
 )
-features = typer.Typer(no_args_is_help=True, help="Turn compositions into numbers.")
+features = typer.Typer(no_args_is_help=True, help="Turn compositions, molecules and structures into numbers.")
 data = typer.Typer(no_args_is_help=True, help="Data sets that matloop carries.")
 models = typer.Typer(no_args_is_help=True, help="Model families that a run may try.")
 trust = typer.Typer(no_args_is_help=True, help="Whether a model, or the way it was tested, can be believed.")
@@ -137,21 +137,34 @@ def version(json: Json = False) -> None:
     show(lines, {"version": matloop.__version__, "versions": found}, json)
 
 
-@features.command(
-    "make", epilog="Example: matloop features make alloys.csv --column formula --set magpie,fractions -o X.csv"
-)
+@features.command("make", epilog="Example: matloop features make alloys.csv --set magpie,fractions -o X.parquet")
 def features_make(
     table: Table,
     out: Annotated[
         Path, typer.Option("--out", "-o", help="File to write: .csv, .parquet, .jsonl or .xlsx by its ending.")
     ],
-    column: Annotated[str, typer.Option("--column", "-c", help="The column of compositions.")] = "formula",
-    names: Annotated[str, typer.Option("--set", "-s", help="Featurizers, separated by commas.")] = "magpie",
+    column: Annotated[str, typer.Option("--column", "-c", help="The column to describe ('formula' if there is).")] = "",
+    names: Annotated[
+        str, typer.Option("--set", "-s", help="Featurizers, separated by commas, with options as in rdf(cutoff=8).")
+    ] = "auto",
+    keep: Annotated[str, typer.Option("--keep", "-k", help="Columns to carry over, separated by commas.")] = "",
+    kind: Annotated[str, typer.Option("--kind", help="composition, molecule or structure, if not clear.")] = "",
+    workers: Annotated[int, typer.Option("--workers", "-w", help="Processes; 0 for one per core.")] = 1,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds-per-row", help="A row that takes longer gets empty cells.")
+    ] = None,
+    memory: Annotated[float | None, typer.Option("--memory-gb", help="Memory that one process may use.")] = None,
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Keep slow features for the next time.")] = True,
+    quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Compute features of a column of compositions; a row that cannot be read keeps its place and gets a reason."""
-    chosen = tuple(name.strip() for name in names.split(",") if name.strip())
-    made = load("matloop.pipeline.features:make_features")(table, column=column, sets=chosen, out=out)
+    """Compute features of compositions, molecules or structures; a row that cannot be described gets a reason."""
+    work = load("matloop.pipeline.features:Work")(workers, seconds, memory, cache)
+    with load("matloop.cli.bar:listener")(quiet=quiet) as progress:
+        made = load("matloop.pipeline.features:make_features")(
+            table, column=column, sets=load("matloop.represent.spec:split")(names), out=out, kind=kind, work=work,
+            keep=[name.strip() for name in keep.split(",") if name.strip()], progress=progress,
+        )  # fmt: skip
     show(made.lines(), made, json)
 
 
@@ -187,6 +200,15 @@ def features_compare(
             minutes=minutes, out=out, folder=runs, progress=progress,
         )  # fmt: skip
     show(found.lines(), found.as_json(), json)
+
+
+@features.command("cache", epilog="Example: matloop features cache --clear")
+def features_cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Remove everything.")] = False, json: Json = False
+) -> None:
+    """Show what is kept of slow features for the next time, or remove it."""
+    kept = load("matloop.pipeline.features:kept_features")(clear=clear)
+    show(kept.lines(), kept, json)
 
 
 @features.command("list", epilog="Example: matloop features list")

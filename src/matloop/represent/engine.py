@@ -38,6 +38,12 @@ class Reason:
     featurizers: tuple[str, ...]
     why: str
 
+    @property
+    def sentence(self) -> str:
+        """Who says so, and why; many featurizers name themselves in their reasons."""
+        who = ", ".join(self.featurizers)
+        return self.why if not who or self.why.startswith(f"{who.partition('(')[0]}:") else f"{who}: {self.why}"
+
 
 @dataclass(frozen=True, slots=True)
 class Described:
@@ -57,8 +63,7 @@ class Described:
         """{row: all reasons in one sentence}."""
         found: dict[int, list[str]] = {}
         for reason in self.reasons:
-            who = f"{', '.join(reason.featurizers)}: " if reason.featurizers else ""
-            found.setdefault(reason.row, []).append(who + reason.why)
+            found.setdefault(reason.row, []).append(reason.sentence)
         return {row: "; ".join(whys) for row, whys in found.items()}
 
 
