@@ -60,7 +60,8 @@ def test_the_space_group_alone_is_looked_up(symmetry):
 
 @pytest.mark.parametrize(
     ("symbol", "angle", "multiplicity"),
-    [("P 21/c", 95, 4), ("P 1 21/n 1", 95, 4), ("P 21/n", 95, 4), ("C 2/c", 95, 8), ("C m c a", 90, 16), ("P n m a", 90, 8)],
+    [("P 21/c", 95, 4), ("P 1 21/n 1", 95, 4), ("P 21/n", 95, 4), ("C 2/c", 95, 8), ("C m c a", 90, 16),
+     ("P n m a", 90, 8)],
 )  # fmt: skip
 def test_symbols_of_other_settings_give_the_multiplicity_of_the_tables(symbol, angle, multiplicity):
     pytest.importorskip("moyopy")
@@ -123,7 +124,8 @@ def test_oxidation_states_come_from_the_type_symbol_or_its_list():
 
 @pytest.mark.parametrize(
     ("label", "formula", "z"),
-    [("Fe1A", "", 26), ("C10A", "", 6), ("CA1", "", 20), ("CA1", "C2 O1", 6), ("HO2", "H2 O1", 1), ("OW1", "", 8), ("O1'", "", 8)],
+    [("Fe1A", "", 26), ("C10A", "", 6), ("CA1", "", 20), ("CA1", "C2 O1", 6), ("HO2", "H2 O1", 1),
+     ("OW1", "", 8), ("O1'", "", 8)],
 )  # fmt: skip
 def test_labels_are_read_as_elements_the_formula_deciding(label, formula, z):
     columns = ("label", "fract_x", "fract_y", "fract_z")
@@ -153,7 +155,6 @@ def test_labels_are_read_as_elements_the_formula_deciding(label, formula, z):
         (CELL.replace("alpha 90", "alpha 10").replace("gamma 90", "gamma 150") + SALT, "no cell has the angles"),
         (CELL.replace("5.64(1)", "0", 1) + SALT, "above zero"),
         (CELL + "loop_\n_space_group_symop_magn_operation.xyz\n'x,y,z,+1'\n" + SALT, "magnetic"),
-        ("data_x " + "'a " * 3000, "wrap its lines"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_says_why(text, words):
@@ -213,7 +214,7 @@ def test_a_hostile_file_takes_no_longer_than_its_size():
     start = time.perf_counter()
     for text in (
         "data_x\n" + "\n;a\nb" * 300_000,
-        "data_x\n" + (" 'a" * 2000 + "\n") * 50,
+        "data_x\n" + (" 'a" * 20_000 + "\n") * 10,
         "data_x loop_ _a " + "b\n" * 500_000,
     ):
         read_structures([text])

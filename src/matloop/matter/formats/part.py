@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -190,7 +191,7 @@ def number_of(symbol: str) -> int:
         return 1
     number = Z_OF.get(symbol, 0)
     if not number:
-        if symbol in ("M", "Q", "Du") or symbol.startswith("X") or symbol.lower().startswith(("vac", "dummy")):
+        if re.match(r"(M|Q|Du|X|Xx)(?![a-z])", symbol) or symbol.lower().startswith(("vac", "dummy")):
             raise StructureError(
                 f"{symbol[:30]!r} is a dummy species, no element: put an element there, or leave the site out"
             )

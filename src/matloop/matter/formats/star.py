@@ -12,11 +12,9 @@ from itertools import pairwise
 
 from matloop.matter.formats.part import StructureError
 
-LONGEST_LINE = 8_000
-"""Characters of a line, at most (the standard allows 2,048): bounds the time of a hostile file."""
-
 _FIELD = re.compile(r"^;(.*?)^;", re.MULTILINE | re.DOTALL)
-_TOKEN = re.compile(r"""'(?:[^'\n]|'(?=\S))*+'(?=\s|$)|"(?:[^"\n]|"(?=\S))*+"(?=\s|$)|#[^\n]*|\S+""")
+_WORD = re.compile(r"\S+")
+_CLOSING = {"'": re.compile(r"'(?=\s|$)"), '"': re.compile(r'"(?=\s|$)')}
 _RESERVED = ("loop_", "data_", "save_", "stop_", "global_")
 
 
@@ -55,7 +53,7 @@ def blocks_of(text: str) -> list[Block]:
 
     Raises
     ------
-    StructureError : a text field is not closed, or a line is longer than `LONGEST_LINE`.
+    StructureError : a text field is not closed.
 
     Examples
     --------
@@ -71,16 +69,40 @@ def _tokens(text: str) -> Iterator[str]:
     """Words as written, with their quotes; a text field begins with a line feed."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if len(text) > LONGEST_LINE and max(map(len, text.split("\n"))) > LONGEST_LINE:
-        raise StructureError(f"this CIF has a line of more than {LONGEST_LINE:,} characters: wrap its lines")
     at = 0
     for found in _FIELD.finditer(text):
-        yield from (token for token in _TOKEN.findall(text, at, found.start()) if token[0] != "#")
+        yield from _words(text[at : found.start()])
         yield "\n" + found[1]
         at = found.end()
     if re.search(r"^;", text[at:], re.MULTILINE):
         raise StructureError("a text field (between lines that begin with ';') is not closed: the CIF is truncated")
-    yield from (token for token in _TOKEN.findall(text, at) if token[0] != "#")
+    yield from _words(text[at:])
+
+
+def _words(text: str) -> Iterator[str]:
+    for line in text.split("\n"):
+        if "'" in line or '"' in line or "#" in line:
+            yield from _quoted(line)
+        else:
+            yield from line.split()
+
+
+def _quoted(line: str) -> Iterator[str]:
+    """Words of a line with quotes or a comment; a quote ends where a blank follows, one that never does is a letter."""
+    closing = dict(_CLOSING)
+    at = 0
+    while found := _WORD.search(line, at):
+        start, at = found.span()
+        first = line[start]
+        if first == "#":
+            return
+        if first in closing:
+            end = closing[first].search(line, start + 1)
+            if end:
+                at = end.end()
+            else:  # there is none in the rest of the line: not sought again, so that the time is that of the length
+                del closing[first]
+        yield line[start:at]
 
 
 def _plain(token: str) -> str:

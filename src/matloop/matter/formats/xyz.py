@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -86,6 +85,8 @@ def xyz_frames(text: str) -> list[str]:
         if not re.fullmatch(r"\s*\d{1,9}\s*", lines[at]):
             raise StructureError(f"line {at + 1}: a number of atoms is needed, found {lines[at].strip()[:40]!r}")
         count = int(lines[at])
+        if not count:
+            raise StructureError(f"line {at + 1}: the structure is empty: it has no atoms")
         if at + 2 + count > len(lines):
             there = max(len(lines) - at - 2, 0)
             raise StructureError(
@@ -246,8 +247,18 @@ def _whole(entries: Mapping[str, str]) -> tuple[dict[str, FloatArray], float | N
         elif value is None:
             lost.append(key)
         else:
-            found[key] = value
+            found[key] = _tensor(key, value)
     return found, charge, name, lost
+
+
+def _tensor(key: str, value: FloatArray) -> FloatArray:
+    """Nine numbers of a stress as six (xx yy zz yz xz xy), of a virial as a matrix, written by columns: as in ASE."""
+    if key not in ("stress", "virial", "virials") or value.shape not in ((9,), (3, 3)):
+        return value
+    matrix = value.reshape(3, 3, order="F")
+    if key != "stress":
+        return matrix
+    return ((matrix + matrix.T) / 2.0)[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
 
 
 def _value(text: str) -> FloatArray | None:
@@ -304,18 +315,19 @@ def _comment(part: Part) -> list[str]:
         words.append(f"name={json.dumps(' '.join(part.name.split()), ensure_ascii=False)}")
     if part.charge != part.implied_charge:
         words.append(f"charge={part.charge!r}")
-    for name, array in part.row_values.items():
-        value: Any = array.tolist()
-        plain = array.ndim == 0
-        text = (
-            repr(value)
-            if plain
-            else '"' + " ".join(map(repr, value)) + '"'
-            if array.ndim == 1 and array.size > 1
-            else f'"_JSON {json.dumps(value)}"'
-        )
-        words.append(f"{_key(name)}={text}")
-    return words
+    return [*words, *(f"{_key(name)}={_text(name, array)}" for name, array in part.row_values.items())]
+
+
+def _text(name: str, array: FloatArray) -> str:
+    """A value of the whole: a number, several in quotes, tensors as JSON but for those that ASE knows."""
+    if name == "stress" and array.shape == (6,):
+        array = array[[0, 5, 4, 5, 1, 3, 4, 3, 2]]
+    elif name in ("virial", "virials") and array.shape == (3, 3):
+        array = array.ravel(order="F")
+    if array.ndim == 0:
+        return repr(float(array))
+    plain = array.ndim == 1 and array.size > 1
+    return '"' + (" ".join(map(repr, array.tolist())) if plain else f"_JSON {json.dumps(array.tolist())}") + '"'
 
 
 def _key(name: str) -> str:
