@@ -88,12 +88,16 @@ class TableFamily:
             known = ", ".join(sorted(self.losses & LOSSES[task])) or "no loss of its own"
             raise ConfigError(f"{self.label} cannot be fitted by the loss {loss!r}; it knows: {known}. Use 'auto'.")
         self._check(settings)
-        how = Preparation(
-            **{name: settings.get(name, getattr(self.preparation, name)) for name in sorted(_PREPARATION)}
-        )
+        how = self.preparation_of(settings)
         rest = {name: value for name, value in settings.items() if name not in _PREPARATION | {"loss"}}
         plain = Columns(tuple(columns.names), tuple(columns.origins), dict(columns.vocabularies))
         return TableModel(self.learner(**rest, loss=loss), how, plain, task, n_classes, seed)
+
+    def preparation_of(self, settings: Mapping[str, Any]) -> Preparation:
+        """How columns are prepared with these settings."""
+        return Preparation(
+            **{name: settings.get(name, getattr(self.preparation, name)) for name in sorted(_PREPARATION)}
+        )
 
     def _check(self, settings: Mapping[str, Any]) -> None:
         made = getattr(self.learner, "func", self.learner)  # a learner with settings fixed is a functools.partial

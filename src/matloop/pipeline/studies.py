@@ -19,6 +19,7 @@ from matloop.evaluate.domain_study import DomainStudy, study_domain
 from matloop.evaluate.doubt_study import DoubtStudy, study_doubt
 from matloop.evaluate.gathered import Gathered
 from matloop.evaluate.learning import LearningStudy, study_learning
+from matloop.evaluate.selection_study import SelectionStudy, study_selection
 from matloop.evaluate.split_study import SplitStudy, study_splits
 from matloop.evaluate.stability import StabilityStudy, study_stability
 from matloop.explain.chemistry_study import study_chemistry
@@ -83,6 +84,9 @@ _STUDIES: dict[str, _Study] = {
     "map": _Study("a map of the rows", MapStudy, lambda m, end: study_map(
         m.subject, in_domain=m.gathered.cv.prediction.in_domain, deadline=end,
     ), 0.25),
+    "selection": _Study("the choice of columns", SelectionStudy, lambda m, end: study_selection(
+        m.subject, deadline=end,
+    ), 0.1),
     "explained": _Study("what the model leans on", ExplainStudy, lambda m, end: explain_more(
         m.subject, m.fold_models, m.explanation, deadline=end,
     ), 0.35),

@@ -8,6 +8,7 @@ from matloop.evaluate.bias_values import BiasStudy
 from matloop.evaluate.domain_study import DomainStudy
 from matloop.evaluate.doubt_study import DoubtStudy
 from matloop.evaluate.learning import LearningStudy
+from matloop.evaluate.selection_study import SelectionStudy
 from matloop.evaluate.split_study import SplitStudy
 from matloop.evaluate.stability import StabilityStudy
 from matloop.explain.chemistry_values import ChemistryStudy
@@ -33,4 +34,5 @@ class Studies:
     stability: StabilityStudy | None = None
     laws: LawStudy | None = None
     chemistry: ChemistryStudy | None = None
+    selection: SelectionStudy | None = None
     left_out: tuple[str, ...] = ()

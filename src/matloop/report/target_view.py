@@ -36,6 +36,7 @@ from matloop.report.learning_view import LearningView, learning_view
 from matloop.report.map_view import MapView, map_view
 from matloop.report.periodic import PeriodicMap, coverage_map, error_map
 from matloop.report.record import TargetRecord
+from matloop.report.selection_view import SelectionView, selection_view
 from matloop.report.split_study_view import SplitStudyView, split_study_view
 from matloop.report.stability_view import StabilityView, stability_view
 from matloop.report.strip import Strip
@@ -155,6 +156,7 @@ class TargetView:
     explain_more: ExplainView | None = None
     chemistry: ChemistryView | None = None
     laws: LawsView | None = None
+    selection: SelectionView | None = None
     left_out: tuple[str, ...] = ()
 
 
@@ -241,6 +243,7 @@ def target_view(record: TargetRecord, target: Target, place: int) -> TargetView:
         ),
         chemistry=chemistry_view(record.studies.chemistry, unit=evaluation.unit, classes=evaluation.classes),
         laws=laws_view(key, record.studies.laws),
+        selection=selection_view(key, record.studies.selection),
         left_out=record.studies.left_out,
     )
 
