@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from matloop.matter.molecules import Molecules, as_molecules, from_sdf, from_smiles
     from matloop.pipeline.chain import carry
     from matloop.pipeline.check import check
+    from matloop.pipeline.compare import compare_features
     from matloop.pipeline.draft import draft
     from matloop.pipeline.judge import judge, judge_predictions
     from matloop.pipeline.leaks import find_leaks
@@ -37,16 +38,19 @@ if TYPE_CHECKING:
     from matloop.pipeline.whatif import what_if
     from matloop.problem.make import problem_from
     from matloop.problem.question import (
+        Features,
         Input,
         Limits,
         Never,
         Problem,
         Protocol,
         Roles,
+        Selection,
         Source,
         Success,
         Target,
         Training,
+        Window,
     )
     from matloop.problem.toml import dump_problem, load_problem
 
@@ -64,6 +68,7 @@ _PLACES = {
     "matloop.matter.molecules": ("Molecules", "as_molecules", "from_sdf", "from_smiles"),
     "matloop.pipeline.chain": ("carry",),
     "matloop.pipeline.check": ("check",),
+    "matloop.pipeline.compare": ("compare_features",),
     "matloop.pipeline.draft": ("draft",),
     "matloop.pipeline.judge": ("judge", "judge_predictions"),
     "matloop.pipeline.leaks": ("find_leaks",),
@@ -71,7 +76,8 @@ _PLACES = {
     "matloop.pipeline.whatif": ("what_if",),
     "matloop.problem.make": ("problem_from",),
     "matloop.problem.question": (
-        "Input", "Limits", "Never", "Problem", "Protocol", "Roles", "Source", "Success", "Target", "Training",
+        "Features", "Input", "Limits", "Never", "Problem", "Protocol", "Roles", "Selection", "Source", "Success",
+        "Target", "Training", "Window",
     ),
     "matloop.problem.toml": ("dump_problem", "load_problem"),
 }  # fmt: skip
@@ -84,6 +90,7 @@ __all__ = [
     "Compositions",
     "ConfigError",
     "DataError",
+    "Features",
     "Input",
     "Limits",
     "MatloopError",
@@ -95,16 +102,19 @@ __all__ = [
     "Protocol",
     "Roles",
     "RunError",
+    "Selection",
     "Source",
     "Success",
     "Target",
     "Training",
+    "Window",
     "__version__",
     "as_compositions",
     "as_molecules",
     "carry",
     "check",
     "collect",
+    "compare_features",
     "draft",
     "dump_problem",
     "find_leaks",
