@@ -183,7 +183,7 @@ def _from_text(text: str, name: str = "") -> Part:
         raise StructureError(f"the text has {len(text):,} characters; up to {LONGEST_TEXT:,} are read")
     kind = format_of(text, name)
     if kind:
-        return {"cif": from_cif, "poscar": from_poscar, "xyz": from_xyz, "json": from_json}[kind](text)
+        return _by_kind(kind, text)
     start = " ".join(text[:200].split())[:60]
     if "\n" not in text.strip():
         raise StructureError(
@@ -191,6 +191,17 @@ def _from_text(text: str, name: str = "") -> Part:
             "pathlib.Path"
         )
     raise StructureError(f"the text is none of CIF, POSCAR, XYZ, extended XYZ or JSON; it begins with {start!r}")
+
+
+def _by_kind(kind: str, text: str) -> Part:
+    read = {"cif": from_cif, "poscar": from_poscar, "xyz": from_xyz, "json": from_json}[kind]
+    try:
+        return read(text)
+    except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+        if isinstance(error, StructureError):
+            raise
+        # a text can be damaged in more ways than are foreseen; it must not end the batch
+        raise StructureError(f"this {kind.upper()} is damaged ({type(error).__name__}: {str(error)[:100]})") from error
 
 
 def _text_of(path: Path) -> str:

@@ -72,7 +72,7 @@ def test_selective_dynamics_is_a_site_value_and_written_back():
         (SALT.replace("1 1\n", "one 1\n"), "line 7: numbers of atoms"),
         (SALT.replace("1 1\n", "999999999 1\n"), "line 7: 1,000,000,000 atoms"),
         (SALT.replace("0.5 0.5 0.5", "0.5 a 0.5"), "line 10: three numbers"),
-        (SALT.replace("0.5 0.5 0.5", "0.5 nan 0.5"), "site 2 is no finite number"),
+        (SALT.replace("0.5 0.5 0.5", "0.5 nan 0.5"), "coordinate 2 is nan, no finite number"),
         (SALT.replace("Direct", "Selective\nDirect"), "line 10: selective dynamics"),
     ],
 )  # fmt: skip

@@ -60,7 +60,7 @@ def test_a_wire_keeps_one_vector():
         ("3\n\nH 0 0 0\n", "3 atoms are announced, lines of 1"),
         ("1\n\nH 0 0\n", "line 3: 4 columns are needed, found 3"),
         ("1\n\nH 0 0 a\n", "line 3: pos is 'a'"),
-        ("1\n\nH 0 0 nan\n", "site 1 is no finite number"),
+        ("1\n\nH 0 0 nan\n", "position 1 is nan, no finite number"),
         ("2\n\nH 0 0 0\nX 0 0 1\n", "line 4: 'X' is a dummy species"),
         ("0\n\n\n", "empty"),
         ("1\nProperties=species:S:1\nH\n", "no column pos"),

@@ -19,6 +19,7 @@ from matloop.matter.formats.part import (
     mixed_part,
     noted_isotopes,
     number_of,
+    within_reach,
 )
 from matloop.matter.formats.star import Block, blocks_of
 
@@ -117,10 +118,11 @@ def _cell(block: Block) -> tuple[FloatArray, FloatArray, tuple[str, ...]]:
     notes = ("angles that are not written taken as 90 degrees",) if "" in angles else ()
     given = [number(text, "cell length") for text in lengths]
     turned = [number(text or "90", "cell angle") for text in angles]
-    if min(given) <= 0 or not np.isfinite(given).all():
+    if min(given) <= 0:
         raise StructureError(f"a cell length is {min(given):g} Angstrom; it must be above zero")
     if not all(0.0 < angle < 180.0 for angle in turned):
         raise StructureError(f"the cell angles are {turned}; each must lie between 0 and 180 degrees")
+    within_reach(np.array(given)[:, None], "cell length")
     return np.array(given), np.array(turned), notes
 
 
@@ -146,6 +148,7 @@ def _coordinates(block: Block) -> tuple[FloatArray, list[int], tuple[str, ...]]:
         found = np.array([texts[i] for i in kept], dtype=float).reshape(-1, 3)
     except ValueError:
         found = np.array([[number(t, f"coordinate of site {labels[i]!r}") for t in texts[i]] for i in kept])
+    within_reach(found, "coordinate of site")
     return found, kept, (f"{len(dummies)} site(s) marked as dummies left out",) if dummies else ()
 
 

@@ -128,6 +128,8 @@ def _formula_fault(block: Block, counts: IntArray, species: list[list[Species]])
     if set(written) - {"D"} - set(amounts):
         return f"the formula has {', '.join(sorted(set(written) - set(amounts)))}, the sites have none of it"
     total, said = sum(amounts.values()), sum(written.values())
+    if not total * said > 0:
+        return ""
     apart = max(abs(amounts[s] / total - written.get(s, 0.0) / said) for s in amounts)
     return "the composition is not that of _chemical_formula_sum" if apart > 0.01 and "D" not in written else ""
 

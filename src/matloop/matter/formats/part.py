@@ -18,6 +18,8 @@ LONGEST_TEXT = 30_000_000
 """Characters of one file, at most: about 300,000 atoms."""
 MOST_SITES = 200_000
 """Sites of one structure, at most."""
+LARGEST = 1e6
+"""Angstrom, or lattice vectors: no length, position or coordinate is larger."""
 FULL = 1.002
 """Occupancies of a site may sum to this by rounding (three thirds written as 0.334); they are then scaled to one."""
 _LEFT_OVER = 0.05
@@ -131,8 +133,9 @@ def _charge(given: object, occupancies: FloatArray, oxidation: FloatArray) -> fl
 def _filled(part: Part) -> Part:
     """Without species of occupancy zero and sites that hold nothing; sums just above one by rounding made one."""
     sites = np.repeat(np.arange(len(part.kinds)), part.kinds)
-    if not np.isfinite(part.occupancies).all() or (part.occupancies < 0).any():
-        wrong = int(np.flatnonzero(~(part.occupancies >= 0))[0])
+    odd = ~((part.occupancies >= 0) & np.isfinite(part.occupancies))
+    if odd.any():
+        wrong = int(np.flatnonzero(odd)[0])
         raise StructureError(
             f"site {sites[wrong] + 1} ({SYMBOLS[part.numbers[wrong]]}) has the occupancy {part.occupancies[wrong]:g}; "
             "it must be above 0 and at most 1"
@@ -172,12 +175,25 @@ def checked(part: Part) -> Part:
         raise StructureError(f"{n:,} sites; structures of up to {MOST_SITES:,} sites are read")
     if part.coordinates.shape != (n, 3):
         raise StructureError(f"{n} atoms, but coordinates of shape {part.coordinates.shape}: each atom needs three")
-    if not np.isfinite(part.lattice).all():
-        raise StructureError("a lattice vector is no finite number")
-    if not np.isfinite(part.coordinates).all():
-        site = int(np.flatnonzero(~np.isfinite(part.coordinates).all(axis=1))[0])
-        raise StructureError(f"a coordinate of site {site + 1} is no finite number")
+    within_reach(part.lattice, "lattice vector")
+    within_reach(part.coordinates, "coordinate")
     return part
+
+
+def within_reach(values: FloatArray, what: str) -> FloatArray:
+    """The values themselves, one row per site or vector.
+
+    Raises
+    ------
+    StructureError : one is no finite number, or larger than `LARGEST`; the message names `what` and which.
+    """
+    fine = np.abs(values) <= LARGEST
+    if not fine.all():
+        row = int(np.flatnonzero(~fine.all(axis=1))[0])
+        wrong = float(values[row][~fine[row]][0])
+        said = f"is {wrong:g}, more than {LARGEST:g}" if np.isfinite(wrong) else f"is {wrong}, no finite number"
+        raise StructureError(f"{what} {row + 1} {said}: correct it")
+    return values
 
 
 def number_of(symbol: str) -> int:
@@ -215,7 +231,7 @@ def completed(lattice: FloatArray, periodic: BoolArray) -> FloatArray:
     ------
     StructureError : a vector along which the structure repeats is zero.
     """
-    lengths = np.linalg.norm(lattice, axis=1)
+    lengths = np.linalg.norm(within_reach(lattice, "lattice vector"), axis=1)
     lacking = lengths == 0
     if (lacking & periodic).any():
         raise StructureError("a lattice vector along which the structure repeats has no length: correct the cell")
@@ -246,7 +262,8 @@ def fractional(positions: FloatArray, lattice: FloatArray) -> FloatArray:
     ------
     StructureError : the lattice vectors lie in one plane.
     """
-    if np.array_equal(lattice, np.eye(3)):
+    within_reach(positions, "position")
+    if np.array_equal(within_reach(lattice, "lattice vector"), np.eye(3)):
         return positions
     volume = abs(np.linalg.det(lattice))
     if not volume > 1e-9 * np.linalg.norm(lattice, axis=1).prod():

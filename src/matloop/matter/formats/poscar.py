@@ -16,6 +16,7 @@ from matloop.matter.formats.part import (
     noted_isotopes,
     number_of,
     ordered_part,
+    within_reach,
 )
 
 _ALL = np.ones(3, dtype=bool)
@@ -61,7 +62,7 @@ def from_poscar(text: str) -> Part:
     rows = [line.split() for line in lines[at + 1 : at + 1 + total]]
     positions = _positions(rows, total, at + 2)
     if cartesian:
-        positions = fractional(positions * _scales(lines, lattice), lattice)
+        positions = fractional(within_reach(positions, "position") * _scales(lines, lattice), lattice)
     notes: tuple[str, ...] = ()
     if not symbols:
         symbols, notes = _older(lines[0], rows, counts, 6 if selective else 3)
@@ -78,12 +79,16 @@ def _numbers(line: str) -> list[float]:
     found = []
     for word in line.split():
         try:
-            found.append(float(word.replace("D", "E").replace("d", "e")))
+            found.append(_number(word))
         except ValueError:
             if not found:
                 raise
             break
     return found
+
+
+def _number(word: str) -> float:
+    return float(word.replace("D", "E").replace("d", "e"))
 
 
 def _scales(lines: list[str], lattice: FloatArray) -> FloatArray:
@@ -106,11 +111,11 @@ def _lattice(lines: list[str]) -> FloatArray:
     if raw.shape != (3, 3) or not scale:
         raise StructureError("lines 3 to 5 of a POSCAR hold three numbers each; these do not")
     fine = len(scale) < 3 or min(scale[:3]) > 0
-    if scale[0] == 0 or not fine or not np.isfinite(scale).all():
+    if scale[0] == 0 or not fine or not (np.abs(scale) < 1e12).all():
         raise StructureError(f"line 2: the scale is {lines[1].strip()[:40]!r}; a positive number or -volume is needed")
-    if not abs(np.linalg.det(raw)) > 1e-9 * np.linalg.norm(raw, axis=1).prod():
+    if not abs(np.linalg.det(within_reach(raw, "lattice vector"))) > 1e-9 * np.linalg.norm(raw, axis=1).prod():
         raise StructureError("the cell has no volume: its lattice vectors lie in one plane; correct lines 3 to 5")
-    return raw * _scales(lines, raw)
+    return within_reach(raw * _scales(lines, raw), "scaled lattice vector")
 
 
 def _species(lines: list[str]) -> tuple[list[str], IntArray, int]:
@@ -144,10 +149,10 @@ def _positions(rows: list[list[str]], total: int, first: int) -> FloatArray:
 
 
 def _three(row: list[str], line: int) -> list[float]:
-    found = _numbers(" ".join(row[:3])) if row[0][:1] in "+-.0123456789" else []
-    if len(found) < 3:
-        raise StructureError(f"line {line}: three numbers are needed, found {' '.join(row)[:40]!r}")
-    return found
+    try:
+        return [_number(word) for word in row[:3]]
+    except ValueError as error:
+        raise StructureError(f"line {line}: three numbers are needed, found {' '.join(row)[:40]!r}") from error
 
 
 def _flags(rows: list[list[str]], first: int) -> FloatArray:

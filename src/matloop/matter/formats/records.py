@@ -70,7 +70,7 @@ def from_record(one: Any) -> Part:
             return from_optimade(one)
         if _lattice_key(one):
             return _from_arrays(one)
-    except (TypeError, KeyError, ValueError, AttributeError, IndexError, OverflowError) as error:
+    except (TypeError, KeyError, ValueError, AttributeError, IndexError, ArithmeticError) as error:
         if isinstance(error, StructureError):
             raise
         raise StructureError(f"the record is damaged ({type(error).__name__}: {str(error)[:100]})") from error

@@ -51,17 +51,18 @@ def _operation(text: str) -> tuple[FloatArray, FloatArray]:
         at = 0
         while at < len(part):
             found = _TERM.match(part, at)
-            if found is None or found.end() == at or not (found[2] or found[4]):
+            if found is None or found.end() == at or not (found[2] or found[4]) or int(found[3] or 1) == 0:
                 raise StructureError(f"{text[:60]!r} is no symmetry operation: {part[at:][:20]!r} cannot be read")
-            size = float(Fraction(found[2] or "1") / int(found[3] or "1")) if found[3] != "0" else np.nan
+            size = float(Fraction(found[2] or "1") / int(found[3] or 1))
             size = -size if found[1] == "-" else size
             if found[4]:
                 rotation[row, "xyzabc".index(found[4].lower()) % 3] += size
             else:
                 shift[row] += size
             at = found.end()
-    if abs(abs(np.linalg.det(rotation)) - 1.0) > 1e-6 or not np.isfinite(shift).all():
-        raise StructureError(f"{text[:60]!r} is no symmetry operation: its matrix does not keep volumes")
+    whole = (np.abs(rotation) < 10).all() and (rotation == np.round(rotation)).all()
+    if not whole or round(abs(np.linalg.det(rotation)), 6) != 1.0 or not (np.abs(shift) < 100).all():
+        raise StructureError(f"{text[:60]!r} is no symmetry operation: its matrix does not map the lattice onto itself")
     # translations written as decimals (0.3333) are thirds, quarters, sixths or eighths
     near = np.round(shift * 24) / 24
     return rotation, np.where(np.abs(near - shift) < 1e-3, near, shift)
