@@ -10,7 +10,7 @@ from matloop.represent.structural.derivatives import SmoothSiteFeaturizer
 from matloop.represent.structural.environments import Channels, Environments, by_property
 from matloop.represent.structural.smooth_cutoff import COSINE
 from matloop.represent.structural.symmetry_functions import positive
-from matloop.represent.structural.symmetry_terms import Bell, g2, g2_slopes
+from matloop.represent.structural.symmetry_terms import Bell
 
 AXES = ("x", "y", "z")
 
@@ -44,8 +44,9 @@ class AgniFeaturizer(SmoothSiteFeaturizer):
     def _widths(self) -> list[float]:
         return [positive("eta", eta) for eta in self.etas] or np.logspace(np.log10(0.8), np.log10(16), 8).tolist()
 
-    def _bell(self, eta: float) -> Bell:
-        return Bell(eta**-2, 0.0, self.cutoff, COSINE)
+    @property
+    def _bells(self) -> list[Bell]:
+        return [Bell(eta**-2, 0.0) for eta in self._widths]
 
     def channels(self) -> Channels:
         positive("cutoff", self.cutoff)
@@ -59,21 +60,22 @@ class AgniFeaturizer(SmoothSiteFeaturizer):
         return (*(f"AGNI eta={eta:.2e}" for eta in self._widths), *along)
 
     def site_sums(self, around: Environments) -> FloatArray:
-        parts = [g2(around, tuple((eta**-2, 0.0) for eta in self._widths), self.cutoff, COSINE)[:, 0]]
-        for axis in self.directions:
-            towards = -around.directions[AXES.index(axis)]
-            terms = [self._bell(eta).value(around.distances) * towards for eta in self._widths]
-            parts.append(around.summed(np.stack(terms)))
-        return np.concatenate(parts)
+        self.channels()
+        faded = COSINE.value(around.distances, self.cutoff)
+        terms = around.weights * np.stack([bell.value(around.distances, faded) for bell in self._bells])
+        towards = [-around.directions[AXES.index(axis)] for axis in self.directions]
+        return np.concatenate([around.summed(terms), *(around.summed(terms * along) for along in towards)])
 
     def pair_slopes(self, around: Environments) -> FloatArray:
-        parts = [g2_slopes(around, tuple((eta**-2, 0.0) for eta in self._widths), self.cutoff, COSINE)[:, 0]]
+        r, directions = around.distances, around.directions
+        faded, fading = COSINE.value(r, self.cutoff), COSINE.slope(r, self.cutoff)
+        values = around.weights * np.stack([bell.value(r, faded) for bell in self._bells])
+        slopes = around.weights * np.stack([bell.slope(r, faded, fading) for bell in self._bells])
+        parts = [slopes[:, None] * directions]
         for axis in self.directions:
-            along = around.directions[AXES.index(axis)]
-            turned = (np.eye(3)[AXES.index(axis)][:, None] - along * around.directions) / around.distances
-            for eta in self._widths:
-                value, slope = self._bell(eta).value(around.distances), self._bell(eta).slope(around.distances)
-                parts.append(-(slope * along * around.directions + value * turned)[None])
+            along = directions[AXES.index(axis)]
+            turned = (np.eye(3)[AXES.index(axis)][:, None] - along * directions) / r
+            parts.append(-(slopes[:, None] * along * directions + values[:, None] * turned))
         return np.concatenate(parts)
 
     def citations(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from matloop.core.errors import ConfigError
 from matloop.represent.structural.derivatives import SmoothSiteFeaturizer
 from matloop.represent.structural.environments import Channels, Environments, atomic_numbers, by_property
 from matloop.represent.structural.harmonics import chebyshev_by_legendre
-from matloop.represent.structural.moments import angular_slopes, angular_sums
+from matloop.represent.structural.moments import angular_pulls, angular_slopes, angular_sums
 from matloop.represent.structural.smooth_cutoff import fade
 from matloop.represent.structural.symmetry_functions import positive
 
@@ -95,6 +95,24 @@ class ChebyshevFeaturizer(SmoothSiteFeaturizer):
         slopes_inside = angular_slopes(inner, h, pairs, chebyshev_by_legendre(self.angular))
         angular[..., around.distances < self._inner] = slopes_inside
         return np.concatenate([radial.reshape(-1, 3, len(g)), angular.reshape(-1, 3, len(g))])
+
+    def pair_pulls(self, around: Environments, slopes: FloatArray) -> FloatArray:
+        channels, fading, sites = self.channels(), fade(self.fade), around.sites
+        given = slopes.reshape(-1, len(channels.names), slopes.shape[1])
+        g, dg = fading.value(around.distances, self.cutoff), fading.slope(around.distances, self.cutoff)
+        terms, term_slopes = polynomials(2.0 * around.distances / self.cutoff - 1.0, self.radial)
+        along = np.zeros(len(g))
+        for n in range(self.radial + 1):
+            weight = (given[n][:, sites] * around.weights).sum(axis=0)
+            along += weight * (terms[n] * dg + term_slopes[n] * (2.0 / self.cutoff) * g)
+        pulls = along * around.directions
+        inner = around.within(self._inner)
+        h = fading.value(inner.distances, self._inner), fading.slope(inner.distances, self._inner)
+        angular = chebyshev_by_legendre(self.angular)
+        pulls[:, around.distances < self._inner] += angular_pulls(
+            inner, h, channels.pairs, angular, given[self.radial + 1 :]
+        )
+        return pulls
 
     @property
     def _inner(self) -> float:

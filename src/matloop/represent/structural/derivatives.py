@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,6 +110,15 @@ class SmoothSiteFeaturizer(SiteFeaturizer):
     def pair_slopes(self, around: Environments) -> FloatArray:
         """Derivatives of the features by the vectors to the neighbours, shape (n_site_columns, 3, n_pairs)."""
 
+    def pair_pulls(self, around: Environments, slopes: FloatArray) -> FloatArray:
+        """Derivatives of the sum of slopes times features by the vectors to the neighbours, shape (3, n_pairs).
+
+        Parameters
+        ----------
+        slopes : shape (n_site_columns, n_sites), for the sites of these environments.
+        """
+        return np.asarray((self.pair_slopes(around) * slopes[:, None, around.sites]).sum(axis=0))
+
     def goes_through_triplets(self) -> bool:
         """Whether all pairs of neighbours are gone through, which large cutoffs make too many."""
         return False
@@ -135,8 +143,9 @@ class SmoothSiteFeaturizer(SiteFeaturizer):
         structures, near = self._batch(X)
         listed, refused, weights = self._prepared(structures, near)
         values = np.zeros((len(listed.distances), 3, len(self.site_columns())))
-        for around, slopes in self._parts(listed, weights):
-            values[around.place] = slopes.transpose(2, 1, 0)
+        for _, around in environments(listed, weights, self.cutoff):
+            if len(around.distances):
+                values[around.place] = self.pair_slopes(around).transpose(2, 1, 0)
         return Derivatives(
             listed.first, listed.second, listed.images, listed.vectors, values, len(structures.coordinates), refused
         )
@@ -158,8 +167,9 @@ class SmoothSiteFeaturizer(SiteFeaturizer):
             raise DataError(f"slopes have shape {np.shape(slopes)}; one per site and column is needed: {shape}.")
         listed, refused, weights = self._prepared(structures, near)
         pulls = np.zeros((len(listed.distances), 3))
-        for around, moved in self._parts(listed, weights):
-            pulls[around.place] = np.einsum("kap,pk->pa", moved, slopes[listed.first[around.place]])
+        for sites, around in environments(listed, weights, self.cutoff):
+            if len(around.distances):
+                pulls[around.place] = self.pair_pulls(around, np.ascontiguousarray(slopes[sites].T)).T
         return _forces(structures, listed, pulls, refused)
 
     def _batch(self, X: Any) -> tuple[Structures, Vicinity]:
@@ -177,11 +187,6 @@ class SmoothSiteFeaturizer(SiteFeaturizer):
         if self.goes_through_triplets():
             refused |= too_many(listed, structures.offsets)
         return dropped(listed, structures.rows, refused), refused, channels.of_sites(structures)
-
-    def _parts(self, listed: Neighbours, weights: FloatArray) -> Iterator[tuple[Environments, FloatArray]]:
-        for _, around in environments(listed, weights, self.cutoff):
-            if len(around.distances):
-                yield around, self.pair_slopes(around)
 
 
 def _forces(structures: Structures, listed: Neighbours, pulls: FloatArray, refused: dict[int, str]) -> Forces:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.polynomial import chebyshev, legendre
+from numpy.polynomial import legendre
 
 from matloop.core.arrays import FloatArray, frozen
 
@@ -100,8 +100,8 @@ def harmonic_gradients(directions: FloatArray, degree: int) -> Iterator[tuple[in
 @cache
 def chebyshev_by_legendre(order: int) -> FloatArray:
     """The Chebyshev polynomials T_0..T_order in Legendre polynomials, shape (order + 1, order + 1): [n, l]."""
-    nodes = _quadrature(order)[0]
-    return frozen(np.stack([_expanded(chebyshev.chebval(nodes, row), order) for row in np.eye(order + 1)]))
+    angles = np.arccos(_quadrature(order)[0])
+    return frozen(np.stack([_expanded(np.cos(n * angles), order) for n in range(order + 1)]))
 
 
 @cache

@@ -80,6 +80,36 @@ def angular_slopes(
     return found * _halves(pairs)[:, None, None]
 
 
+def angular_pulls(
+    around: Environments,
+    radial: tuple[FloatArray, FloatArray],
+    pairs: Pairs,
+    polynomials: FloatArray,
+    slopes: FloatArray,
+) -> FloatArray:
+    """Derivatives of the sum of slopes times `angular_sums`, shape (3, n_pairs); slopes : as `angular_sums` returns."""
+    degree = polynomials.shape[1] - 1
+    g, slope = radial
+    directions, sites, weighted = around.directions, around.sites, around.weights * g
+    slopes = slopes * _halves(pairs)[:, None]
+    along, turning = np.zeros(len(g)), np.zeros((3, len(g)))
+    by_degree = np.tensordot(polynomials.T * (4.0 * math.pi / (2 * np.arange(degree + 1) + 1))[:, None], slopes, axes=1)
+    for l, _, values, gradients in harmonic_gradients(directions, degree):
+        moments = around.summed(weighted * values)
+        back = np.zeros_like(moments)
+        for p, (a, b) in enumerate(pairs):
+            back[a] += by_degree[l, p] * moments[b]
+            back[b] += by_degree[l, p] * moments[a]
+        total = (back[:, sites] * around.weights).sum(axis=0)
+        along += total * values
+        turning += total * gradients
+    itself = np.tensordot(polynomials.sum(axis=1), slopes, axes=1)
+    for p, (a, b) in enumerate(pairs):
+        along -= 2.0 * itself[p, sites] * around.weights[a] * weighted[b]
+    pulls: FloatArray = slope * along * directions + g / around.distances * turning
+    return pulls
+
+
 def _halves(pairs: Pairs) -> FloatArray:
     """Sums over all j and k hold each pair twice where the channels are the same."""
     return np.array([0.5 if a == b else 1.0 for a, b in pairs])

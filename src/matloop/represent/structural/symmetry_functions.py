@@ -12,9 +12,19 @@ from matloop.core.errors import ConfigError
 from matloop.represent.structural.derivatives import SmoothSiteFeaturizer
 from matloop.represent.structural.environments import Channels, Environments, by_element, by_property
 from matloop.represent.structural.harmonics import power_by_legendre
-from matloop.represent.structural.moments import angular_slopes, angular_sums
+from matloop.represent.structural.moments import angular_pulls, angular_slopes, angular_sums
 from matloop.represent.structural.smooth_cutoff import fade
-from matloop.represent.structural.symmetry_terms import Angular, Bell, Radial, g2, g2_slopes, g4, g4_slopes
+from matloop.represent.structural.symmetry_terms import (
+    Angular,
+    Bell,
+    Radial,
+    g2,
+    g2_pulls,
+    g2_slopes,
+    g4,
+    g4_pulls,
+    g4_slopes,
+)
 
 BEHLER_2011 = "Behler 2011, doi:10.1063/1.3553717"
 GASTEGGER_2018 = "Gastegger et al. 2018, doi:10.1063/1.5019667"
@@ -40,8 +50,7 @@ class _SymmetryFunctions(SmoothSiteFeaturizer):
         pairs, faded = self.channels().pairs, fade(self.fade)
         parts = [g2(around, radial, self.cutoff, faded), g4(around, angular, pairs, self.cutoff, faded)]
         for (eta, shift), polynomials in _separated(separable).items():
-            radial_part = Bell(eta, shift, self.cutoff, faded).value(around.distances)
-            parts.append(angular_sums(around, radial_part, pairs, polynomials))
+            parts.append(angular_sums(around, self._bell(around, eta, shift)[0], pairs, polynomials))
         return np.concatenate([part.reshape(-1, part.shape[-1]) for part in parts])
 
     def pair_slopes(self, around: Environments) -> FloatArray:
@@ -49,10 +58,30 @@ class _SymmetryFunctions(SmoothSiteFeaturizer):
         pairs, faded = self.channels().pairs, fade(self.fade)
         parts = [g2_slopes(around, radial, self.cutoff, faded), g4_slopes(around, angular, pairs, self.cutoff, faded)]
         for (eta, shift), polynomials in _separated(separable).items():
-            bell = Bell(eta, shift, self.cutoff, faded)
-            both = (bell.value(around.distances), bell.slope(around.distances))
-            parts.append(angular_slopes(around, both, pairs, polynomials))
+            parts.append(angular_slopes(around, self._bell(around, eta, shift), pairs, polynomials))
         return np.concatenate([part.reshape(-1, 3, part.shape[-1]) for part in parts])
+
+    def pair_pulls(self, around: Environments, slopes: FloatArray) -> FloatArray:
+        radial, angular, separable = self.functions()
+        channels, faded = self.channels(), fade(self.fade)
+        pairs, n_sites = channels.pairs, slopes.shape[1]
+        ends = np.cumsum([len(radial) * len(channels.names), len(angular) * len(pairs)])
+        two, three, rest = (
+            part.reshape(-1, size, n_sites)
+            for part, size in zip(np.split(slopes, ends), (len(channels.names), len(pairs), len(pairs)), strict=True)
+        )
+        pulls = g2_pulls(around, radial, self.cutoff, faded, two)
+        pulls += g4_pulls(around, angular, pairs, self.cutoff, faded, three)
+        for (eta, shift), polynomials in _separated(separable).items():
+            given, rest = rest[: len(polynomials)], rest[len(polynomials) :]
+            pulls += angular_pulls(around, self._bell(around, eta, shift), pairs, polynomials, given)
+        return pulls
+
+    def _bell(self, around: Environments, eta: float, shift: float) -> tuple[FloatArray, FloatArray]:
+        """The radial part of G5 and its slope."""
+        r, faded, bell = around.distances, fade(self.fade), Bell(eta, shift)
+        f = faded.value(r, self.cutoff)
+        return bell.value(r, f), bell.slope(r, f, faded.slope(r, self.cutoff))
 
 
 class SymmetryFunctionsFeaturizer(_SymmetryFunctions):

@@ -1,7 +1,8 @@
-"""Behler's symmetry functions G2, G4 and G5 of environments, by channel, with their derivatives.
+"""Behler's symmetry functions G2 and G4 of environments, by channel, with their derivatives.
 
-Values have shape (n_functions, n_channels or n_channel_pairs, n_sites); derivatives, with respect to the position of
-one neighbour, (n_functions, n_channels or n_channel_pairs, 3, n_pairs).
+Values have shape (n_functions, n_channels or n_channel_pairs, n_sites); derivatives by the vectors to the neighbours
+(`*_slopes`) (n_functions, n_channels or n_channel_pairs, 3, n_pairs); these times given slopes, summed over functions
+and channels (`*_pulls`), (3, n_pairs).
 """
 
 from __future__ import annotations
@@ -23,44 +24,53 @@ Angular = tuple[tuple[float, float, float, float], ...]
 
 @dataclass(frozen=True, slots=True)
 class Bell:
-    """exp(-eta (r - shift)^2) f(r), f fading at the cutoff; eta in 1/A^2, shift in A."""
+    """exp(-eta (r - shift)^2) f(r) with a function f that fades at the cutoff; eta in 1/A^2, shift in A."""
 
     eta: float
     shift: float
-    cutoff: float
-    fade: Fade
 
-    def value(self, distances: FloatArray) -> FloatArray:
-        """At the distances, which are up to the cutoff."""
-        return self._gaussian(distances) * self.fade.value(distances, self.cutoff)
+    def value(self, distances: FloatArray, faded: FloatArray) -> FloatArray:
+        """At the distances, where f is `faded`."""
+        return self._gaussian(distances) * faded
 
-    def slope(self, distances: FloatArray) -> FloatArray:
-        """Derivative by the distance."""
-        inner = -2.0 * self.eta * (distances - self.shift) * self.fade.value(distances, self.cutoff)
-        return self._gaussian(distances) * (inner + self.fade.slope(distances, self.cutoff))
+    def slope(self, distances: FloatArray, faded: FloatArray, fading: FloatArray) -> FloatArray:
+        """Derivative by the distance, with the slope `fading` of f."""
+        return self._gaussian(distances) * (fading - 2.0 * self.eta * (distances - self.shift) * faded)
 
     def _gaussian(self, distances: FloatArray) -> FloatArray:
         away = distances - self.shift
-        bell: FloatArray = np.exp(-self.eta * away * away)
+        away *= -self.eta * away
+        bell: FloatArray = np.exp(away, out=away)
         return bell
 
 
 def g2(around: Environments, functions: Radial, cutoff: float, fade: Fade) -> FloatArray:
     """Sum over neighbours of w exp(-eta (r - shift)^2) f(r); functions: (eta, shift), 1/A^2 and A."""
+    faded = fade.value(around.distances, cutoff)
     found = np.empty((len(functions), len(around.weights), len(around.offsets) - 1))
     for k, function in enumerate(functions):
-        found[k] = around.summed(around.weights * Bell(*function, cutoff, fade).value(around.distances))
+        found[k] = around.summed(around.weights * Bell(*function).value(around.distances, faded))
     return found
 
 
 def g2_slopes(around: Environments, functions: Radial, cutoff: float, fade: Fade) -> FloatArray:
     """Derivatives of `g2`."""
+    faded, fading = fade.value(around.distances, cutoff), fade.slope(around.distances, cutoff)
     directions = around.directions
     found = np.empty((len(functions), len(around.weights), 3, len(around.distances)))
     for k, function in enumerate(functions):
-        slope = Bell(*function, cutoff, fade).slope(around.distances)
+        slope = Bell(*function).slope(around.distances, faded, fading)
         found[k] = (around.weights * slope)[:, None] * directions
     return found
+
+
+def g2_pulls(around: Environments, functions: Radial, cutoff: float, fade: Fade, slopes: FloatArray) -> FloatArray:
+    """Derivatives of the sum of slopes times `g2`; slopes : shape as of `g2`."""
+    faded, fading = fade.value(around.distances, cutoff), fade.slope(around.distances, cutoff)
+    sites, total = around.sites, np.zeros(len(around.distances))
+    for function, given in zip(functions, slopes, strict=True):
+        total += (given[:, sites] * around.weights).sum(axis=0) * Bell(*function).slope(around.distances, faded, fading)
+    return total * around.directions
 
 
 def g4(around: Environments, functions: Angular, pairs: Pairs, cutoff: float, fade: Fade) -> FloatArray:
@@ -114,6 +124,35 @@ def g4_slopes(around: Environments, functions: Angular, pairs: Pairs, cutoff: fl
     return found
 
 
+def g4_pulls(
+    around: Environments, functions: Angular, pairs: Pairs, cutoff: float, fade: Fade, slopes: FloatArray
+) -> FloatArray:
+    """Derivatives of the sum of slopes times `g4`; slopes : shape as of `g4`."""
+    n_pairs, sites = len(around.distances), around.sites
+    # what each neighbour j hands on to a neighbour k, by the channel of k
+    handed = np.zeros((len(functions), len(around.weights), n_pairs))
+    for p, (a, b) in enumerate(pairs):
+        given = slopes[:, p, sites]
+        handed[:, a] += given * around.weights[b]
+        if a != b:
+            handed[:, b] += given * around.weights[a]
+    own, pull, places = np.zeros(n_pairs), np.zeros(n_pairs), np.ascontiguousarray(around.vectors.T)
+    towards = np.zeros((n_pairs, 3))
+    for part in triplets(around, cutoff):
+        totals = np.zeros((3, len(part.first)))
+        weights = around.weights[:, part.second]
+        for k, slopes_k in enumerate(_g4_slopes(around, part, functions, cutoff, fade)):
+            factor = sum(handed[k, c][part.first] * weight for c, weight in enumerate(weights))
+            for total, slope in zip(totals, slopes_k, strict=True):
+                total += factor * slope
+        rows, across = slice(part.begin, part.end), part.matrix(totals[2], n_pairs)
+        own += np.bincount(part.first, totals[0], n_pairs) + np.bincount(part.second, totals[1], n_pairs)
+        pull += np.bincount(part.first, totals[2], n_pairs) + np.bincount(part.second, totals[2], n_pairs)
+        towards[rows] += across @ places
+        towards += across.T @ places[rows]
+    return own * around.directions + pull * around.vectors - towards.T
+
+
 def _power(base: FloatArray, exponent: float) -> FloatArray:
     """base^exponent; by repeated squaring for whole numbers, several times faster."""
     whole = int(exponent)
@@ -130,27 +169,30 @@ def _power(base: FloatArray, exponent: float) -> FloatArray:
     return result
 
 
-def _bells(functions: Angular, cutoff: float, fade: Fade) -> dict[tuple[float, float], Bell]:
-    return {(eta, shift): Bell(eta, shift, cutoff, fade) for eta, _, _, shift in functions}
-
-
 def _cosines(around: Environments, part: Triplets) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Cosine of the angle at the site, and the two distances from it."""
     r, s, t = around.distances[part.first], around.distances[part.second], part.between
     return (r * r + s * s - t * t) / (2.0 * r * s), r, s
 
 
+def _bells(functions: Angular) -> list[Bell]:
+    """Each once."""
+    return list(dict.fromkeys(Bell(eta, shift) for eta, _, _, shift in functions))
+
+
 def _g4_values(
     around: Environments, part: Triplets, functions: Angular, cutoff: float, fade: Fade
 ) -> Iterator[FloatArray]:
     cosine = _cosines(around, part)[0]
-    products = {}
-    for key, bell in _bells(functions, cutoff, fade).items():
-        bonds = bell.value(around.distances[part.begin :])
-        products[key] = bonds[part.first - part.begin] * bonds[part.second - part.begin] * bell.value(part.between)
+    near = around.distances[part.begin :]
+    faded, across = fade.value(near, cutoff), fade.value(part.between, cutoff)
+    first, second, products = part.first - part.begin, part.second - part.begin, {}
+    for bell in _bells(functions):
+        bonds = bell.value(near, faded)
+        products[bell] = bonds[first] * bonds[second] * bell.value(part.between, across)
     for eta, zeta, sign, shift in functions:
         angle = _power(np.maximum(1.0 + sign * cosine, 0.0), zeta)
-        yield 2.0 ** (1.0 - zeta) * angle * products[eta, shift]
+        yield 2.0 ** (1.0 - zeta) * angle * products[Bell(eta, shift)]
 
 
 def _g4_slopes(
@@ -158,21 +200,23 @@ def _g4_slopes(
 ) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
     """For each function the slopes with respect to r_ij, r_ik, and r_jk divided by r_jk."""
     cosine, r, s = _cosines(around, part)
-    t = np.maximum(part.between, 1e-12)
-    shared = {}
-    for key, bell in _bells(functions, cutoff, fade).items():
-        value, slope = bell.value(around.distances), bell.slope(around.distances)
-        shared[key] = (
-            value[part.first], value[part.second], bell.value(part.between),
-            slope[part.first], slope[part.second], bell.slope(part.between) / t,
+    t, shared = np.maximum(part.between, 1e-12), {}
+    faded, fading = fade.value(around.distances, cutoff), fade.slope(around.distances, cutoff)
+    across, crossing = fade.value(part.between, cutoff), fade.slope(part.between, cutoff)
+    for bell in _bells(functions):
+        value, slope = bell.value(around.distances, faded), bell.slope(around.distances, faded, fading)
+        shared[bell] = (
+            value[part.first], value[part.second], bell.value(part.between, across),
+            slope[part.first], slope[part.second], bell.slope(part.between, across, crossing) / t,
         )  # fmt: skip
+    turn_j, turn_k, turn_jk = 1.0 / s - cosine / r, 1.0 / r - cosine / s, 1.0 / (r * s)
     for eta, zeta, sign, shift in functions:
-        j, k, jk, dj, dk, djk = shared[eta, shift]
+        j, k, jk, dj, dk, djk = shared[Bell(eta, shift)]
         base, scale = np.maximum(1.0 + sign * cosine, 0.0), 2.0 ** (1.0 - zeta)
-        angle = scale * _power(base, zeta)
-        turn = scale * zeta * sign * _power(base, zeta - 1.0) * (j * k * jk)
+        less = scale * _power(base, zeta - 1.0)
+        angle, turn = less * base, zeta * sign * less * (j * k * jk)
         yield (
-            angle * dj * k * jk + turn * (1.0 / s - cosine / r),
-            angle * j * dk * jk + turn * (1.0 / r - cosine / s),
-            angle * j * k * djk - turn / (r * s),
+            angle * dj * k * jk + turn * turn_j,
+            angle * j * dk * jk + turn * turn_k,
+            angle * j * k * djk - turn * turn_jk,
         )
