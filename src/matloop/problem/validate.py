@@ -397,7 +397,7 @@ def _plugins(problem: Problem, known: Known) -> Iterable[Fault]:
     for entry in problem.inputs:
         for name in entry.features:
             plain = name.partition("(")[0].strip()
-            if known.featurizers is not None and plain not in known.featurizers:
+            if known.featurizers is not None and plain not in (*known.featurizers, "auto"):
                 said_of = f"there is no featurizer {quoted(name)}. {did_you_mean(plain, known.featurizers)}"
                 yield Fault(("inputs", entry.name), said_of)
             elif plain in known.structural and entry.kind != "structure":

@@ -86,8 +86,22 @@ neither there nor on matbench_steels, so they are there to be asked for.
 MOLECULE_FEATURES: tuple[str, ...] = ("rdkit", "morgan")
 """What a molecule is described by where the problem names no features, beside element fractions."""
 
-STRUCTURE_FEATURES: tuple[str, ...] = DEFAULT_FEATURES
-"""What a structure is described by where the problem names no features, beside element fractions."""
+STRUCTURE_FEATURES: tuple[str, ...] = (
+    *DEFAULT_FEATURES,
+    "density",
+    "grdf",
+    "gaussian_symmetry",
+    "bond_statistics",
+    "dimensionality",
+    "packing_efficiency",
+)
+"""What a structure is described by where the problem names no features, beside element fractions: about 5 ms per small
+cell.
+
+Beside the composition alone the last six lower the error of extra trees to 0.76 of it on matbench_phonons, to 0.62 on
+heats of formation of 1,200 perovskites (Perov-5) and to 0.14 on energies of 1,200 carbons (Carbon-24), which all have
+one composition; with every other set beside them it is 0.83, 0.55 and 0.13.
+"""
 
 FEW_MOLECULES = 500
 """With fewer rows Morgan counts are left out.

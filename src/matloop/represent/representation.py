@@ -19,7 +19,8 @@ from matloop.matter.compositions import Compositions
 from matloop.matter.molecules import Molecules, shown_molecule, to_compositions
 from matloop.matter.structures import Structures
 from matloop.problem.question import Input, InputKind
-from matloop.represent import DEFAULT_FEATURES, FEATURIZERS, FEW_MOLECULES, MOLECULE_FEATURES, STRUCTURE_FEATURES
+from matloop.represent import FEATURIZERS
+from matloop.represent.auto import AUTO, chosen
 from matloop.represent.cache import Cache
 from matloop.represent.engine import describe
 from matloop.represent.featurizer import CompositionFeaturizer
@@ -96,8 +97,8 @@ def plan_representation(dataset: Dataset, inputs: Sequence[Input], *, polynomial
 
     Parameters
     ----------
-    inputs : as in the problem; an empty `features` of a composition means DEFAULT_FEATURES, of a molecule
-        MOLECULE_FEATURES (descriptors alone for fewer than 500 rows). Element fractions are always made.
+    inputs : as in the problem; an empty `features` means "auto" (`represent.auto`): what suits the kind and the number
+        of rows. Element fractions are always made.
     polynomial : highest degree of products of number inputs; 1 for none.
 
     Raises
@@ -111,9 +112,9 @@ def plan_representation(dataset: Dataset, inputs: Sequence[Input], *, polynomial
         column = _column(dataset, given.name, given.kind)
         prefix = f"{given.name}: " if several else ""
         if isinstance(column, Compositions):
-            planned.append(InputFeatures(given.name, given.kind, _chosen(given, DEFAULT_FEATURES), prefix=prefix))
+            planned.append(InputFeatures(given.name, given.kind, _chosen(given, len(column)), prefix=prefix))
         elif isinstance(column, Structures):
-            texts = [planned_text(name, column) for name in _chosen(given, STRUCTURE_FEATURES)]
+            texts = [planned_text(name, column) for name in _chosen(given, len(column))]
             planned.append(InputFeatures(given.name, given.kind, tuple(texts), prefix=prefix))
         elif isinstance(column, Molecules):
             planned.append(_molecule_plan(given, column, prefix))
@@ -163,15 +164,15 @@ def product_name(factors: Sequence[str]) -> str:
 
 
 def _molecule_plan(given: Input, column: Molecules, prefix: str) -> InputFeatures:
-    default = MOLECULE_FEATURES if len(column) >= FEW_MOLECULES else MOLECULE_FEATURES[:1]
-    names = _chosen(given, default)
+    names = _chosen(given, len(column))
     largest = int(np.clip(column.sizes.max(initial=1), 1, MOST_ATOMS)) if "coulomb_matrix" in names else 0
     bags = bags_for(to_compositions(column)) if "bag_of_bonds" in names else ()
     return InputFeatures(given.name, given.kind, names, prefix=prefix, atoms=largest, bags=bags)
 
 
-def _chosen(given: Input, default: tuple[str, ...]) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(canonical(name) for name in given.features or default))
+def _chosen(given: Input, n_rows: int) -> tuple[str, ...]:
+    wanted, _ = chosen(given.features or (AUTO,), given.kind, n_rows)
+    names = tuple(dict.fromkeys(canonical(name) for name in wanted))
     for name in names:
         kind = getattr(FEATURIZERS.load(read_spec(name).name), "kind", "composition")
         if kind != given.kind and kind != "composition":
