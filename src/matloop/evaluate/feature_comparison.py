@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
@@ -29,6 +29,8 @@ from matloop.train.values import Development, Recipe
 
 MODELS = {"regression": ("extra_trees", "ridge"), "classification": ("extra_trees", "logistic")}
 """One model that takes columns as they come and one that draws straight lines: fast, without settings to tune."""
+FAST: Mapping[str, Mapping[str, object]] = {"extra_trees": {"n_trees": 100, "features": 0.33}}
+"""Settings other than the family's default: a third of the time, and the same order of representations."""
 MOST_REPEATS = 5
 
 
@@ -191,7 +193,9 @@ def _fit_data(development: Development, table: FeatureTable) -> FitData:
 
 
 def _settings(model: str, development: Development, table: FeatureTable) -> dict[str, object]:
-    """The accepted default of a family."""
+    """The accepted default of a family, or faster ones."""
+    if model in FAST:
+        return dict(FAST[model])
     family = FAMILIES.load(model)
     found: dict[str, object] = family.settings(1, table.columns(), development.task, np.random.default_rng(0))[0]
     return found
@@ -319,7 +323,7 @@ def _notes(ledger: _Ledger, development: Development) -> tuple[str, ...]:
         f"Development rows only: {len(development):,} rows in {n_folds} folds, "
         f"{'once' if ledger.repeats == 1 else f'{ledger.repeats} times with other folds and seeds'}; sealed rows were "
         "not used.",
-        "The models have their default settings: a tuned one may narrow the gaps, and order near ties otherwise.",
+        "The models have fixed settings: a tuned one may narrow the gaps, and order near ties otherwise.",
     ]
     if ledger.repeats * n_folds < 10:
         notes.append(
