@@ -29,8 +29,8 @@ class CrystalBagOfBondsFeaturizer(StructureFeaturizer):
 
     Columns "crystal bag metal 1" (0.5 Z^2.4 of each metal) and "crystal bag metal-nonmetal 1" (Z_i Z_j over the sine
     distance, e^2/Angstrom), zeros to the end; of a fuller bag the largest entries are kept. With bags by element the
-    values are those of matminer's `BagofBonds`, which lists every pair twice, from small to large, over Bohr: times
-    0.529177, reversed, every second one. The matrix depends on the choice and the size of the cell, and so does this.
+    values are those of matminer's `BagofBonds`, which lists every pair twice, from small to large, in Hartree (these
+    times 0.529177). The matrix depends on the choice and the size of the cell, and so does this.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class CrystalBagOfBondsFeaturizer(StructureFeaturizer):
         keys = [tuple(sorted(part)) for part in parts]
         if wrong or not self.bags or len(set(keys)) < len(keys):
             raise ConfigError(
-                f'bags: found {wrong[:3] or self.bags}; ("metal", 8), ("metal-nonmetal", 24) or ("Na", 4), ("Cl-Na", 9) '
+                f'bags: found {wrong[:3] or self.bags}; ("metal", 8), ("metal-nonmetal", 24) or ("Na", 4) '
                 "were expected, none twice, lengths above 0."
             )
         names, class_of = labels((), kinds=True) if known == set(KINDS) else labels(tuple(named), kinds=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from matloop.core.arrays import FloatArray
+from matloop.core.arrays import FloatArray, IntArray
 from matloop.matter.neighbours import Vicinity
 from matloop.matter.structures import Structures
 from matloop.represent.structural.bond_graph import BONDS_CITED, bond_graph
@@ -32,11 +32,11 @@ class BondFractionsFeaturizer(StructureFeaturizer):
         self.elements = elements
 
     def columns(self) -> tuple[str, ...]:
-        names, _ = labels(self.elements, kinds=False)
+        names, _ = self._labels()
         return tuple(f"{names[a]} - {names[b]} bond frac." for a, b in pairs(len(names))[0])
 
     def describe(self, structures: Structures, near: Vicinity) -> tuple[FloatArray, dict[int, str]]:
-        names, class_of = labels(self.elements, kinds=False)
+        names, class_of = self._labels()
         listed, pair_of = pairs(len(names))
         graph = bond_graph(structures, near, self.rule)
         classes, rows = class_of[structures.site_numbers], structures.rows[graph.first]
@@ -48,6 +48,9 @@ class BondFractionsFeaturizer(StructureFeaturizer):
         features: FloatArray = counts / np.maximum(total, 1)[:, None]
         features[list(graph.refused)] = np.nan
         return features, dict(graph.refused)
+
+    def _labels(self) -> tuple[tuple[str, ...], IntArray]:
+        return labels(tuple(sorted(self.elements)), kinds=False)
 
     def citations(self) -> tuple[str, ...]:
         return (

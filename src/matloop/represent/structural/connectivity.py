@@ -133,7 +133,8 @@ class TopologyFeaturizer(StructureFeaturizer):
             "R. W. Grosse-Kunstleve, G. O. Brunner, N. J. A. Sloane, Algebraic description of coordination sequences "
             "and exact topological densities for zeolites, Acta Cryst. A 52 (1996) 879, doi:10.1107/S0108767396007519",
             "J. P. Janet, H. J. Kulik, Resolving transition metal chemical space: feature selection for machine "
-            "learning and structure-property relationships, J. Phys. Chem. A 121 (2017) 8939, doi:10.1021/acs.jpca.7b08750",
+            "learning and structure-property relationships, J. Phys. Chem. A 121 (2017) 8939, "
+            "doi:10.1021/acs.jpca.7b08750",
             *BONDS_CITED,
         )
 

@@ -46,7 +46,7 @@ def labels(elements: tuple[str, ...], *, kinds: bool) -> tuple[tuple[str, ...], 
 
     Parameters
     ----------
-    elements : symbols, each a class of its own (sorted by name, as matminer does); if empty, KINDS or FAMILIES.
+    elements : symbols, each a class of its own, in this order; if empty, KINDS or FAMILIES.
     kinds : which of the two.
 
     Raises
@@ -59,10 +59,9 @@ def labels(elements: tuple[str, ...], *, kinds: bool) -> tuple[tuple[str, ...], 
         raise ConfigError(f"elements: {strange[0]!r} is no element; symbols such as 'Fe' were expected.")
     if len(set(elements)) < len(elements):
         raise ConfigError(f"elements: {', '.join(elements)} names an element twice.")
-    names = tuple(sorted(elements))
     found = np.full(MAX_Z + 1, -1)
-    found[[Z_OF[name] for name in names]] = np.arange(len(names))
-    return names, found
+    found[[Z_OF[name] for name in elements]] = np.arange(len(elements))
+    return tuple(elements), found
 
 
 def pairs(n: int) -> tuple[tuple[tuple[int, int], ...], IntArray]:

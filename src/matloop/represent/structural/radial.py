@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from matloop.core.arrays import FloatArray, IntArray
+from matloop.core.elements import Z_OF, table
 from matloop.core.errors import ConfigError
 from matloop.matter.neighbours import Vicinity
 from matloop.matter.structures import Structures
@@ -91,7 +92,8 @@ class PartialRdfFeaturizer(StructureFeaturizer):
     Columns "metal-nonmetal PRDF r=2.00-2.50" and so on, atoms per cubic Angstrom: for each pair of classes the atoms of
     the second around an atom of the first (the mean over these), zero where a class is absent. A shared site counts
     by the occupancies of its species. With `elements` the pairs and values are those of matminer's
-    `PartialRadialDistributionFunction` fitted to these elements; rows with others are then refused.
+    `PartialRadialDistributionFunction` fitted to these elements, the less electronegative one of a pair first;
+    rows with others are then refused.
 
     A histogram, as `rdf`: values jump where an atom crosses an edge.
 
@@ -110,14 +112,14 @@ class PartialRdfFeaturizer(StructureFeaturizer):
         self.elements = elements
 
     def columns(self) -> tuple[str, ...]:
-        names, _ = labels(self.elements, kinds=True)
+        names, _ = self._labels()
         bins = [(self.bin_size * k, self.bin_size * (k + 1)) for k in range(n_bins(self.cutoff, self.bin_size))]
         listed, _ = pairs(len(names))
         return tuple(f"{names[a]}-{names[b]} PRDF r={low:.2f}-{high:.2f}" for a, b in listed for low, high in bins)
 
     def describe(self, structures: Structures, near: Vicinity) -> tuple[FloatArray, dict[int, str]]:
         n = n_bins(self.cutoff, self.bin_size)
-        names, class_of = labels(self.elements, kinds=True)
+        names, class_of = self._labels()
         listed, pair_of = pairs(len(names))
         found = separations(structures, near, self.cutoff)
         share = shares(structures, class_of, len(names))
@@ -138,7 +140,13 @@ class PartialRdfFeaturizer(StructureFeaturizer):
         return without(features.reshape(len(structures), -1), found), dict(found.refused)
 
     def refusals(self, structures: Structures) -> dict[int, str]:
-        return {**strangers(structures, labels(self.elements, kinds=True)[1]), **super().refusals(structures)}
+        return {**strangers(structures, self._labels()[1]), **super().refusals(structures)}
+
+    def _labels(self) -> tuple[tuple[str, ...], IntArray]:
+        x = np.nan_to_num(table("periodic").column("X"), nan=np.inf)
+        known = [symbol for symbol in self.elements if symbol in Z_OF]
+        by_x = sorted(known, key=lambda symbol: (x[Z_OF[symbol]], symbol))
+        return labels(tuple(by_x) if len(known) == len(self.elements) else self.elements, kinds=True)
 
     def citations(self) -> tuple[str, ...]:
         return (
