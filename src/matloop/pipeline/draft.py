@@ -18,8 +18,9 @@ from matloop.data.sources import SOURCES
 from matloop.data.table import RawTable, no_column
 from matloop.matter.molecules import rdkit_missing
 from matloop.matter.structures import structures_missing
-from matloop.pipeline.columns import Facts, look, numbers_of
+from matloop.pipeline.columns import MOST_ROWS_SEEN, Facts, look, numbers_of
 from matloop.pipeline.guess import Guess, as_category, guess, task_of
+from matloop.pipeline.orders import order_of_words
 from matloop.problem.fault import quoted
 from matloop.problem.make import folder_name
 from matloop.problem.question import (
@@ -131,7 +132,7 @@ def _refuse_useless(found: Guess, source: str) -> None:
 
 
 def _problem(found: Guess, raw: RawTable, source: Source) -> Problem:
-    inputs = _inputs(found)
+    inputs = _inputs(found, len(raw))
     targets = tuple(_target(fact, found, raw) for fact in found.targets)
     kinds = {entry.kind for entry in inputs}
     derived = {"composition": REDUCED_FORMULA, MOLECULE: MOLECULE}
@@ -163,7 +164,7 @@ def _and(names: Sequence[str], most: int = 4) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-def _inputs(found: Guess) -> tuple[Input, ...]:
+def _inputs(found: Guess, n_rows: int) -> tuple[Input, ...]:
     inputs: list[Input] = []
     taken: set[str] = set()
     if found.elements:
@@ -177,7 +178,10 @@ def _inputs(found: Guess) -> tuple[Input, ...]:
         if fact.kind == "number":
             inputs.append(Input(name, "number", fact.name, unit=fact.unit))
         else:
-            inputs.append(Input(name, _matter_kind(fact), fact.name))
+            kind = _matter_kind(fact)
+            # further rows may hold further words
+            order = order_of_words(fact.words) if kind == "category" and n_rows <= MOST_ROWS_SEEN else ()
+            inputs.append(Input(name, kind, fact.name, order=order))
     return tuple(inputs)
 
 
@@ -399,6 +403,8 @@ def _input_words(entry: Input, found: Guess) -> str:
         return f"molecule; {rdkit_missing()}"
     if entry.column in _named_molecules(found):
         return f"{entry.kind}; {_NAMES_ONLY}"
+    if entry.order:
+        return f"category with an order: {' < '.join(entry.order)}"
     return f"{entry.kind} in {entry.unit}" if entry.unit else entry.kind
 
 
