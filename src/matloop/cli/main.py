@@ -202,6 +202,36 @@ def features_compare(
     show(found.lines(), found.as_json(), json)
 
 
+@features.command(
+    "neighbours",
+    epilog="Example: matloop features neighbours alloys.csv --of LiFePO4 -k 5 --metric earth_mover",
+)
+def features_neighbours(
+    table: Table,
+    of: Annotated[list[str], typer.Option("--of", help="A formula, SMILES or structure file (repeat for more).")],
+    k: Annotated[int, typer.Option("--number", "-k", help="How many neighbours.")] = 10,
+    column: Annotated[str, typer.Option("--column", "-c", help="The column to describe ('formula' if there is).")] = "",
+    names: Annotated[str, typer.Option("--set", "-s", help="Featurizers, separated by commas.")] = "auto",
+    metric: Annotated[
+        str, typer.Option("--metric", "-m", help="euclidean, cosine, manhattan, minkowski or earth_mover.")
+    ] = "euclidean",
+    p: Annotated[float, typer.Option("--power", help="The power of the Minkowski distance.")] = 3.0,
+    keep: Annotated[str, typer.Option("--keep", help="Further columns to show, separated by commas.")] = "",
+    kind: Annotated[str, typer.Option("--kind", help="composition, molecule or structure, if not clear.")] = "",
+    workers: Annotated[int, typer.Option("--workers", "-w", help="Processes; 0 for one per core.")] = 1,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Find the rows of a table that are nearest to a material, in any representation; all rows are compared."""
+    with load("matloop.cli.bar:listener")(quiet=quiet) as progress:
+        found = load("matloop.pipeline.neighbours:find_neighbours")(
+            table, of, k=k, sets=load("matloop.represent.spec:split")(names), metric=metric, p=p, column=column,
+            keep=[name.strip() for name in keep.split(",") if name.strip()], kind=kind,
+            work=load("matloop.pipeline.features:Work")(workers), progress=progress,
+        )  # fmt: skip
+    show(found.lines(), found, json)
+
+
 @features.command("cache", epilog="Example: matloop features cache --clear")
 def features_cache(
     clear: Annotated[bool, typer.Option("--clear", help="Remove everything.")] = False, json: Json = False

@@ -112,11 +112,11 @@ def make_features(
     for one in sets:
         if one != AUTO:
             made(one)
-    column = column or _usual_column(source)
+    column = column or column_of(source)
     keep = (ID_COLUMN, *keep) if source.names == (ID_COLUMN, STRUCTURE_COLUMN) else keep
     kept = [name for name in dict.fromkeys(keep) if name != column]
-    told = _kind(kind, sets, source, column)
-    named, why = chosen(sets, told, _count(source, column) if told == "molecule" else None)
+    told = kind_of_column(kind, sets, source, column)
+    named, why = chosen(sets, told, rows_of(source, column) if told == "molecule" else None)
     side = out.with_name(f"{out.name.removesuffix(ending_of(out))}.reasons.csv")
     with Describer(
         named, kind=told, workers=work.workers, seconds_per_row=work.seconds_per_row, memory_gb=work.memory_gb,
@@ -143,7 +143,7 @@ def _fill(
 
     def texts() -> Iterator[list[str]]:
         for cells in _from(source.chunks((column, *kept), size), parts.rows, size):
-            rows, fault = _texts(cells[column], describer.kind, source.folder)
+            rows, fault = texts_of(cells[column], describer.kind, source.folder)
             tables.append(cells)
             faults.append(fault)
             yield rows
@@ -218,7 +218,7 @@ def _from(chunks: Iterable[dict[str, list[Any]]], start: int, size: int) -> Iter
             yield {name: values[skip:] for name, values in cells.items()} if skip else cells
 
 
-def _texts(values: Sequence[Any], kind: InputKind, folder: str) -> tuple[list[str], dict[int, str]]:
+def texts_of(values: Sequence[Any], kind: InputKind, folder: str) -> tuple[list[str], dict[int, str]]:
     """Values as the text to describe, files opened; {row: why there is none}."""
     texts = ["" if value is None else value if isinstance(value, str) else str(value) for value in values]
     if kind != "structure":
@@ -238,7 +238,13 @@ def _columns(describer: Describer, column: str, kept: Sequence[str]) -> tuple[st
     return (*carried[:-1], *describer.names, carried[-1])
 
 
-def _usual_column(source: Stream) -> str:
+def column_of(source: Stream) -> str:
+    """The column to describe where nobody says which.
+
+    Raises
+    ------
+    DataError : there are several, and none of the usual ones.
+    """
     found = [name for name in USUAL_COLUMNS if name in source.names]
     if not found and len(source.names) > 1:
         raise DataError(
@@ -248,7 +254,7 @@ def _usual_column(source: Stream) -> str:
     return found[0] if found else source.names[0]
 
 
-def _kind(kind: str, sets: Sequence[str], source: Stream, column: str) -> InputKind:
+def kind_of_column(kind: str, sets: Sequence[str], source: Stream, column: str) -> InputKind:
     """What the column holds: as told, as the featurizers need it, as it looks."""
     for known in KINDS:
         if kind == known:
@@ -268,7 +274,7 @@ def _kind(kind: str, sets: Sequence[str], source: Stream, column: str) -> InputK
     return next((known for known in KINDS if known == seen), "composition")
 
 
-def _count(source: Stream, column: str) -> int:
+def rows_of(source: Stream, column: str) -> int:
     """Rows, up to as many as matter for the choice of featurizers."""
     return len(next(source.chunks((column,), FEW_MOLECULES), {column: []})[column])
 

@@ -71,6 +71,7 @@ def describe(
     featurizers: Sequence[Any],
     rows: Any,
     *,
+    kind: InputKind | None = None,
     workers: int = 1,
     seconds_per_row: float | None = None,
     memory_gb: float | None = None,
@@ -84,6 +85,7 @@ def describe(
     ----------
     featurizers : texts as `represent.spec` reads them, or featurizers.
     rows : compositions, molecules or structures: a batch, or a sequence of anything that the batch is read from.
+    kind : what the rows are, where featurizers of compositions are to describe molecules or structures by their atoms.
     workers : processes; 0 for one per core. The values do not depend on it.
     seconds_per_row : a row that takes longer in one featurizer (or in reading) gets NaN there, and the reason.
     memory_gb : the same for the memory of one process, libraries included (at least 0.75; Linux). With either bound, or
@@ -103,7 +105,7 @@ def describe(
     >>> found.X.shape, found.by_row
     ((2, 140), {1: "there is no element 'Xx'."})
     """
-    given = kind_of(rows)
+    given = kind_of(rows) or kind
     with Describer(
         featurizers, kind=given, workers=workers, seconds_per_row=seconds_per_row, memory_gb=memory_gb, cache=cache
     ) as describer:
