@@ -25,6 +25,11 @@ def test_texts_are_recognised_by_their_content(write, kind):
     assert format_of("\n" + text if kind in ("cif", "json") else text.replace("\n", "\r\n")) == kind
 
 
+def test_a_number_as_title_is_no_count_of_atoms():
+    poscar = to_poscar(sample_structures().take(np.array([0])))[0].replace("rock salt", "8", 1)
+    assert read_structures([poscar])[0].names.tolist() == ["8"]
+
+
 def test_a_batch_is_itself_and_the_order_of_rows_is_kept():
     batch = sample_structures()
     assert read_structures(batch) == (batch, {})

@@ -121,14 +121,16 @@ def split_texts(text: str, *, name: str = "") -> list[Any]:
 
 def format_of(text: str, name: str = "") -> str:
     """What the text is: "cif", "poscar", "xyz", "json", else ""; by its content, else by the `name` of the file."""
-    start = text[:200].lstrip("\ufeff \t\r\n")
+    text = text.removeprefix("\ufeff")
+    start = text[:200].lstrip()
     if start[:1] in ("{", "["):
         return "json"
-    if looks_like_xyz(text.lstrip("\ufeff")):
+    # a number may be the title of a POSCAR, but then three numbers stand where XYZ has an atom
+    if looks_like_xyz(text) and not (looks_like_poscar(text) and len(text.split("\n", 3)[2].split()) == 3):
         return "xyz"
     if _CIF.search(text):
         return "cif"
-    if looks_like_poscar(text.lstrip("\ufeff")):
+    if looks_like_poscar(text):
         return "poscar"
     plain = name.lower().removesuffix(".gz")
     endings = {".cif": "cif", ".vasp": "poscar", ".xyz": "xyz", ".extxyz": "xyz", ".json": "json"}

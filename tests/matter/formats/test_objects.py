@@ -102,3 +102,13 @@ def test_shared_sites_pass_through_ase():
     again, _ = read_structures(to_ase(found))
     assert again.occupancies.tolist() == found.occupancies.tolist()
     assert again.numbers.tolist() == found.numbers.tolist()
+
+
+def test_atoms_fixed_along_some_axes_pass_through_ase():
+    ase, constraints = pytest.importorskip("ase"), pytest.importorskip("ase.constraints")
+    given = ase.Atoms("CO", [[0, 0, 0], [0, 0, 1.13]])
+    given.set_constraint(constraints.FixCartesian([1], mask=(True, False, False)))
+    found, _ = read_structures([given])
+    assert found.site_values["selective_dynamics"].tolist() == [[1, 1, 1], [0, 1, 1]]
+    again, _ = read_structures(to_ase(found))
+    assert again.site_values["selective_dynamics"].tolist() == [[1, 1, 1], [0, 1, 1]]

@@ -35,7 +35,7 @@ class Block:
         for name in names:
             if name in self.columns:
                 return self.columns[name]
-            if name in self.values:
+            if self.values.get(name):
                 return [self.values[name]]
         return None
 
