@@ -186,6 +186,7 @@ def features_compare(
         list[str] | None, typer.Option("--model", help="Family to compare with (repeat for more).")
     ] = None,
     minutes: Annotated[float, typer.Option("--minutes", help="What it may cost.")] = 5.0,
+    rows: Annotated[int, typer.Option("--rows", help="Development rows to compare on, at most.")] = 1500,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The page to write (.html).")] = None,
     runs: Annotated[Path, typer.Option("--runs", help="Folder of runs, which holds the sealed rows.")] = Path("runs"),
     quiet: Quiet = False,
@@ -197,7 +198,7 @@ def features_compare(
         compare = load("matloop.pipeline.compare:compare_features")
         found = compare(
             problem, told[0], cutoffs=told[1], target=target, input_name=input_name, models=model or (),
-            minutes=minutes, out=out, folder=runs, progress=progress,
+            minutes=minutes, rows=rows, out=out, folder=runs, progress=progress,
         )  # fmt: skip
     show(found.lines(), found.as_json(), json)
 

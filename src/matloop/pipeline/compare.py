@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matloop.core.arrays import FloatArray
+from matloop.core.arrays import FloatArray, IntArray
 from matloop.core.errors import ConfigError, MatloopError
 from matloop.core.files import write_text
 from matloop.core.jsonable import to_jsonable
@@ -20,7 +20,7 @@ from matloop.data.collect import collect, from_frame
 from matloop.data.dataset import Column, Dataset
 from matloop.evaluate.feature_comparison import Arm, compare_representations
 from matloop.evaluate.feature_values import FeatureComparison
-from matloop.pipeline.develop import develop
+from matloop.pipeline.develop import develop, labelled_rows
 from matloop.pipeline.folder import slug
 from matloop.problem.fault import did_you_mean, quoted
 from matloop.problem.question import Input, InputKind, Problem, Target
@@ -38,19 +38,20 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 AUTO = "auto"
-MOST_ROWS = 3000
-"""More development rows are compared on a part, drawn by whole groups: differences that matter show on these."""
+MOST_ROWS = 1500
+"""More development rows are compared on a part, drawn by whole groups: several repeats of the cross-validation tell
+more representations apart than more rows in one."""
 MOST_CURVES = 3
 MATTER: tuple[InputKind, ...] = ("composition", "molecule", "structure")
 DEFAULT_SETS: dict[InputKind, tuple[str, ...]] = {
-    "composition": ("fractions", "magpie", "deml", "matscholar", "megnet", "magpie,valence,ionic", AUTO),
-    "molecule": ("fractions", "rdkit", "maccs", "morgan", "rdkit,morgan", AUTO),
+    "composition": (AUTO, "fractions", "magpie", "deml", "matscholar", "megnet", "magpie,valence,ionic"),
+    "molecule": (AUTO, "fractions", "rdkit", "maccs", "morgan", "rdkit,morgan"),
     "structure": (
-        "magpie", "density,global_symmetry", "rdf", "bond_statistics", "chebyshev", "sine_matrix",
-        "magpie,density,global_symmetry", AUTO,
+        AUTO, "magpie", "density,global_symmetry", "magpie,density,global_symmetry", "rdf", "bond_statistics",
+        "chebyshev", "sine_matrix",
     ),
 }  # fmt: skip
-"""What is compared where nothing is named: cheap ones first."""
+"""What is compared where nothing is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ def compare_features(
     input_name: str = "",
     models: Sequence[str] = (),
     minutes: float = 5.0,
+    rows: int = MOST_ROWS,
     out: Path | str | None = None,
     data: DataFrame | None = None,
     folder: Path | str = "runs",
@@ -117,6 +119,7 @@ def compare_features(
     input_name : which input is described in different ways; the first composition, molecule or structure by default.
     models : families; extra trees and a linear model by default.
     minutes : what it may cost; as many repeats of the cross-validation as there is time for, at most five.
+    rows : development rows at most; more are compared on a part, drawn by whole groups.
     out : the page to write (.html).
     data : the table, where the problem has no file. folder : where runs are kept, and so the vault.
 
@@ -138,6 +141,8 @@ def compare_features(
     page = _page(out)
     if not minutes > 0:
         raise ConfigError(f"minutes is {minutes:g}; a number above 0 was expected.")
+    if rows < 50:
+        raise ConfigError(f"rows is {rows}; at least 50 are needed to tell representations apart.")
     asked = _target(problem, target)
     varied = _varied(problem, input_name)
     wanted = _wanted(sets or DEFAULT_SETS[varied.kind], varied, cutoffs)
@@ -147,9 +152,8 @@ def compare_features(
     sealed = seal(cleaned.dataset, problem, Path(folder) / slug(problem.name) / "vault")
     rest = _rest(sealed.dataset, problem, varied)
     whole = develop(sealed.dataset, rest, sealed.development, asked, problem)
-    rows = sealed.development[np.isfinite(sealed.dataset.targets[asked.name].values[sealed.development])]
-    some = _some(whole, rows, problem)
-    development, dataset = some[0], sealed.dataset.take(some[1])
+    development, kept = _some(whole, rows, problem.protocol.seeds[0])
+    dataset = sealed.dataset.take(labelled_rows(sealed.dataset, sealed.development, asked)[kept])
     progress.step("describing")
     deadline = begun + 60.0 * minutes
     arms, left_out = _arms(dataset, development.table, varied, wanted, begun + 30.0 * minutes, progress)
@@ -284,21 +288,23 @@ def _rest(dataset: Dataset, problem: Problem, varied: Input) -> FeatureTable:
     return represent(dataset, plan_representation(dataset, others, polynomial=problem.features.polynomial))
 
 
-def _some(development: Development, rows: np.ndarray, problem: Problem) -> tuple[Development, np.ndarray]:
-    """The development, or whole groups of it up to about `MOST_ROWS` rows, drawn by the first seed."""
-    if len(development) <= MOST_ROWS:
-        return development, rows
-    rng = np.random.default_rng(problem.protocol.seeds[0])
+def _some(development: Development, most: int, seed: int) -> tuple[Development, IntArray]:
+    """The development, or whole groups of it with at most `most` rows; and which of its rows these are."""
+    if len(development) <= most:
+        return development, np.arange(len(development))
+    rng = np.random.default_rng(seed)
     _, group, size = np.unique(development.groups, return_inverse=True, return_counts=True)
     turn = rng.permutation(len(size))
-    kept = turn[np.cumsum(size[turn]) <= MOST_ROWS]
+    kept = turn[np.cumsum(size[turn]) <= most]
+    if len(kept) < 2 * len(np.unique(development.fold)):  # a few large groups cannot be made fewer
+        return development, np.arange(len(development))
     chosen = np.flatnonzero(np.isin(group, kept))
     part = replace(
         development, table=development.table.take(chosen), y=development.y[chosen], errors=development.errors[chosen],
         weights=development.weights[chosen], groups=development.groups[chosen], fold=development.fold[chosen],
         unlabelled=None,
     )  # fmt: skip
-    return part, rows[chosen]
+    return part, chosen
 
 
 def _arms(
