@@ -49,6 +49,7 @@ FEATURIZERS = Registry(
     bond_statistics="matloop.represent.structural.bond_statistics:BondStatisticsFeaturizer",
     local_difference="matloop.represent.structural.local_difference:LocalDifferenceFeaturizer",
     smooth_coordination="matloop.represent.structural.smooth_coordination:SmoothCoordinationFeaturizer",
+    ewald_site_energy="matloop.represent.structural.ewald_site:EwaldSiteFeaturizer",
     crystal_nn="matloop.represent.structural.crystal_fingerprint:CrystalNNFeaturizer",
     op_site="matloop.represent.structural.op_site:OPSiteFeaturizer",
     voronoi="matloop.represent.structural.voronoi_fingerprint:VoronoiFeaturizer",

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import sph_harm_y
 
-from matloop.core.elements import table
+from matloop.core.elements import ElementTable, table
 from matloop.core.errors import ConfigError
 from matloop.matter.structures import from_arrays, joined
 from matloop.represent.structural.bond_order import BondOrderFeaturizer, third_order, wigner_3j
 from matloop.represent.structural.bond_statistics import COLUMNS, BondStatisticsFeaturizer
+from matloop.represent.structural.ewald_site import EwaldSiteFeaturizer
 from matloop.represent.structural.harmonics import (
     chebyshev_by_legendre,
     harmonic_gradients,
@@ -195,6 +197,8 @@ def test_local_difference_of_rock_salt_is_that_of_its_elements():
     np.testing.assert_allclose(plain, [[values[17] - values[11], 6.0]] * 8, atol=1e-6)
     np.testing.assert_allclose(signed[[0, 7], 1], [6.0, -6.0], atol=1e-6)
     assert len(LocalDifferenceFeaturizer(source="deml").site_columns()) == len(table("deml").columns)
+    own = ElementTable(("charge",), np.where(np.arange(119)[:, None] == 11, 1.0, -1.0))
+    np.testing.assert_allclose(LocalDifferenceFeaturizer(source=own).sites(named("rock salt")), 2.0, atol=1e-6)
     with pytest.raises(ConfigError, match="Colour"):
         LocalDifferenceFeaturizer(properties=("Colour",)).transform(named("CsCl"))
 
@@ -214,6 +218,21 @@ def test_smooth_coordination_counts_shells_and_half_at_the_border():
     )
     for border in (8.0 - 1e-6, 8.0 + 1e-6):
         assert SmoothCoordinationFeaturizer().sites(cluster([(0, 0, 0), (border, 0, 0)], [55, 55])).max() < 1e-6
+
+
+def test_site_energies_are_madelungs():
+    """Madelung constants: rock salt 1.747565 (nearest distance), CsCl 1.762675; charges are found by composition."""
+    salt, caesium = (EwaldSiteFeaturizer().sites(named(name)) for name in ("rock salt", "CsCl"))
+    for found, constant, distance in ((salt, 1.7475646, 2.82), (caesium, 1.7626747, 4.12 * 0.75**0.5)):
+        potential = 14.39964548 * constant / distance
+        half = len(found) // 2
+        np.testing.assert_allclose(found[:, 0], -potential / 2, rtol=1e-6)
+        np.testing.assert_allclose(found[:, 1], [-potential] * half + [potential] * half, rtol=1e-6)
+    assert (EwaldSiteFeaturizer().sites(named("diamond")) == 0).all()
+    charged = named("CsCl")
+    charged = replace(charged, oxidation=np.array([1.0, -2.0]))
+    assert "do not add up to zero" in EwaldSiteFeaturizer().reasons(charged)[0]
+    assert np.isnan(EwaldSiteFeaturizer().transform(charged)).all()
 
 
 def test_reasons_where_there_are_no_bonds():

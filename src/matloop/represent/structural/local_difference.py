@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from matloop.core.arrays import FloatArray
-from matloop.core.elements import filled_table, table
+from matloop.core.elements import ElementTable, table
 from matloop.matter.neighbours import Vicinity
 from matloop.matter.structures import Structures
 from matloop.represent.magpie import PROPERTIES as MAGPIE_PROPERTIES
@@ -23,8 +23,9 @@ class LocalDifferenceFeaturizer(SiteFeaturizer):
     ----------
     properties : columns of the element table; by default the 22 of Magpie, or all of another table. signed : the
         differences neighbour - site instead of their magnitudes ("local signed difference in Number"). source : an
-        element table of `core.elements`: "magpie", "deml", "periodic", "matscholar" or "megnet". neighbours : "area",
-        "solid_angle", or "cutoff" or "fade": all within the cutoff. cutoff : Angstrom, for the last two.
+        embedded element table ("magpie", "deml", "periodic", "matscholar", "megnet", ...), or one's own: an
+        `ElementTable`, as `core.element_csv.read_element_table` gives. neighbours : "area", "solid_angle", or "cutoff"
+        or "fade": all within the cutoff. cutoff : Angstrom, for the last two.
     """
 
     needs_order = True
@@ -33,7 +34,7 @@ class LocalDifferenceFeaturizer(SiteFeaturizer):
         self,
         properties: tuple[str, ...] = (),
         signed: bool = False,
-        source: str = "magpie",
+        source: str | ElementTable = "magpie",
         neighbours: str = "area",
         cutoff: float = 4.0,
         statistics: tuple[str, ...] = ("mean", "std", "minimum", "maximum"),
@@ -45,17 +46,20 @@ class LocalDifferenceFeaturizer(SiteFeaturizer):
         self.neighbours = neighbours
         self.cutoff = cutoff
 
-    @property
-    def _names(self) -> tuple[str, ...]:
-        return self.properties or (MAGPIE_PROPERTIES if self.source == "magpie" else table(self.source).columns)
+    def _table(self) -> ElementTable:
+        if isinstance(self.source, ElementTable):
+            return self.source.pick(self.properties or self.source.columns)
+        return table(self.source).pick(
+            self.properties or (MAGPIE_PROPERTIES if self.source == "magpie" else table(self.source).columns)
+        )
 
     def site_columns(self) -> tuple[str, ...]:
         kind = "local signed difference in" if self.signed else "local difference in"
-        return tuple(f"{kind} {name}" for name in self._names)
+        return tuple(f"{kind} {name}" for name in self._table().columns)
 
     def describe_sites(self, structures: Structures, near: Vicinity) -> tuple[FloatArray, dict[int, str]]:
         around = bonds(structures, near, self.neighbours, self.cutoff)
-        numbers, values = structures.site_numbers, filled_table(self.source, self._names).values
+        numbers, values = structures.site_numbers, self._table().filled().values
         here, there = numbers[around.sites], numbers[around.neighbours]
         found = np.empty((len(numbers), values.shape[1]))
         for k, column in enumerate(values.T):
