@@ -4,7 +4,7 @@
 
 Features of the crystals of `matloop.testing.structures.sample_structures` that are ordered and repeat in all
 directions; rows for which matminer raises are NaN. Sites are put into the cell first: where coordinates are outside of
-it, matminer finds no Voronoi neighbours. No distance in them is a multiple of 0.17 Angstrom, the width of the bins.
+it, matminer finds no Voronoi neighbours. No distance in them is a multiple of 0.19 Angstrom, the width of the bins.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def features() -> dict[str, Callable[[Structure], Any]]:
     return {
         "density": peers.DensityFeatures().featurize,
         "global_symmetry": peers.GlobalSymmetryFeatures(SYMMETRY).featurize,
-        "rdf": lambda s: peers.RadialDistributionFunction(7.82, 0.17).featurize(s) / len(s),
+        "rdf": lambda s: peers.RadialDistributionFunction(7.6, 0.19).featurize(s) / len(s),
         "partial_rdf": peers.PartialRadialDistributionFunction(6.0, 0.5).fit([_salt()]).featurize,
         "grdf": SiteStatsFingerprint(grdf.from_preset("gaussian"), stats=STATISTICS).featurize,
         "grdf histogram": SiteStatsFingerprint(grdf.from_preset("histogram"), stats=STATISTICS).featurize,
