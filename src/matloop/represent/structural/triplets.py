@@ -16,7 +16,7 @@ from matloop.represent.structural.environments import Environments
 TRIPLETS_AT_ONCE = 32_768
 """Triplets worked out together: their arrays stay in the processor's cache."""
 MOST_TRIPLETS = 100_000_000
-"""Triplets of one row: about half a minute. A row with more is refused with its count."""
+"""Triplets of one row: about five seconds. A row with more is refused with its count."""
 
 
 @dataclass(frozen=True, slots=True)
