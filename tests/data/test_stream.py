@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from matloop.core.errors import DataError
 from matloop.data.collect import collect
 from matloop.data.stream import stream
+from matloop.matter.structures_read import read_structures
 from matloop.problem.question import Source
 
 ROWS = [{"formula": f"Fe{i}O", "id": i, "note": 'a, "b"\nc' if i % 3 else ""} for i in range(1, 48)]
@@ -113,6 +114,17 @@ def test_a_folder_of_structure_files_is_a_table(tmp_path):
     found = whole(stream(Source(str(tmp_path))), ("id", "structure"), 1)
     assert found["id"] == ["a.cif", "b.cif"]
     assert found["structure"][0].startswith("data_a")
+
+
+def test_a_record_that_is_a_structure_has_a_column_of_it(tmp_path):
+    path = tmp_path / "t.jsonl"
+    record = {"id": "a", "lattice": [[4, 0, 0], [0, 4, 0], [0, 0, 4]], "elements": ["Po"], "frac_coords": [[0, 0, 0]]}
+    path.write_text(json.dumps(record) + "\n")
+    streamed, raw = stream(Source(str(path))), collect(Source(str(path)))
+    assert streamed.names == raw.names
+    text = whole(streamed, ("structure",), 5)["structure"][0]
+    assert text == raw.columns["structure"][0]
+    assert read_structures([text])[0].numbers.tolist() == [84]
 
 
 def test_another_content_has_another_hash(tmp_path):

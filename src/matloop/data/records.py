@@ -13,11 +13,14 @@ from matloop.data.table import RawTable, checked_rows, column_arrays, named, pro
 from matloop.data.text import decoded
 from matloop.problem.question import Source
 
+_STRUCTURE = (("lattice", "lattice_mat"), ("elements", "species"), ("frac_coords", "cart_coords", "coords"))
+
 
 def read_records(content: bytes, source: Source, sha256: str) -> RawTable:
     """A table from JSON lines (or a JSON list of objects); a name that an object lacks is a missing value.
 
-    Nested lists and objects stay JSON text.
+    Nested lists and objects stay JSON text. Objects that are structures themselves (a lattice, elements and coordinates
+    beside other values) get a column "structure" with the JSON text of these.
 
     Raises
     ------
@@ -28,6 +31,7 @@ def read_records(content: bytes, source: Source, sha256: str) -> RawTable:
         raise DataError(f"{source.source}: the file is empty. Choose a file with one JSON object per line.")
     records, lines = _listed(text, source) if text.lstrip().startswith("[") else _lined(text, source)
     checked_rows(len(records), source.source, ())
+    records = [with_structure(record) for record in records]
     keys = list(dict.fromkeys(key for record in records for key in record))
     names, notes = named(keys, source.source)
     cells = np.empty((len(records), len(keys)), dtype=object)
@@ -41,6 +45,13 @@ def read_records(content: bytes, source: Source, sha256: str) -> RawTable:
         notes=notes,
         missing=source.missing,
     )
+
+
+def with_structure(record: dict[str, Any]) -> dict[str, Any]:
+    """The record, with an entry "structure" if it has none and holds a lattice, elements and coordinates."""
+    if "structure" in record or not all(any(key in record for key in keys) for keys in _STRUCTURE):
+        return record
+    return {**record, "structure": {key: record[key] for keys in _STRUCTURE for key in keys if key in record}}
 
 
 def _listed(text: str, source: Source) -> tuple[list[dict[str, Any]], list[int]]:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from matloop.core.errors import DataError
 from matloop.data.collect import collect
 from matloop.data.crystals import ID_COLUMN, PROPERTIES, STRUCTURE_COLUMN, contents, structure_files
+from matloop.data.records import with_structure
 from matloop.data.sources import SOURCES
 from matloop.data.table import RawTable, named, no_column
 from matloop.data.text import decoded, sniffed
@@ -227,7 +228,7 @@ def _record(line: str, where: str) -> dict[str, Any]:
         raise DataError(f"{where}: {line.strip()[:60]!r} is not JSON ({error}). Correct or delete the line.") from error
     if not isinstance(record, dict):
         raise DataError(f'{where}: {line.strip()[:60]!r} is not an object such as {{"formula": "NaCl"}}.')
-    return record
+    return with_structure(record)
 
 
 def _flat(value: Any) -> Any:
