@@ -261,11 +261,16 @@ def _scored(arms: Sequence[Arm], ledger: _Ledger, n_rows: int, n_folds: int) -> 
             by_arm[arm.name].append(ModelScore(model, losses[k], mean, float(p_values[k, best]), seconds))
     return [
         ArmScore(
-            arm.name, arm.table.X.shape[1], arm.seconds_per_row, len(arm.table.reasons), tuple(by_arm[arm.name]),
+            arm.name, arm.table.X.shape[1], arm.seconds_per_row, _with_gaps(arm.table), tuple(by_arm[arm.name]),
             arm.family, arm.cutoff,
         )
         for arm in arms
     ]  # fmt: skip
+
+
+def _with_gaps(table: FeatureTable) -> int:
+    """Rows with a missing value."""
+    return int(np.isnan(table.X).any(axis=1).sum())
 
 
 def _ranked(scored: Sequence[ArmScore], models: Sequence[str]) -> tuple[str, list[ArmScore], tuple[str, ...]]:
@@ -345,10 +350,16 @@ def _sentence(found: FeatureComparison) -> str:
     others = [name for name in found.level if name != best.name]
     if not others:
         return f"{said}, and all others are worse by more than chance."
-    listed = ", ".join(others[:5]) + (f" and {len(others) - 5} more" if len(others) > 5 else "")
-    said += f", but {listed} cannot be told from it on these rows."
+    said += f", but {_listed(others)} cannot be told from it on these rows."
     cheap = next(arm for arm in found.arms if arm.name == found.level[0])
     times = best.seconds_per_row / max(cheap.seconds_per_row, 1e-9)
     if cheap.name != best.name and times >= 2:
         said += f" {cheap.name} costs {number(times, 2)} times less per row ({cheap.n_columns:,} columns)."
     return said
+
+
+def _listed(names: Sequence[str]) -> str:
+    """At most five names, in quotes where they hold commas themselves."""
+    shown = [f'"{name}"' if "," in name else name for name in names]
+    shown = shown if len(shown) <= 5 else [*shown[:4], f"{len(shown) - 4} more"]
+    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))

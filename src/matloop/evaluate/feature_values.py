@@ -32,7 +32,7 @@ class ArmScore:
     """One representation: columns, cost and scores with each model.
 
     name : as it was asked for. cutoff : the length scale, where this is one of a curve (`family` is then what the curve
-    is called). seconds_per_row : to describe one row, measured. n_unread : rows that were not fully described.
+    is called). seconds_per_row : to describe one row, measured. n_unread : rows with a missing value.
     """
 
     name: str

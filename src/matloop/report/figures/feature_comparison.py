@@ -76,8 +76,12 @@ def cost_figure(key: str, found: FeatureComparison) -> Figure | None:
         )
         if any((arm.name in found.level) == level for arm in arms)
     )  # fmt: skip
+    decades = 10.0 ** np.arange(-5, 6)
+    ticks = {"tickvals": decades.tolist(), "ticktext": [f"{tick:g}" for tick in decades], "minor": {"showgrid": False}}
+    cost = np.log10([1000 * arm.seconds_per_row for arm in arms])
+    reach = [float(np.floor(cost.min())), float(np.ceil(cost.max()))]
     layout = {
-        "xaxis": axis("milliseconds to describe a row", type="log"),
+        "xaxis": axis("milliseconds to describe a row", type="log", range=reach, **ticks),
         "yaxis": axis(safe(metric_axis(found.metric, found.unit), 80)),
     }
     said = "; ".join(f"{arm.name} {1000 * arm.seconds_per_row:.3g} ms" for arm in arms)
