@@ -41,8 +41,8 @@ def read_structures(X: Any) -> tuple[Structures, dict[int, str]]:
     Examples
     --------
     >>> structures, reasons = read_structures(["2\\ncarbon monoxide\\nC 0 0 0\\nO 0 0 1.13", "Fe2O3"])
-    >>> structures.numbers.tolist(), reasons[1][:40]
-    ([6, 8], "'Fe2O3' is one line and no text of a file")
+    >>> structures.numbers.tolist(), reasons[1][:19]
+    ([6, 8], "'Fe2O3' is one line")
     """
     structures, reasons, _ = read_structures_noted(X)
     return structures, reasons

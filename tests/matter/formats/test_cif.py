@@ -147,6 +147,8 @@ def test_labels_are_read_as_elements_the_formula_deciding(label, formula, z):
         (CELL + sites("A Fe 0 0 0 -0.5"), "occupancy -0.5"),
         (CELL + sites("A X 0 0 0 1"), "names no element"),
         (CELL + sites("A Vac 0 0 0 1"), "names no element"),
+        (CELL + sites("A Si/Al 0 0 0 1"), "names several elements"),
+        (CELL + sites("T1 0 0 0", columns=("label", "fract_x", "fract_y", "fract_z")), "names no element"),
         (CELL + sites("A H ? ? ? 1"), "site 'A' has no coordinates"),
         (CELL + sites("A H 0 0 a 1"), "coordinate of site 'A' is 'a'"),
         (CELL + operations("x,y,z", "x,y") + SALT, "'x,y' is no symmetry operation"),

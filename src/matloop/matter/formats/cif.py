@@ -189,6 +189,10 @@ def _symbol(name: str, known: frozenset[str], typed: bool) -> tuple[str, float, 
 
     `known` are the elements of the formula that the file gives; they decide between Ho and an H called HO1.
     """
+    if re.search(r"[,/&]\s*[A-Z]", name):
+        raise StructureError(
+            f"site {name[:30]!r} names several elements without their shares: a line for each is needed"
+        )
     letters = re.match(r"[A-Za-z]*", name.strip())
     word = letters[0] if letters else ""
     charged = _CHARGED.match(name.strip())
@@ -196,12 +200,12 @@ def _symbol(name: str, known: frozenset[str], typed: bool) -> tuple[str, float, 
     if charged and (typed or charged[3] or charged[4]):
         sign = charged[3] or charged[4]
         charge = float((charged[2] or charged[5] or "1") + "") * (1.0 if sign == "+" else -1.0)
-    if word in Z_OF or word in ISOTOPES:
+    if word in Z_OF or word == "D" or (word in ISOTOPES and (typed or word in known)):  # T1 is a tetrahedral site
         return word, charge, ""
     if word.upper()[:2] in _WATER and (not known or word[:2].title() not in known):
         symbol = _WATER[word.upper()[:2]]
         return symbol, charge, f"{name!r} read as {symbol} of water"
-    either = [s for s in (word[:2].title(), word[:1].upper()) if s in Z_OF or s in ISOTOPES]
+    either = [s for s in (word[:2].title(), word[:1].upper()) if s in Z_OF or s == "D"]
     agreed = [s for s in either if s in known] or either
     if not agreed or word.lower().startswith(("vac", "dum", "wat", "xx")):
         raise StructureError(
