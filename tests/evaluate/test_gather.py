@@ -18,11 +18,17 @@ def gathered(development, trained, fits, plan, seconds=LATER, **changes):
     )  # fmt: skip
 
 
+def _without_models(fits):
+    """The fits behind those whose models are kept to explain, which come first."""
+    assert [task.keep for task in fits.tasks] == sorted((task.keep for task in fits.tasks), reverse=True)
+    return [task for task in fits.tasks if not task.keep]
+
+
 def test_left_out_clusters_are_never_trained_on(development, trained, plan, made):
     fits = made["fits"](development)
     found = gathered(development, trained, fits, plan)
     part = found.loco.part
-    tasks = fits.tasks[: len(np.unique(part))]
+    tasks = _without_models(fits)[: len(np.unique(part))]
     for task in tasks:
         inside = np.unique(part[task.predict])
         assert len(inside) == 1
@@ -45,7 +51,7 @@ def test_no_fit_sees_the_groups_it_predicts_as_held_out(development, trained, pl
 def test_loco_predictions_are_those_of_the_cluster_fits(development, trained, plan, made):
     fits = made["fits"](development)
     found = gathered(development, trained, fits, plan)
-    task = fits.tasks[0]
+    task = _without_models(fits)[0]
     assert found.loco.prediction.value[task.predict] == pytest.approx(fits.fit(task).value)
     assert np.isfinite(found.loco.prediction.low).all()
     assert str(len(np.unique(found.loco.part))) in found.loco.how
@@ -86,7 +92,7 @@ def test_all_baselines_are_judged_on_the_same_rows(development, trained, plan, m
 
 
 @pytest.mark.parametrize(
-    ("affordable", "missing"), [(0, "leave-one-cluster-out"), (4, "learning curve"), (6, "seed 1")]
+    ("affordable", "missing"), [(3, "leave-one-cluster-out"), (7, "learning curve"), (9, "seed 1")]
 )
 def test_what_the_deadline_does_not_allow_is_named_the_rest_is_there(
     development, trained, plan, made, affordable, missing
@@ -94,10 +100,11 @@ def test_what_the_deadline_does_not_allow_is_named_the_rest_is_there(
     fits = made["fits"](development, affordable=affordable)
     found = gathered(development, trained, fits, plan)
     assert any(missing in text and "time" in text for text in found.left_out)
-    assert (found.loco is None) == (affordable == 0)
-    assert len(found.learning_curve) == (3 if affordable == 6 else 0)
+    assert (found.loco is None) == (affordable == 3)
+    assert len(found.learning_curve) == (3 if affordable == 9 else 0)
     assert np.isfinite(found.cv.prediction.value).all()
     assert all(one.cv is not None for one in found.baselines)
+    assert len(found.kept.which) == 3
 
 
 def test_deadline_is_kept(development, trained, plan, made):
@@ -157,7 +164,7 @@ def test_fold_models_come_from_the_pool_and_did_not_see_their_rows(development, 
 
 
 def test_replay_does_again_what_was_done_and_no_more(development, trained, plan, made):
-    first = gathered(development, trained, made["fits"](development, affordable=5), plan)
+    first = gathered(development, trained, made["fits"](development, affordable=8), plan)
     again = gathered(development, trained, made["fits"](development), plan, seconds=-1.0, like=first)
     assert again.left_out == first.left_out
     assert again.done == first.done

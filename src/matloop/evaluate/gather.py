@@ -59,8 +59,8 @@ def gather(
 
     Parameters
     ----------
-    deadline : `time.monotonic()` value. What it does not allow is left out and named: models to explain (where no
-        further seed gives them) and leave-one-cluster-out are done first, then baselines, learning curve, further
+    deadline : `time.monotonic()` value. What it does not allow is left out and named: models to explain and
+        leave-one-cluster-out are done first, then baselines, learning curve, further
         seeds. Cross-validation needs no fit and is always there.
     target : decides the metric (its goal's), the positive class and the short list; None: the metric of the search.
     like : of an earlier run: exactly what was done there is done again, whatever time it takes.
@@ -181,7 +181,6 @@ def _pieces(
 
     pieces = []
     if not affordable:
-        # two fits, and without them there is no explanation at all; of the clusters some may be missing
         to_explain = tuple(_without(recipe, part, k, seed, keep=True) for k in kept.which)
         pieces.append(_Piece("explain", seed, to_explain))
     one = len(np.unique(regions)) < 2
@@ -229,6 +228,8 @@ def _run(
     places = [(i, k) for i, piece in enumerate(pieces) for k in range(len(piece.tasks))]
     if like is not None:
         places = [place for place in places if place in set(like.done)]
+    # first the few whose models are kept: without them there is no explanation, of the clusters some may be missing
+    places.sort(key=lambda place: not pieces[place[0]].tasks[place[1]].keep)
     names = {
         "loco": "leaving one cluster out",
         "explain": "models to explain",
