@@ -34,9 +34,10 @@ from matloop.data.screen import Suspicion, screen_development
 from matloop.data.table import RawTable
 from matloop.data.times import seconds_of
 from matloop.data.words import Change, Why, as_text, shown, texts
-from matloop.matter.alike import content_keys, nearly_identical
+from matloop.matter.alike import nearly_identical
 from matloop.matter.compositions import Compositions, reduced_formulas
 from matloop.matter.molecules import Molecules, scaffolds
+from matloop.matter.structure_keys import content_keys
 from matloop.matter.structures import Structures
 from matloop.matter.structures import to_compositions as structure_atoms
 from matloop.matter.symmetry import symmetry

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from matloop.core.arrays import FloatArray, IntArray, TextArray
 from matloop.data.dataset import Categories, Column, Numbers
 from matloop.data.words import as_text
-from matloop.matter.alike import content_keys
 from matloop.matter.compositions import Compositions, reduced_formulas
 from matloop.matter.molecules import Molecules
+from matloop.matter.structure_keys import content_keys
 from matloop.matter.structures import Structures
 
 
@@ -27,7 +27,7 @@ def input_keys(columns: Mapping[str, Column], distinct: Mapping[str, tuple[Compo
     """A code per row, shape (n_rows,), numbered by first appearance, equal for rows with the same inputs.
 
     Compositions are compared by their atomic fractions to 1e-7, molecules by their canonical SMILES, structures by
-    lattice and sites to four decimals, numbers to 12 digits, NaN equal to NaN. The reduced formula is wider
+    lattice and sites to six decimals, numbers to 12 digits, NaN equal to NaN. The reduced formula is wider
     (YBa2Cu3O6.99 and O7.01 share one): right for a group, but
     no reason to merge two measurements.
     """

@@ -1,15 +1,14 @@
-"""Which structures are the same: as written, or nearly (small distance of fingerprints, whatever cell and volume)."""
+"""Which structures are nearly the same: small distance of their fingerprints, whatever cell, order, or volume."""
 
 from __future__ import annotations
 
-import hashlib
 from itertools import pairwise
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from matloop.core.arrays import BoolArray, FloatArray, IntArray, TextArray
+from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.matter.neighbours import Neighbours, neighbours
 from matloop.matter.structures import Structures, to_compositions
 
@@ -23,34 +22,6 @@ REACH = 2.6
 """How far a fingerprint sees, in units of the cube root of the volume per atom: about 74 neighbours per atom."""
 _WIDTH, _STEP = 0.06, 0.03
 """Width of the Gaussians and step of the grid, in the same units."""
-
-
-def content_keys(structures: Structures) -> TextArray:
-    """16 hex digits per row, equal for the same lattice, sites and species to four decimals; sites in any order.
-
-    Cells are compared as they were written: another setting of the same crystal has another key, and so has another
-    relaxation (`nearly_identical` finds those). Rows without sites have "".
-    """
-    lengths = np.linalg.norm(structures.lattices, axis=2)
-    units = structures.lattices / np.maximum(lengths, 1e-12)[:, :, None]
-    angles = np.stack([(units[:, a] * units[:, b]).sum(axis=1) for a, b in ((1, 2), (0, 2), (0, 1))], axis=1)
-    cells = np.concatenate([lengths, angles, structures.charges[:, None], structures.periodic], axis=1)
-    cells = np.rint(cells * 1e4 + 1e-3).astype(np.int64)
-    places = structures.coordinates.copy()
-    wrapped = structures.periodic[structures.rows]
-    places[wrapped] %= 1.0
-    places = np.rint(places * 1e4 + 1e-3).astype(np.int64)
-    places[wrapped] %= 10_000
-    sites = structures.site_of_species
-    species = np.stack([structures.numbers, np.rint(structures.occupancies * 1e4).astype(np.int64)], axis=1)
-    table = np.concatenate([species, places[sites]], axis=1)
-    order = np.lexsort((*table.T[::-1], structures.rows[sites]))
-    ends = np.searchsorted(structures.rows[sites], np.arange(len(structures) + 1))
-    keys = [
-        hashlib.sha256(cells[row].tobytes() + table[order[a:b]].tobytes()).hexdigest()[:16] if b > a else ""
-        for row, (a, b) in enumerate(pairwise(ends.tolist()))
-    ]
-    return np.array([*keys, ""], dtype=np.str_)[:-1]
 
 
 def nearly_identical(structures: Structures, *, within: float = NEARLY) -> IntArray:

@@ -12,8 +12,8 @@ from scipy.sparse.csgraph import connected_components
 from matloop.core.arrays import BoolArray, IntArray, TextArray
 from matloop.core.errors import DataError, all_faults
 from matloop.data.dataset import Categories, Column, Dataset, Numbers
-from matloop.matter.alike import content_keys
 from matloop.matter.molecules import Molecules
+from matloop.matter.structure_keys import content_keys
 from matloop.matter.structures import Structures
 
 
@@ -26,7 +26,7 @@ def fingerprints(dataset: Dataset) -> TextArray:
     """A short hash of what each row's inputs are, shape (n,): equal for rows that no model could tell apart.
 
     Compositions count by their atomic fractions to six digits (multiples of a formula are the same matter), molecules
-    by their canonical SMILES, structures by lattice and sites to four decimals.
+    by their canonical SMILES, structures by lattice and sites to six decimals.
     """
     parts = [_written(dataset.inputs[name]) for name in sorted(dataset.inputs)]
     joined = ["\x1f".join(row) for row in zip(*parts, strict=True)] if parts else [str(row) for row in dataset.ids]

@@ -22,8 +22,8 @@ from matloop.core.errors import DataError, RunError
 from matloop.core.files import write_bytes, write_text
 from matloop.core.journal import Journal
 from matloop.data.dataset import Categories, Column, Dataset, Labels, Numbers
-from matloop.matter.alike import content_keys
 from matloop.matter.molecules import Molecules
+from matloop.matter.structure_keys import content_keys
 from matloop.matter.structures import Structures
 from matloop.problem.question import Problem
 from matloop.split.groups import check_split, fingerprints, whole_groups
