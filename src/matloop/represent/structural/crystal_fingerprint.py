@@ -92,7 +92,8 @@ def _add_order(found: FloatArray, names: tuple[str, ...], coordination: Coordina
     for k, motifs in MOTIFS.items():
         levels = np.flatnonzero((coordination.numbers == k) & (coordination.weights > 0))
         sites = coordination.sites[levels]
-        chosen = coordination.faces[coordination.offsets[sites][:, None] + np.arange(k)]
-        values = order_parameters(faces.vectors[chosen], motifs)
+        bonds = coordination.offsets[sites][:, None] + np.arange(k)
+        vectors = faces.vectors[coordination.faces[bonds]]
+        values = order_parameters(vectors, motifs, coordination.strengths[bonds])
         columns = [names.index(f"{motif.name} CN_{k}") for motif in motifs]
         found[sites[:, None], columns] = values * coordination.weights[levels][:, None]

@@ -21,12 +21,14 @@ class Coordination:
     """Coordination numbers that each site may have, with their weights; those of a site sum to at most 1.
 
     faces : shape (n_bonds,), faces that may be bonds, by site and falling weight.
+    strengths : shape (n_bonds,), the weights of these faces, 0 to 1, to six decimals.
     offsets : shape (n_sites + 1,); site s has faces[offsets[s]:offsets[s+1]].
     sites, numbers, weights : shape (n_levels,); site sites[i] has coordination number numbers[i] with weights[i], and
         then its neighbours are its first numbers[i] faces.
     """
 
     faces: IntArray
+    strengths: FloatArray
     offsets: IntArray
     sites: IntArray
     numbers: IntArray
@@ -101,8 +103,7 @@ def crystal_coordination(
         low, high = distance_cutoffs
         beyond = (faces.distances - _diameters(structures, site, other) - low) / (high - low)
         weights = weights * (np.cos(np.clip(beyond, 0.0, 1.0) * np.pi) + 1) * 0.5
-    # equal weights differ by rounding, so that what lies on a border goes up
-    return _levels(np.floor(weights * _STEPS + 0.5 + 1e-7).astype(np.int64), faces)
+    return _levels(weights, faces)
 
 
 def _largest(values: FloatArray, offsets: IntArray) -> FloatArray:
@@ -144,10 +145,12 @@ def _ion_radius(z: int, state: float) -> float:
     return float(np.nan_to_num(mean))
 
 
-def _levels(weights: IntArray, faces: Faces) -> Coordination:
-    """Coordination numbers from weights in thousandths."""
-    site = faces.sites
-    order = np.lexsort((-weights, site))
+def _levels(strengths: FloatArray, faces: Faces) -> Coordination:
+    """Coordination numbers from the weights of faces."""
+    # equal weights differ by rounding, so that what lies on a border goes up
+    weights = np.floor(strengths * _STEPS + 0.5 + 1e-7).astype(np.int64)
+    strengths, site = np.round(strengths, 6), faces.sites
+    order = np.lexsort((-strengths, -weights, site))
     order = order[weights[order] > 0]
     site, weight = site[order], weights[order]
     n = len(faces.offsets) - 1
@@ -159,7 +162,7 @@ def _levels(weights: IntArray, faces: Faces) -> Coordination:
     same = np.diff(site[last]) == 0
     following[:-1][same] = weight[last[1:]][same]
     share = _quarter_circle(weight[last] / _STEPS) - _quarter_circle(following / _STEPS)
-    return Coordination(order, offsets, site[last], last + 1 - offsets[site[last]], share)
+    return Coordination(order, strengths[order], offsets, site[last], last + 1 - offsets[site[last]], share)
 
 
 def _quarter_circle(x: FloatArray) -> FloatArray:

@@ -104,12 +104,13 @@ def _first(listed: Neighbours, sites: IntArray) -> tuple[FloatArray, BoolArray]:
 
 def _shells(vectors: FloatArray, known: BoolArray) -> FloatArray:
     """Columns of sites that have neighbours."""
+    # the list is sorted by rounded distances
     distances = np.where(known, np.sqrt((vectors * vectors).sum(axis=2)), np.inf)
-    relative = distances / distances[:, :1]
+    relative = distances / distances.min(axis=1, keepdims=True)
     ends = np.stack([_ends(relative, known, width) for width in WIDTHS], axis=2)
     closeness = np.where(known, 1.0 / np.where(known, relative, 1.0), 0.0)
     nearness = np.square(np.cumsum(closeness, axis=1)[:, :SHELLS] / np.arange(1, SHELLS + 1))
-    columns = [_single_bond(distances)]
+    columns = [_single_bond(relative)]
     for k, motifs in MOTIFS.items():
         if k == 1:
             continue
@@ -120,9 +121,9 @@ def _shells(vectors: FloatArray, known: BoolArray) -> FloatArray:
     return np.stack([histogram_peak(np.round(values, 10)) for values in columns], axis=1)
 
 
-def _single_bond(distances: FloatArray) -> FloatArray:
+def _single_bond(relative: FloatArray) -> FloatArray:
     """1 - nearest / second distance, 1 with a single neighbour; the same for the three widths."""
-    return np.repeat((1.0 - distances[:, :1] / distances[:, 1:2]), len(WIDTHS), axis=1)
+    return np.repeat(1.0 - 1.0 / np.sort(relative, axis=1)[:, 1:2], len(WIDTHS), axis=1)
 
 
 def _ends(relative: FloatArray, known: BoolArray, width: float) -> BoolArray:

@@ -42,12 +42,13 @@ class _Angles:
         return ~np.eye(self.theta.shape[1], dtype=bool)
 
 
-def order_parameters(vectors: FloatArray, motifs: Sequence[Motif]) -> FloatArray:
+def order_parameters(vectors: FloatArray, motifs: Sequence[Motif], preference: FloatArray | None = None) -> FloatArray:
     """Local structure order parameters.
 
     Parameters
     ----------
     vectors : shape (m, n, 3), from each of m sites to its n neighbours, in any order, none of them zero.
+    preference : shape (m, n), of two neighbours that with the larger value is the axis in "body-centered cubic".
 
     Returns
     -------
@@ -55,9 +56,9 @@ def order_parameters(vectors: FloatArray, motifs: Sequence[Motif]) -> FloatArray
 
     Notes
     -----
-    Equal to pymatgen's `LocalStructOrderParams` but in what does not depend on rounding or on the order of neighbours:
+    Equal to pymatgen's `LocalStructOrderParams` but in what depends on rounding or on the order of neighbours there:
     bounds of angles are taken with a tolerance of 1e-6 rad, and the body-centred one, which is a sum over pairs (axis,
-    meridian) with the earlier neighbour as axis there, is the mean over both choices here.
+    meridian) with the earlier neighbour as axis, is the mean over both choices for neighbours of equal preference.
 
     References
     ----------
@@ -70,13 +71,14 @@ def order_parameters(vectors: FloatArray, motifs: Sequence[Motif]) -> FloatArray
     step = max(TRIPLES_AT_ONCE // max(n**3, 1), 1)
     for start in range(0, m, step):
         part = vectors[start : start + step]
+        first = np.zeros(part.shape[:2]) if preference is None else preference[start : start + step]
         angles = _angles(part, azimuth=not plain)
         for column, motif in enumerate(motifs):
-            found[start : start + step, column] = _order_parameter(part, angles, motif)
+            found[start : start + step, column] = _order_parameter(part, angles, motif, first)
     return found
 
 
-def _order_parameter(vectors: FloatArray, angles: _Angles, motif: Motif) -> FloatArray:
+def _order_parameter(vectors: FloatArray, angles: _Angles, motif: Motif, preference: FloatArray) -> FloatArray:
     n = vectors.shape[1]
     if motif.kind == "single bond":
         return _single_bond(vectors)
@@ -87,7 +89,7 @@ def _order_parameter(vectors: FloatArray, angles: _Angles, motif: Motif) -> Floa
     if motif.kind == "bent":
         return _off_diagonal(_gauss(angles.theta / math.pi, motif)).sum(axis=(1, 2)) / (n * (n - 1))
     if motif.kind == "body-centred":
-        return _body_centred(angles)
+        return _body_centred(angles, preference)
     if motif.kind == "cuboctahedral":
         return _cuboctahedral(angles)
     return _polyhedral(angles, motif)
@@ -205,7 +207,7 @@ def _cuboctahedral(angles: _Angles) -> FloatArray:
     return _best(total + meridian * (counted * around).sum(axis=3), weight + meridian * counted.sum(axis=3))
 
 
-def _body_centred(angles: _Angles) -> FloatArray:
+def _body_centred(angles: _Angles, preference: FloatArray) -> FloatArray:
     """Eight neighbours on the corners of a cube: one opposite, the others three-fold around the axis."""
     numbers, theta = _BODY_CENTRED, angles.theta
     n = theta.shape[1]
@@ -218,4 +220,5 @@ def _body_centred(angles: _Angles) -> FloatArray:
     around = (counted * wave * fits[:, :, None]).sum(axis=3)
     hemisphere = np.where(theta > math.pi / 2 + ANGLE_TOLERANCE, 1.0, -1.0)
     total = pole + (~south & angles.aside) * hemisphere * around
-    return _off_diagonal(total).sum(axis=(1, 2)) / 2 / (0.5 * n * (6 + (n - 2) * (n - 3)))
+    chosen = (1 + np.sign(preference[:, :, None] - preference[:, None, :])) / 2
+    return (chosen * _off_diagonal(total)).sum(axis=(1, 2)) / (0.5 * n * (6 + (n - 2) * (n - 3)))

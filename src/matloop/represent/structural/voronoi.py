@@ -14,8 +14,8 @@ from matloop.represent.structural.clipping import DEPTH, Polygons, bisected, dot
 
 CUTOFF = 6.0
 """Angstrom: within it lie all that bound a cell, for 19 of 20 sites of crystals; for the others it grows."""
-WIDER = 1.5
-SITES_AT_ONCE = 256
+WIDER = 1.25
+SITES_AT_ONCE = 512
 """Cells that are cut together: their polygons stay in the processor's cache."""
 NEAREST = 16
 """Neighbours that cut first; of the others only those whose plane still meets the cell do, MORE at a time."""
@@ -192,28 +192,28 @@ def _cut_cells(listed: Neighbours, sites: IntArray, idle: BoolArray) -> list[tup
     rank = np.arange(min(NEAREST, int(counts.max(initial=0))))
     chosen = np.where(rank < counts[:, None], listed.offsets[sites][:, None] + rank, -1)
     idle[chosen[chosen >= 0]] = True
-    place, done = np.arange(len(sites)), []
+    place, done, polygons = np.arange(len(sites)), [], None
     while len(place):
         known = chosen >= 0
-        polygons = bisected(listed.vectors[chosen] * known[:, :, None], known, 2 * listed.cutoff)
+        polygons = bisected(listed.vectors[chosen] * known[:, :, None], known, 2 * listed.cutoff, polygons)
         more = _cutting(listed, sites[place], polygons, idle)
+        here = np.arange(chosen.size).reshape(chosen.shape)
         rest = np.array((more >= 0).any(axis=1), ndmin=1)
-        done.append((place[~rest], chosen[~rest], _picked(polygons, ~rest, chosen.shape[1])))
+        done.append((place[~rest], chosen[~rest], polygons.take(here[~rest].reshape(-1))))
         alive = polygons.counts.reshape(chosen.shape)[rest] > 0
-        chosen = _packed(np.concatenate([np.where(alive, chosen[rest], -1), more[rest]], axis=1))
+        chosen = np.concatenate([np.where(alive, chosen[rest], -1), more[rest]], axis=1)
+        kept = np.pad(np.where(alive, here[rest], -1), ((0, 0), (0, MORE)), constant_values=-1)
+        order = _first_known(chosen)
+        chosen, kept = (np.take_along_axis(values, order, axis=1) for values in (chosen, kept))
+        polygons = polygons.take(kept.reshape(-1))
         place = place[rest]
     return done
 
 
-def _picked(polygons: Polygons, centres: BoolArray, k: int) -> Polygons:
-    rows = np.flatnonzero(np.repeat(centres, k))
-    return Polygons(*(getattr(polygons, field.name)[rows] for field in fields(Polygons)))
-
-
-def _packed(pairs: IntArray) -> IntArray:
-    """Each row's pairs first, in their order, then -1, as narrow as can be."""
+def _first_known(pairs: IntArray) -> IntArray:
+    """Columns by row: first of the entries that are no -1, in their order; as few as hold all of them."""
     order = np.argsort(pairs < 0, axis=1, kind="stable")
-    return np.take_along_axis(pairs, order, axis=1)[:, : int((pairs >= 0).sum(axis=1).max(initial=0))]
+    return order[:, : int((pairs >= 0).sum(axis=1).max(initial=0))]
 
 
 def _cutting(listed: Neighbours, sites: IntArray, polygons: Polygons, idle: BoolArray) -> IntArray:
@@ -230,10 +230,12 @@ def _cutting(listed: Neighbours, sites: IntArray, polygons: Polygons, idle: Bool
     padded = _by_row(pair, site, n)
     known = padded >= 0
     vectors = listed.vectors[padded] / listed.distances[padded][:, :, None]
-    depth = (vectors @ _corners(polygons, n).transpose(0, 2, 1)).max(axis=2, initial=0.0)
+    corners = _corners(polygons, n, np.where(known, listed.distances[padded], np.inf).min(axis=1, initial=np.inf) / 2)
+    depth = (vectors @ corners.transpose(0, 2, 1)).max(axis=2, initial=0.0)
     cuts = known & (depth - listed.distances[padded] / 2 > DEPTH / 2)
     idle[padded[known & ~cuts]] = True
-    cutting = _packed(np.where(cuts, padded, -1))[:, :MORE]
+    padded = np.where(cuts, padded, -1)
+    cutting = np.take_along_axis(padded, _first_known(padded), axis=1)[:, :MORE]
     idle[cutting[cutting >= 0]] = True
     return np.pad(cutting, ((0, 0), (0, MORE - cutting.shape[1])), constant_values=-1)
 
@@ -246,31 +248,33 @@ def _by_row(values: IntArray, rows: IntArray, n: int) -> IntArray:
     return table
 
 
-def _corners(polygons: Polygons, n: int) -> FloatArray:
-    """Corners of each cell from its centre, shape (n, most, 3), zeros to the end."""
-    here, corner = np.nonzero(polygons.inside)
-    u, v = polygons.u[here, corner][:, None], polygons.v[here, corner][:, None]
+def _corners(polygons: Polygons, n: int, beyond: FloatArray) -> FloatArray:
+    """Corners of each cell farther from its centre than `beyond`, shape (n, most, 3), zeros to the end."""
+    k = len(polygons.counts) // max(n, 1)
+    square = polygons.u * polygons.u + polygons.v * polygons.v + dot(polygons.feet, polygons.feet)
+    here, corner = np.nonzero((polygons.inside & (square > np.repeat(beyond * beyond, k))).T)
+    u, v = polygons.u[corner, here][:, None], polygons.v[corner, here][:, None]
     places = polygons.feet[here] + u * polygons.first[here] + v * polygons.second[here]
-    padded = _by_row(np.arange(len(here)), here // max(len(polygons.counts) // max(n, 1), 1), n)
+    padded = _by_row(np.arange(len(here)), here // max(k, 1), n)
     return places[padded] * (padded >= 0)[:, :, None] if len(here) else np.zeros((n, 0, 3))
 
 
 def _measures(polygons: Polygons, faces: IntArray) -> tuple[FloatArray, FloatArray, IntArray]:
     """Areas, solid angles (van Oosterom & Strackee 1983, doi:10.1109/TBME.1983.325207) and corners of polygons."""
-    u, v, counts = polygons.u[faces], polygons.v[faces], polygons.counts[faces]
-    height = np.sqrt(dot(polygons.feet[faces], polygons.feet[faces]))
-    length = np.sqrt(height[:, None] ** 2 + u * u + v * v)
+    chosen = polygons.take(faces)
+    u, v, counts = chosen.u, chosen.v, chosen.counts
+    square = dot(chosen.feet, chosen.feet)
+    height = np.sqrt(square)
+    length = np.sqrt(square + u * u + v * v)
     areas, angles = np.zeros(len(faces)), np.zeros(len(faces))
     for k in range(1, int(counts.max(initial=0)) - 1):
-        there = k + 1 < counts
-        j = k + 1
-        twice = (u[:, k] - u[:, 0]) * (v[:, j] - v[:, 0]) - (u[:, j] - u[:, 0]) * (v[:, k] - v[:, 0])
-        a, b, c = length[:, 0], length[:, k], length[:, j]
-        ab, ac, bc = (height**2 + u[:, p] * u[:, q] + v[:, p] * v[:, q] for p, q in ((0, k), (0, j), (k, j)))
-        angle = 2 * np.arctan2(height * np.abs(twice), a * b * c + ab * c + ac * b + bc * a)
-        areas += np.where(there, np.abs(twice) / 2, 0.0)
-        angles += np.where(there, angle, 0.0)
-    rows, following = np.arange(len(faces))[:, None], (np.arange(u.shape[1]) + 1) % np.maximum(counts, 1)[:, None]
-    edge = np.hypot(u[rows, following] - u, v[rows, following] - v)
-    long = (edge > SHORT_EDGE * height[:, None]) & polygons.inside[faces]
-    return areas, angles, long.sum(axis=1)
+        there, j = k + 1 < counts, k + 1
+        twice = np.abs((u[k] - u[0]) * (v[j] - v[0]) - (u[j] - u[0]) * (v[k] - v[0]))
+        a, b, c = length[0], length[k], length[j]
+        ab, ac, bc = (square + u[p] * u[q] + v[p] * v[q] for p, q in ((0, k), (0, j), (k, j)))
+        areas += np.where(there, twice / 2, 0.0)
+        angles += np.where(there, 2 * np.arctan2(height * twice, a * b * c + ab * c + ac * b + bc * a), 0.0)
+    following = (np.arange(len(u))[:, None] + 1) % np.maximum(counts, 1)
+    rows = np.arange(len(faces))
+    edge = np.hypot(u[following, rows] - u, v[following, rows] - v)
+    return areas, angles, ((edge > SHORT_EDGE * height) & chosen.inside).sum(axis=0)
