@@ -63,6 +63,11 @@ FEATURIZERS = Registry(
     connectivity="matloop.represent.structural.connectivity:ConnectivityFeaturizer",
     topology="matloop.represent.structural.connectivity:TopologyFeaturizer",
     crystal_bag_of_bonds="matloop.represent.structural.bag_of_bonds:CrystalBagOfBondsFeaturizer",
+    soap="matloop.represent.structural.soap:SoapFeaturizer",
+    acsf="matloop.represent.structural.acsf:AcsfFeaturizer",
+    mbtr="matloop.represent.structural.mbtr:MbtrFeaturizer",
+    local_mbtr="matloop.represent.structural.mbtr:LocalMbtrFeaturizer",
+    valle_oganov="matloop.represent.structural.valle_oganov:ValleOganovFeaturizer",
 )
 """Featurizers by name; the class says in `kind` whether it describes compositions or molecules."""
 

@@ -16,7 +16,7 @@ from matloop.represent.structural.lattice_points import points_within, reduced
 from matloop.testing.featurizers import check_featurizer
 from matloop.testing.structures import permuted, rotated, sample_structures
 
-# made with DScribe 2.1.2 by tools/dscribe_references.py: eigenvalues, 16 columns
+# made with DScribe 2.1.2 by tools/matrix_references.py dscribe: eigenvalues, 16 columns
 REFERENCE = np.load(Path(__file__).parent / "dscribe_2_1_2.npz")
 NAMES = ("structure_coulomb_matrix", "sine_matrix", "ewald_matrix")
 
