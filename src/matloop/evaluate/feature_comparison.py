@@ -38,7 +38,8 @@ MOST_REPEATS = 5
 class Arm:
     """A representation to try: its table of the development rows, and what it cost to make.
 
-    family, cutoff : of one point of a curve against a length scale.
+    family, cutoff : of one point of a curve against a length scale. asked : whether it is also compared by itself, or
+    stands in its curve only.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Arm:
     seconds_per_row: float
     family: str = ""
     cutoff: float | None = None
+    asked: bool = True
 
 
 def compare_representations(
@@ -86,15 +88,17 @@ def compare_representations(
             break
     late = [(arm.name, "the time ran out before its first cross-validation was done") for arm in ledger.unfinished]
     done = ledger.finished
-    if len(done) < 2:
+    asked = [arm for arm in done if arm.asked]
+    if len(done) < 2 or not asked:
         why = "; ".join(f"{name}: {reason}" for name, reason in [*left_out, *ledger.failed, *late])
         raise DataError(f"{len(done)} representations could be tried, two are needed. {why}.")
     rows = len(development)
     n_folds = len(np.unique(development.fold))
-    scored = _scored(done, ledger, rows, n_folds)
-    best_model, order, level = _ranked(scored, chosen)
+    # points of curves would only make the correction for many pairs harder
+    best_model, order, level = _ranked(_scored(asked, ledger, rows, n_folds), chosen)
     constant = _constant(development)
-    curves = _curves(scored, best_model, rows, n_folds)
+    curves = _curves(_scored([arm for arm in done if arm.cutoff is not None], ledger, rows, n_folds), best_model,
+                     rows, n_folds)  # fmt: skip
     found = FeatureComparison(
         target, search_metric(development), development.unit, chosen, rows, n_folds, ledger.repeats, constant,
         tuple(order), curves, best_model, level, "", _notes(ledger, development), (*left_out, *ledger.failed, *late),
@@ -249,7 +253,9 @@ def pairwise(losses: Sequence[FloatArray], n_rows: int, n_folds: int) -> FloatAr
 
 
 def _scored(arms: Sequence[Arm], ledger: _Ledger, n_rows: int, n_folds: int) -> list[ArmScore]:
-    """Every arm with its scores; p-values are those of the pair with the best arm of the same model."""
+    """Every arm with its scores; p-values are those of the pair with the best of these arms with the same model."""
+    if not arms:
+        return []
     by_arm: dict[str, list[ModelScore]] = {arm.name: [] for arm in arms}
     for model in ledger.models:
         losses = [ledger.of(arm.name, model) for arm in arms]
@@ -318,7 +324,8 @@ def _curve(family: str, points: Sequence[ArmScore], model: str, n_rows: int, n_f
             else f"{family}: the best cutoff is {reach:g} Å; shorter ones ({short} Å) are worse."
         )
     return CutoffCurve(
-        family, model, cutoffs, tuple(score.mean for score in scores), p_values, float(cutoffs[best]), reach, told, said
+        family, model, cutoffs, tuple(score.mean for score in scores), p_values,
+        np.array([point.seconds_per_row for point in points]), float(cutoffs[best]), reach, told, said,
     )  # fmt: skip
 
 
@@ -340,6 +347,8 @@ def _notes(ledger: _Ledger, development: Development) -> tuple[str, ...]:
 
 def _sentence(found: FeatureComparison) -> str:
     """The answer in words: the best, what cannot be told from it, and which of these is cheap."""
+    if len(found.arms) == 1 and found.curves:
+        return found.curves[0].sentence
     label = FAMILIES.load(found.best_model).label.lower()
     best = min(found.arms, key=lambda arm: arm.with_model(found.best_model).mean.value)
     score = best.with_model(found.best_model).mean.value

@@ -53,6 +53,7 @@ class CutoffCurve:
     """The loss of one representation against its length scale.
 
     p_values : shape (n_cutoffs,), of being as good as the best cutoff, corrected (Holm); 1 for the best.
+    seconds_per_row : shape (n_cutoffs,), to describe one row, measured.
     reach : the smallest cutoff that cannot be told from the best one. told : whether any cutoff can be told from it.
     """
 
@@ -61,6 +62,7 @@ class CutoffCurve:
     cutoffs: FloatArray
     means: tuple[Estimate, ...]
     p_values: FloatArray
+    seconds_per_row: FloatArray
     best: float
     reach: float
     told: bool
@@ -72,7 +74,8 @@ class FeatureComparison:
     """Representations beside each other with the same models on the same folds of development rows.
 
     metric : what losses are; unit : of the target. constant : the loss of an answer that knows no input.
-    arms : representations that were finished, the best first (by its best model). left_out : name and reason of others.
+    arms : representations that were asked for and finished, the best first (by its best model). left_out : name and
+    reason of others.
     best_model : the model with the lowest loss. level : what cannot be told from the best with it, cheapest first.
     """
 

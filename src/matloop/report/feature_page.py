@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from matloop.evaluate.feature_values import ALPHA, ArmScore, FeatureComparison
+from matloop.evaluate.feature_values import ALPHA, ArmScore, CutoffCurve, FeatureComparison
 from matloop.metrics.estimate import Estimate
 from matloop.report import words
 from matloop.report.figures.feature_comparison import cost_figure, cutoff_figure, losses_figure
@@ -36,6 +36,18 @@ class ArmRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CutoffRow:
+    """One point of a curve, in words."""
+
+    family: str
+    cutoff: str
+    value: tuple[str, str]
+    p_value: str
+    mark: str
+    cost: str
+
+
+@dataclass(frozen=True, slots=True)
 class ComparisonView:
     """The page, worked out before the template is filled."""
 
@@ -48,6 +60,7 @@ class ComparisonView:
     rows: tuple[ArmRow, ...]
     figures: tuple[Figure, ...]
     curve: Figure | None
+    cutoffs: tuple[CutoffRow, ...]
     any_unread: bool
 
 
@@ -67,6 +80,7 @@ def comparison_view(found: FeatureComparison, problem: str) -> ComparisonView:
         models=tuple(words.family(model) for model in found.models),
         rows=tuple(_row(arm, found) for arm in found.arms),
         figures=tuple(figure for figure in figures if figure is not None), curve=cutoff_figure("cutoff", found),
+        cutoffs=tuple(row for curve in found.curves for row in _cutoff_rows(curve, found)),
         any_unread=any(arm.n_unread for arm in found.arms),
     )  # fmt: skip
 
@@ -80,9 +94,21 @@ def _row(arm: ArmScore, found: FeatureComparison) -> ArmRow:
         p_value = "" if leads else words.p_value(score.p_value)
         cells.append(ScoreCell(words.metric_estimate(found.metric, score.mean, found.unit), p_value, mark))
     fit = words.seconds(max(score.fit_seconds for score in arm.scores))
-    per_row = arm.seconds_per_row
-    cost = f"{1e6 * per_row:.3g}{words.NARROW}µs" if per_row < 1e-3 else words.seconds(per_row)
     return ArmRow(
-        arm.name, arm.name == best.name, words.count(arm.n_columns), cost, fit,
+        arm.name, arm.name == best.name, words.count(arm.n_columns), _cost(arm.seconds_per_row), fit,
         words.count(arm.n_unread) if arm.n_unread else "", tuple(cells),
     )  # fmt: skip
+
+
+def _cutoff_rows(curve: CutoffCurve, found: FeatureComparison) -> list[CutoffRow]:
+    rows = []
+    for cutoff, mean, p, cost in zip(curve.cutoffs, curve.means, curve.p_values, curve.seconds_per_row, strict=True):
+        leads = cutoff == curve.best
+        mark = "best" if leads else "worse" if p < ALPHA else ""
+        value = words.metric_estimate(found.metric, mean, found.unit)
+        rows.append(CutoffRow(curve.family, f"{cutoff:g}", value, "" if leads else words.p_value(p), mark, _cost(cost)))
+    return rows
+
+
+def _cost(seconds: float) -> str:
+    return f"{1e6 * seconds:.3g}{words.NARROW}µs" if seconds < 1e-3 else words.seconds(seconds)
