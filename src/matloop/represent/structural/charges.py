@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from matloop.core.arrays import FloatArray
+from matloop.core.arrays import BoolArray, FloatArray
 from matloop.matter.structures import Structures, to_compositions
 from matloop.represent.featurizer import batches
 from matloop.represent.oxidation_search import assume_states
@@ -13,6 +13,8 @@ STATES_CITED = (
     "S. P. Ong et al., Python Materials Genomics (pymatgen), Comput. Mater. Sci. 68 (2013) 314, "
     "doi:10.1016/j.commatsci.2012.10.028"
 )
+
+WHOLE = 1e-9  # a mean of equal states differs from them by rounding
 
 
 def site_charges(structures: Structures) -> tuple[FloatArray, dict[int, str]]:
@@ -38,13 +40,14 @@ def site_charges(structures: Structures) -> tuple[FloatArray, dict[int, str]]:
     return charges, dict.fromkeys(np.flatnonzero(lacking & ~balanced & (structures.sizes > 0)).tolist(), why)
 
 
-def _means(structures: Structures) -> tuple[FloatArray, np.ndarray]:
+def _means(structures: Structures) -> tuple[FloatArray, BoolArray]:
     """Mean oxidation state by row and element, shape (n_rows, 119), and whether they balance, shape (n_rows,)."""
     compositions = to_compositions(structures)
     means, balanced = np.zeros((len(structures), 119)), np.zeros(len(structures), dtype=bool)
     for rows, elements, amounts in batches(compositions):
         found = assume_states(elements, amounts, compositions.charges[rows])
         total = found.share.sum(axis=2)
-        means[rows[:, None], elements] = (found.share * found.states).sum(axis=2) / np.where(total > 0, total, 1.0)
+        mean = (found.share * found.states).sum(axis=2) / np.where(total > 0, total, 1.0)
+        means[rows[:, None], elements] = np.where(np.abs(mean - np.rint(mean)) < WHOLE, np.rint(mean), mean)
         balanced[rows] = found.balanced | ((elements.shape[1] == 1) & (compositions.charges[rows] == 0))
     return means, balanced

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from matloop.core.arrays import BoolArray, FloatArray, IntArray
+from matloop.core.elements import table
 from matloop.matter.neighbours import Neighbours, Vicinity, neighbours
 from matloop.matter.structures import Structures
 from matloop.represent.structural.bond_graph import (
@@ -22,6 +23,10 @@ FIRST_CUTOFF, WIDER = 6.0, 1.5  # Angstrom; how much farther to look where a row
 LONGEST = 4.0
 """In units of the sum of covalent radii: longer bonds are not tried, their score would be below 0.0025."""
 WIDTH = 0.15  # of the score function, Larsen et al. 2019, eq. 2
+RADII: FloatArray = np.where(
+    np.isnan(table("magpie").column("CovalentRadius")), COVALENT_RADIUS, table("magpie").column("CovalentRadius") / 100
+)
+"""Angstrom, as ASE has them: of Cordero's for carbon, manganese, iron and cobalt other ones than pymatgen takes."""
 LARSEN_2019 = (
     "P. M. Larsen, M. Pandey, M. Strange, K. W. Jacobsen, Definition of a scoring parameter to identify "
     "low-dimensional materials components, Phys. Rev. Materials 3 (2019) 034003, doi:10.1103/PhysRevMaterials.3.034003"
@@ -74,7 +79,7 @@ def dimension_scores(structures: Structures, near: Vicinity) -> tuple[FloatArray
     """Scores of 0D, 1D, 2D, 3D and mixed, shape (n_rows, 5), and {row: why it has none}."""
     found = np.full((len(structures), 5), np.nan)
     refused: dict[int, str] = {}
-    radii = COVALENT_RADIUS[structures.site_numbers]
+    radii = RADII[structures.site_numbers]
     widest = 2.0 * LONGEST * np.maximum.reduceat(radii, structures.offsets[:-1])
     cutoff, listed, part = FIRST_CUTOFF, near.within(FIRST_CUTOFF), structures
     left = rows = np.arange(len(structures))
@@ -96,7 +101,7 @@ def dimension_scores(structures: Structures, near: Vicinity) -> tuple[FloatArray
 def _scored(structures: Structures, listed: Neighbours, cutoff: float) -> tuple[FloatArray, BoolArray]:
     """Scores of rows by the listed pairs, and which rows need no longer ones."""
     n_sites = len(structures.coordinates)
-    radii = COVALENT_RADIUS[structures.site_numbers]
+    radii = RADII[structures.site_numbers]
     k = listed.distances / (radii[listed.first] + radii[listed.second])
     row_of = structures.rows
     # of longer pairs than this not all are listed
