@@ -4,9 +4,9 @@
 
 Needs matminer (extra `bench`) and matscipy. Ours goes from a batch of structures to the features of all sites,
 neighbour lists included; matminer from pymatgen structures, site by site, with its cache of Voronoi cells. matminer
-gets fewer structures because it is slow. Times are processor times, the ratio is that of sites per second, round by
-round, so that a busy machine slows both. FOLDER holds `matbench_phonons/structures.jsonl.gz` (matbench_phonons, 1,265 crystals); without it, supercells of
-made-up crystals with displaced atoms are taken.
+gets fewer structures because it is slow. Times are processor times; the ratio is that of sites per second, round by
+round, so that a busy machine slows both. FOLDER holds `matbench_phonons/structures.jsonl.gz` (1,265 crystals); without
+it, made-up crystals with displaced atoms are taken.
 """
 
 from __future__ import annotations
