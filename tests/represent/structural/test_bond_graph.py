@@ -19,7 +19,7 @@ FCC = np.array([[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]])
 
 
 def salt(a=5.64, cation=11, anion=17):
-    return from_arrays(a * np.eye(3)[None], [[*FCC, *(FCC + [0.5, 0, 0])]], [[cation] * 4 + [anion] * 4])
+    return from_arrays(a * np.eye(3)[None], [[*FCC, *np.add(FCC, [0.5, 0, 0])]], [[cation] * 4 + [anion] * 4])
 
 
 def carbon(lattice, places):

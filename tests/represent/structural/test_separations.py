@@ -21,7 +21,7 @@ FCC = [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
 
 
 def salt(a=5.64):
-    return from_arrays(a * np.eye(3)[None], [[*FCC, *(np.array(FCC) + [0.5, 0, 0])]], [[11] * 4 + [17] * 4])
+    return from_arrays(a * np.eye(3)[None], [[*FCC, *np.add(FCC, [0.5, 0, 0])]], [[11] * 4 + [17] * 4])
 
 
 @st.composite
@@ -59,6 +59,13 @@ def test_every_pair_is_found_once(structure, cutoff):
 def test_both_ways_of_counting_agree(monkeypatch, few):
     monkeypatch.setattr(module, "FEW_SITES", few)
     assert_same_as_listed(sample_structures(), 6.1234)
+
+
+def test_pairs_are_kept_for_the_next_who_asks():
+    near = Vicinity(salt())
+    found = separations(near.structures, near, 5.0)
+    assert separations(near.structures, near, 5.0) is found
+    assert len(separations(near.structures, near, 6.0).first) > len(found.first)
 
 
 def test_a_row_with_too_many_pairs_is_refused_with_their_number(monkeypatch):

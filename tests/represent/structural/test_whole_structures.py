@@ -29,7 +29,7 @@ def cubic(a, places, numbers):
 
 
 def salt(a=5.64):
-    return cubic(a, [*FCC, *(FCC + [0.5, 0, 0])], [11] * 4 + [17] * 4)
+    return cubic(a, [*FCC, *np.add(FCC, [0.5, 0, 0])], [11] * 4 + [17] * 4)
 
 
 def test_density_of_rock_salt_is_that_of_the_handbook():
@@ -159,7 +159,7 @@ def test_instability_of_rock_salt_by_hand(tmp_path):
     by_size = InstabilityFeaturizer().transform(salt())[0, 0]
     assert by_size == pytest.approx(abs(6 * np.exp((single_bonds()[11, 17] - 2.82) / 0.37) - 1))
     assert read_parameters(str(file))[(19, 1, 16, -2)] == (2.59, 0.37)
-    other = cubic(5.0, [*FCC, *(FCC + [0.5, 0, 0])], [19] * 4 + [9] * 4)
+    other = cubic(5.0, [*FCC, *np.add(FCC, [0.5, 0, 0])], [19] * 4 + [9] * 4)
     assert "K+1 with F-1" in found.reasons(other)[0]
 
 

@@ -7,6 +7,7 @@ none of that, and at 10 to 20 Angstrom, where they are taken, leaving it out is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,8 +50,20 @@ def separations(structures: Structures, near: Vicinity, cutoff: float, *, vector
 
     Parameters
     ----------
-    near : lists of neighbours of the same structures, for large or skew cells.
+    near : lists of neighbours of the same structures. The pairs found last are kept with it, for the next featurizer.
     """
+    if near.structures is not structures:
+        return _separations(structures, cutoff, vectors)
+    kept = _KNOWN.get(near)
+    if kept is None or kept[:2] != (cutoff, vectors):
+        kept = _KNOWN[near] = (cutoff, vectors, _separations(structures, cutoff, vectors))
+    return kept[2]
+
+
+_KNOWN: WeakKeyDictionary[Vicinity, tuple[float, bool, Separations]] = WeakKeyDictionary()
+
+
+def _separations(structures: Structures, cutoff: float, vectors: bool) -> Separations:
     counts = _images(structures, cutoff)
     tried = structures.sizes * (structures.sizes + 1.0) / 2 * (2.0 * counts + 1).prod(axis=1)
     refused = _refused(structures, cutoff)
