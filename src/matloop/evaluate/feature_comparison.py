@@ -312,7 +312,10 @@ def _curve(family: str, points: Sequence[ArmScore], model: str, n_rows: int, n_f
     reach = float(cutoffs[np.flatnonzero(p_values >= ALPHA)[0]])
     told = bool((p_values < ALPHA).any())
     if not told:
-        said = f"{family}: no cutoff can be told from another on these rows; {reach:g} Å is the cheapest."
+        said = (
+            f"{family}: the error is lowest at {cutoffs[best]:g} Å, but no cutoff can be told from it on these rows; "
+            f"{reach:g} Å is the cheapest."
+        )
     elif reach == cutoffs[0]:
         said = f"{family}: the smallest cutoff, {reach:g} Å, cannot be told from the best, {cutoffs[best]:g} Å."
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matloop.evaluate.feature_values import ALPHA, ArmScore, CutoffCurve, FeatureComparison
 from matloop.metrics.estimate import Estimate
@@ -75,6 +75,8 @@ def comparison_view(found: FeatureComparison, problem: str) -> ComparisonView:
     said = words.metric_words(found.metric)
     figures = (losses_figure("losses", found), cost_figure("cost", found))
     constant = words.metric_estimate(found.metric, Estimate(found.constant, float("nan"), float("nan")), found.unit)[0]
+    if len(found.unit) > 1:
+        found = replace(found, sentence=found.sentence.replace(found.unit, words.unit_text(found.unit)))
     return ComparisonView(
         found=found, problem=problem, label=said.label, meaning=said.meaning, constant=constant,
         models=tuple(words.family(model) for model in found.models),
