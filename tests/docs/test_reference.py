@@ -1,6 +1,7 @@
 """Reference pages against what they describe: every name, and what the code says of it."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,9 @@ def test_exit_codes_are_as_the_page_says():
     for name, cells in rows("python.md").items():
         if hasattr(getattr(errors, name, None), "exit_code"):
             assert int(cells[-1]) == getattr(errors, name).exit_code
+
+
+def test_the_page_of_representations_is_up_to_date():
+    written = runpy.run_path(str(PAGES.parents[1] / "tools/representations.py"))["page"]()
+    page = (PAGES / "representations.md").read_text("utf-8")
+    assert page == written, "run: python tools/representations.py"

@@ -65,7 +65,7 @@ def test_problem_files_of_how_to_pages_are_understood(page):
     for part in re.findall(r"^```toml\n(.*?)^```$", page.read_text("utf-8"), re.M | re.S):
         if "[[step]]" in part:
             continue  # a chain of steps, no question
-        rest = 'name = "page"\n[data]\nsource = "table.csv"\n'
+        rest = 'name = "page"\n' + ("" if "[data]" in part else '[data]\nsource = "table.csv"\n')
         inputs = "" if "[inputs]" in part else '[inputs]\nformula = { kind = "composition" }\n'
         targets = "" if "[targets" in part else '[targets.y]\ntask = "regression"\n'
         assert parse_problem(rest + inputs + part + targets).sentences() == ()

@@ -29,7 +29,7 @@ LARGEST_FILE = 50 * 1024**2
 
 @dataclass(frozen=True, slots=True)
 class StructuresRead:
-    """The structures of all rows (unreadable ones without sites), why some cannot be read, and what is worth knowing."""
+    """The structures of all rows (unreadable: without sites), why some cannot be read, and what is worth knowing."""
 
     batch: Structures
     unreadable: Mapping[int, Why]
