@@ -64,17 +64,20 @@ class DscribedFeaturizer(BySpecies, SiteFeaturizer):
         return not self.species
 
     def describe_sites(self, structures: Structures, near: Vicinity) -> tuple[FloatArray, dict[int, str]]:
-        parts = [descriptor.create(atoms) for _, atoms, descriptor in self.rows(structures)]
-        return np.concatenate(parts), {}
+        return np.concatenate(self.created(structures)), {}
 
-    def rows(self, structures: Structures, **options: Any) -> Iterator[tuple[int, Any, Any]]:
-        """Each row, its atoms as ASE has them, and the descriptor."""
+    def created(self, structures: Structures, **options: Any) -> list[FloatArray]:
+        """What DScribe makes of each row. options : further ones of `made`."""
         numbers = np.ones_like(structures.numbers) if self.alike else structures.site_numbers
         known = np.flatnonzero(kinds_of(self.species) >= 0).tolist() if self.species else np.unique(numbers).tolist()
         repeats: list[bool] = np.atleast_1d(structures.periodic.any(axis=1)).tolist()
-        made = {periodic: self.made(known, periodic=periodic, **options) for periodic in set(repeats)}
-        for row, atoms in enumerate(to_atoms(structures, numbers)):
-            yield row, atoms, made[repeats[row]]
+        atoms = list(to_atoms(structures, numbers))
+        found: dict[int, FloatArray] = {}
+        for periodic in sorted(set(repeats)):
+            rows = [row for row, repeat in enumerate(repeats) if repeat == periodic]
+            values = self.made(known, periodic=periodic, **options).create([atoms[row] for row in rows])
+            found |= dict(zip(rows, values if len(rows) > 1 else [values], strict=True))
+        return [found[row] for row in range(len(structures))]
 
 
 def to_atoms(structures: Structures, numbers: IntArray) -> Iterator[Any]:

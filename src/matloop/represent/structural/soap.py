@@ -121,10 +121,7 @@ class SoapFeaturizer(DscribedFeaturizer):
     def describe(self, structures: Structures, near: Vicinity) -> tuple[FloatArray, dict[int, str]]:
         if self.average == "sites":
             return super().describe(structures, near)
-        found = np.empty((len(structures), self.checked_width()))
-        for row, atoms, descriptor in self.rows(structures, average=self.average):
-            found[row] = descriptor.create(atoms)
-        return found, {}
+        return np.stack(self.created(structures, average=self.average)), {}
 
     def citations(self) -> tuple[str, ...]:
         soap = (
