@@ -182,7 +182,7 @@ def trials(parameters: str) -> dict[str, Trial]:
             prepare=as_electronic_rdf_has_it,
         ),
         "grdf": Trial(GrdfFeaturizer(), SiteStatsFingerprint(grdf, stats=pooled).featurize),
-        "grdf, histogram": Trial(
+        "grdf histogram": Trial(
             GrdfFeaturizer(function="histogram"), SiteStatsFingerprint(bins, stats=pooled).featurize
         ),
         "angular_fourier 5 A": Trial(

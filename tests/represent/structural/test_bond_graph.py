@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from matloop.core.errors import ConfigError
 from matloop.matter.neighbours import Vicinity
-from matloop.matter.structures import from_arrays
+from matloop.matter.structures import from_arrays, joined
+from matloop.represent.structural import connectivity
 from matloop.represent.structural.bond_fractions import BondFractionsFeaturizer
 from matloop.represent.structural.bond_graph import BOND_RULES, bond_graph, component_ranks, ranks
 from matloop.represent.structural.connectivity import ConnectivityFeaturizer, TopologyFeaturizer
@@ -173,6 +174,15 @@ def test_autocorrelations_of_rock_salt_by_hand():
     assert found["number difference 1"] == pytest.approx(6)
     assert found["electronegativity difference 2"] == 0
     assert found["bonds product 1"] == pytest.approx(36)
+
+
+def test_too_many_steps_are_refused_and_told(monkeypatch):
+    monkeypatch.setattr(connectivity, "MOST_STEPS", 500)
+    both = joined([salt(), carbon(1.785 * (1 - np.eye(3)), [[0, 0, 0], [0.25, 0.25, 0.25]])])
+    found = TopologyFeaturizer().transform(both)
+    assert np.isnan(found[0]).all()
+    np.testing.assert_array_equal(found[1], TopologyFeaturizer().transform(both.take(np.array([1])))[0])
+    assert "864 steps lead on" in TopologyFeaturizer().reasons(both)[0]
 
 
 def test_molecules_need_the_rule_without_cells_and_are_told_so():

@@ -30,7 +30,8 @@ class CrystalBagOfBondsFeaturizer(StructureFeaturizer):
     Columns "crystal bag metal 1" (0.5 Z^2.4 of each metal) and "crystal bag metal-nonmetal 1" (Z_i Z_j over the sine
     distance, e^2/Angstrom), zeros to the end; of a fuller bag the largest entries are kept. With bags by element the
     values are those of matminer's `BagofBonds`, which lists every pair twice, from small to large, in Hartree (these
-    times 0.529177). The matrix depends on the choice and the size of the cell, and so does this.
+    times 0.529169: its Angstrom is the "Angstrom star" of CODATA). The matrix depends on the choice and the size of the
+    cell, and so does this.
 
     Parameters
     ----------

@@ -17,8 +17,8 @@ from matloop.represent.structural.featurizer import StructureFeaturizer
 
 LONGEST = 4
 DEEPEST = 4
-MOST_REACHED = 2_000_000
-"""Pairs of a site and one that it reaches, per row."""
+MOST_STEPS = 3_000_000
+"""From one shell of neighbours to the next, per row: about 250 MB."""
 
 
 class ConnectivityFeaturizer(StructureFeaturizer):
@@ -214,19 +214,19 @@ def _shells(
     n_sites = len(structures.coordinates)
     offsets = np.searchsorted(graph.first, np.arange(n_sites + 1))
     degree = np.diff(offsets)
-    # the shells grow about as powers of the steps: what the deepest may hold, at most
-    widest = np.maximum.reduceat(degree, structures.offsets[:-1]).astype(float)
-    most = structures.sizes * widest**deepest
-    refused = {
-        row: f"its bonds lead to up to {most[row]:,.0f} pairs of atoms; up to {MOST_REACHED:,} are worked out. Take a "
-        "smaller `deepest`"
-        for row in np.flatnonzero(most > MOST_REACHED).tolist()
-    }
-    site = np.flatnonzero(~np.isin(structures.rows, list(refused)))
+    refused: dict[int, str] = {}
+    site = np.arange(n_sites)
     before: IntArray = np.empty((0, 5), dtype=np.int64)
     here = np.column_stack([site, site, np.zeros((len(site), 3), dtype=np.int64)])
     shells = []
     for _ in range(deepest):
+        many = np.bincount(structures.rows[here[:, 0]], weights=degree[here[:, 1]], minlength=len(structures))
+        for row in np.flatnonzero(many > MOST_STEPS).tolist():
+            refused[row] = (
+                f"{many[row]:,.0f} steps lead on from its atoms; up to {MOST_STEPS:,} are followed. Take a smaller "
+                "`deepest` or a smaller cell"
+            )
+        here = here[~np.isin(structures.rows[here[:, 0]], list(refused))]
         counts = degree[here[:, 1]]
         step = np.repeat(np.arange(len(here)), counts)
         bond = np.repeat(offsets[here[:, 1]] - (np.cumsum(counts) - counts), counts) + np.arange(int(counts.sum()))

@@ -29,8 +29,9 @@ class InstabilityFeaturizer(StructureFeaturizer):
     The valence of a bond is exp((R - d) / B) for every cation and anion within the cutoff. By default R follows
     from a size and an electronegativity per element (O'Keeffe & Brese 1991, 75 elements; B = 0.37 Angstrom), so that
     every pair has one. With `parameters` R and B come from the IUCr's list by pair of ions; values then equal those of
-    matminer's `GlobalInstabilityIndex`, which carries that list. It is free for non-profit use only, so it is not
-    carried here: www.iucr.org/resources/data/data-sets/bond-valence-parameters has it.
+    matminer's `GlobalInstabilityIndex`, which carries that list; of sites that are equivalent within 0.01 Angstrom it
+    works out one only, so that it differs by up to 0.002. The list is free for non-profit use, so it is not carried
+    here: www.iucr.org/resources/data/data-sets/bond-valence-parameters has it.
 
     Formal charges: the given oxidation states, else the most frequent ones that balance (`site_charges`); of a pure
     element they are zero, and so is the index. An ion that crosses the cutoff makes a jump of its valence, about 0.01.

@@ -51,7 +51,8 @@ class RdfFeaturizer(StructureFeaturizer):
     vacant site counts by its occupancy. matminer's `RadialDistributionFunction` leaves the sum over the sites as
     it is, so that a supercell has larger values there; divide them by the number of sites to get these.
 
-    A histogram: an atom that crosses an edge of a bin or the cutoff changes two values by a jump. `grdf` does not.
+    A histogram: an atom that crosses an edge of a bin or the cutoff changes two values by a jump. `grdf` does not. A
+    distance on an edge (to 1e-8 Angstrom) counts in the upper bin; in matminer rounding decides.
 
     Parameters
     ----------
