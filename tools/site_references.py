@@ -44,9 +44,8 @@ def featurizers() -> dict[str, object]:
         "bond_order": BondOrientationalParameter(compute_w=True, compute_w_hat=True),
         "local_difference": LocalPropertyDifference.from_preset("ward-prb-2017"),
         "local_signed": LocalPropertyDifference(signed=True, weight="solid_angle"),
-        # without `tol` faces without area count as bonds
-        "bond_length": AverageBondLength(VoronoiNN(tol=1e-6)),
-        "bond_angle": AverageBondAngle(VoronoiNN(tol=1e-6)),
+        "bond_length": AverageBondLength(VoronoiNN(tol=0.01)),
+        "bond_angle": AverageBondAngle(VoronoiNN(tol=0.01)),
     }
 
 

@@ -173,6 +173,18 @@ def test_bonds_of_rock_salt_and_water():
     assert "one bond only" in featurizer.reasons(named("molecule"))[0]
 
 
+def test_tiny_faces_do_not_decide_the_extremes():
+    """An fcc metal a hundredth shorter along z: faces towards second neighbours open in the corners of the cell."""
+    cubic = metal("fcc")
+    strained = replace(cubic, lattices=cubic.lattices * np.array([1.0, 1.0, 0.99]))
+    values = BondStatisticsFeaturizer().sites(joined([cubic, strained]))
+    np.testing.assert_allclose(values[0], values[1], atol=0.02)
+    longest = BondStatisticsFeaturizer(tolerance=0.0).sites(strained)[0, COLUMNS.index("bond length maximum")]
+    assert longest == pytest.approx(0.99 * 3.0)
+    with pytest.raises(ConfigError, match="share"):
+        BondStatisticsFeaturizer(tolerance=1.5).transform(cubic)
+
+
 def test_statistics_count_by_weight():
     """Four neighbours of one site in a plane, at 2 (twice) and 3 Angstrom (twice), weighted by the fading function."""
     atoms = cluster([(0, 0, 0), (2, 0, 0), (-2, 0, 0), (0, 3, 0), (0, -3, 0)], [8] * 5)

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from matloop.core.arrays import FloatArray, IntArray
+from matloop.core.errors import ConfigError
 from matloop.matter.neighbours import Vicinity
 from matloop.matter.structures import Structures
 from matloop.represent.structural.bonds import Bonds, bonds
@@ -26,32 +27,36 @@ class BondStatisticsFeaturizer(SiteFeaturizer):
     Averages and standard deviations count each bond with its weight, each angle with the product of two weights;
     "bond length distortion" is the mean deviation from the average length over that length (Baur 1974). "bond length
     average" is matminer's AverageBondLength, and "bond angle to nearest", the plain mean over the bonds of the smallest
-    angle to another bond, its AverageBondAngle, both with pymatgen's VoronoiNN. (There faces without area, which come
-    from rounding where more than three planes meet, count as bonds unless `tol` is set, so that mean is often another.)
+    angle to another bond, its AverageBondAngle, both with pymatgen's VoronoiNN of the same `tol`.
 
     A site with one bond has no angles: they are NaN, with a reason.
 
     Parameters
     ----------
     neighbours : "solid_angle" or "area": faces of the Voronoi cell; "cutoff" or "fade": all within the cutoff. cutoff :
-        Angstrom, for the last two.
+        Angstrom, for the last two. tolerance : faces smaller than this share of the largest are no bonds. Where more
+        than three planes meet, a strain of a thousandth opens tiny faces, which would decide the extremes.
     """
 
     def __init__(
         self,
         neighbours: str = "solid_angle",
         cutoff: float = 4.0,
+        tolerance: float = 0.01,
         statistics: tuple[str, ...] = ("mean", "std", "minimum", "maximum"),
     ) -> None:
         super().__init__(statistics)
         self.neighbours = neighbours
         self.cutoff = cutoff
+        self.tolerance = tolerance
 
     def site_columns(self) -> tuple[str, ...]:
         return COLUMNS
 
     def describe_sites(self, structures: Structures, near: Vicinity) -> tuple[FloatArray, dict[int, str]]:
-        around = bonds(structures, near, self.neighbours, self.cutoff)
+        if not 0.0 <= self.tolerance < 1.0:
+            raise ConfigError(f"tolerance={self.tolerance!r} has to be a share from 0 to below 1.")
+        around = bonds(structures, near, self.neighbours, self.cutoff, tolerance=self.tolerance)
         counts = np.diff(around.offsets)
         single = np.unique(structures.rows[counts == 1]).tolist()
         reasons = dict.fromkeys(single, "a site has one bond only, so no angle") | around.refused

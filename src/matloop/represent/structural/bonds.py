@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matloop.core.arrays import FloatArray, IntArray
+from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.core.errors import ConfigError
 from matloop.matter.neighbours import Vicinity
 from matloop.matter.structures import Structures
@@ -45,14 +45,15 @@ class Bonds:
         return means
 
 
-def bonds(structures: Structures, near: Vicinity, neighbours: str, cutoff: float) -> Bonds:
+def bonds(structures: Structures, near: Vicinity, neighbours: str, cutoff: float, *, tolerance: float = 0.0) -> Bonds:
     """Who is bonded to whom.
 
     Parameters
     ----------
     neighbours : "solid_angle" or "area": all that share a face of their Voronoi cells, weighted by its solid angle or
         area, so that a face that shrinks fades out; "cutoff": all within `cutoff`, alike; "fade": these, with weights
-        (cos(pi r / cutoff) + 1) / 2. cutoff : Angstrom, only for the last two.
+        (cos(pi r / cutoff) + 1) / 2. cutoff : Angstrom, only for the last two. tolerance : faces with at most this
+        share of the weight of the largest of their cell are left out, as by pymatgen's `tol`.
 
     Raises
     ------
@@ -68,9 +69,21 @@ def bonds(structures: Structures, near: Vicinity, neighbours: str, cutoff: float
     else:
         faces = tessellate(structures, near)
         weights = faces.solid_angles if neighbours == "solid_angle" else faces.areas
-        found = (faces.offsets, faces.neighbours, faces.vectors, faces.distances)
+        keep = _large(weights, faces.offsets, tolerance)
+        offsets = np.concatenate([[0], np.cumsum(keep)])[faces.offsets]
+        found, weights = (offsets, faces.neighbours[keep], faces.vectors[keep], faces.distances[keep]), weights[keep]
         refused, why = dict(faces.refused), "a site has no face of a Voronoi cell"
     counts = np.diff(found[0])
     alone = np.unique(structures.rows[counts == 0]).tolist()
     totals = np.repeat(segment_sums(weights, found[0]), counts)
     return Bonds(*found, weights / totals, dict.fromkeys(alone, why) | refused)
+
+
+def _large(weights: FloatArray, offsets: IntArray, tolerance: float) -> BoolArray:
+    """Whether each weight is above the share `tolerance` of the largest of its site."""
+    filled = np.flatnonzero(np.diff(offsets))
+    largest = np.zeros(len(offsets) - 1)
+    if len(filled):
+        largest[filled] = np.maximum.reduceat(weights, offsets[:-1][filled])
+    large: BoolArray = weights > tolerance * np.repeat(largest, np.diff(offsets))
+    return large
