@@ -67,9 +67,7 @@ def symmetry(structures: Structures, *, tolerance: float = TOLERANCE) -> Symmetr
     >>> symmetry(salt).prototypes.tolist()
     ['AB_cF8_225_a_b']
     """
-    moyopy = require("moyopy", extra=EXTRA)
-    # it warns at every supercell that operations of the primitive cell are not all those of the cell; none is used
-    logging.getLogger("moyo").setLevel(logging.ERROR)
+    moyopy = finder()
     numbers = np.zeros(len(structures), dtype=np.int64)
     pearson, prototypes = [""] * len(structures), [""] * len(structures)
     failed: dict[int, str] = {}
@@ -82,6 +80,19 @@ def symmetry(structures: Structures, *, tolerance: float = TOLERANCE) -> Symmetr
             numbers[row], pearson[row], prototypes[row] = found
     texts = [np.array(one or [""], dtype=np.str_)[: len(structures)] for one in (pearson, prototypes)]
     return Symmetry(numbers, texts[0], texts[1], failed)
+
+
+def finder() -> Any:
+    """The library moyopy, quiet: it warns at every supercell that operations of the primitive cell are not all those of
+    the cell, and none of them is used here.
+
+    Raises
+    ------
+    MissingExtra : it is not installed.
+    """
+    moyopy = require("moyopy", extra=EXTRA)
+    logging.getLogger("moyo").setLevel(logging.ERROR)
+    return moyopy
 
 
 def site_kinds(structures: Structures) -> IntArray:

@@ -14,7 +14,7 @@ from matloop.core.errors import ConfigError
 from matloop.matter.neighbours import Vicinity
 from matloop.matter.structures import Structures
 from matloop.represent.structural.crystal_nn import crystal_coordination
-from matloop.represent.structural.voronoi_shape import faces_of
+from matloop.represent.structural.voronoi import tessellate
 
 COVALENT_RADIUS: FloatArray = table("covalent").column("covalent_radius")
 """Angstrom, shape (119,), Cordero et al. 2008; above curium Pyykkö 2015."""
@@ -75,7 +75,7 @@ def bond_graph(structures: Structures, near: Vicinity, rule: str) -> BondGraph:
         listed = near.within(_reach(radii))
         bonded = np.flatnonzero(listed.distances < radii[listed.first] + radii[listed.second] + TOLERANCE)
         return BondGraph(listed.first[bonded], listed.second[bonded], listed.images[bonded], dict(listed.refused))
-    faces = faces_of(structures, near)
+    faces = tessellate(structures, near)
     refused = {row: f'{why}. rule="covalent" needs no cells' for row, why in faces.refused.items()}
     first, second = faces.sites, faces.neighbours
     if rule == "isayev":

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from matloop.core.arrays import FloatArray, frozen
-from matloop.core.optional import require
 from matloop.matter.neighbours import Vicinity
 from matloop.matter.structures import Structures
-from matloop.matter.symmetry import EXTRA, MOST_SITES, TOLERANCE, site_kinds
+from matloop.matter.symmetry import MOST_SITES, TOLERANCE, finder, site_kinds
 from matloop.represent.structural.featurizer import StructureFeaturizer
 
 # fmt: off
@@ -66,7 +65,7 @@ class GlobalSymmetryFeaturizer(StructureFeaturizer):
         return ("spacegroup_num", "crystal_system_int", "is_centrosymmetric", "n_symmetry_ops")
 
     def describe(self, structures: Structures, near: Vicinity) -> tuple[FloatArray, dict[int, str]]:
-        moyopy = require("moyopy", extra=EXTRA)
+        moyopy = finder()
         kinds, groups, reasons = site_kinds(structures), np.zeros(len(structures), dtype=np.int64), {}
         for row in range(len(structures)):
             sites = slice(structures.offsets[row], structures.offsets[row + 1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -81,8 +82,9 @@ class Faces:
 def tessellate(structures: Structures, near: Vicinity) -> Faces:
     """The Voronoi cells of all sites, whatever sits on them.
 
-    Every cell is exact: neighbours are looked for as far out as they can bound it. (pymatgen's `VoronoiNN` stops at its
-    cutoff, so cells with corners farther out than half of it are too large there.)
+    Cut once for all who ask with the same lists of neighbours. Every cell is exact: neighbours are looked for as far
+    out as they can bound it. (pymatgen's `VoronoiNN` stops at its cutoff, so cells with corners farther out than half
+    of it are too large there.)
 
     Parameters
     ----------
@@ -97,6 +99,17 @@ def tessellate(structures: Structures, near: Vicinity) -> Faces:
     ----------
     O'Keeffe, Acta Cryst. A 35 (1979) 772. doi:10.1107/S0567739479001765
     """
+    if near.structures is not structures:
+        return _tessellated(structures, near)
+    if near not in _KNOWN:
+        _KNOWN[near] = _tessellated(structures, near)
+    return _KNOWN[near]
+
+
+_KNOWN: WeakKeyDictionary[Vicinity, Faces] = WeakKeyDictionary()
+
+
+def _tessellated(structures: Structures, near: Vicinity) -> Faces:
     open_rows = np.flatnonzero(~structures.periodic.all(axis=1) & (structures.sizes > 0)).tolist()
     refused = dict.fromkeys(open_rows, _OPEN)
     cutoff, listed = CUTOFF, near.within(CUTOFF)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -50,7 +49,7 @@ class HeterogeneityFeaturizer(StructureFeaturizer):
         )
 
     def describe(self, structures: Structures, near: Vicinity) -> tuple[FloatArray, dict[int, str]]:
-        faces = faces_of(structures, near)
+        faces = tessellate(structures, near)
         sites, areas = faces.sites, faces.areas
         n_sites, offsets = len(structures.coordinates), structures.offsets
         with np.errstate(invalid="ignore"):  # sites of refused rows have no faces: NaN
@@ -82,7 +81,7 @@ class PackingEfficiencyFeaturizer(StructureFeaturizer):
         return ("max packing efficiency",)
 
     def describe(self, structures: Structures, near: Vicinity) -> tuple[FloatArray, dict[int, str]]:
-        faces = faces_of(structures, near)
+        faces = tessellate(structures, near)
         # faces of a site are sorted: the first is the nearest
         some = np.diff(faces.offsets) > 0
         radii = np.full(len(structures.coordinates), np.nan)
@@ -123,7 +122,7 @@ class ChemicalOrderingFeaturizer(StructureFeaturizer):
         return tuple(f"mean ordering parameter shell {n}" for n in self.shells)
 
     def describe(self, structures: Structures, near: Vicinity) -> tuple[FloatArray, dict[int, str]]:
-        faces = faces_of(structures, near)
+        faces = tessellate(structures, near)
         kinds = _kinds(structures)
         totals = np.stack([np.bincount(structures.rows, weights=one, minlength=len(structures)) for one in kinds])
         fractions = totals / np.maximum(totals.sum(axis=0), 1e-300)
@@ -148,18 +147,6 @@ class ChemicalOrderingFeaturizer(StructureFeaturizer):
             "J. M. Cowley, An approximate theory of order in alloys, Phys. Rev. 77 (1950) 669, "
             "doi:10.1103/PhysRev.77.669",
         )
-
-
-_KNOWN: WeakKeyDictionary[Vicinity, Faces] = WeakKeyDictionary()
-
-
-def faces_of(structures: Structures, near: Vicinity) -> Faces:
-    """The Voronoi cells of a batch, cut once for all who ask with the same lists of neighbours."""
-    if near.structures is not structures:
-        return tessellate(structures, near)
-    if near not in _KNOWN:
-        _KNOWN[near] = tessellate(structures, near)
-    return _KNOWN[near]
 
 
 def _kinds(structures: Structures) -> FloatArray:
