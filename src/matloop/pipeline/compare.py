@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from matloop.core.jsonable import to_jsonable
 from matloop.core.progress import SILENT, Progress
 from matloop.data.clean import clean
 from matloop.data.collect import collect, from_frame
-from matloop.data.dataset import Column, Dataset
+from matloop.data.dataset import Dataset
 from matloop.evaluate.feature_comparison import Arm, compare_representations
 from matloop.evaluate.feature_values import FeatureComparison
 from matloop.pipeline.develop import develop, labelled_rows
@@ -42,7 +42,6 @@ MOST_ROWS = 1500
 """More development rows are compared on a part, drawn by whole groups: several repeats of the cross-validation tell
 more representations apart than more rows in one."""
 MOST_CURVES = 3
-_TIMING_S = 2.0
 MATTER: tuple[InputKind, ...] = ("composition", "molecule", "structure")
 DEFAULT_SETS: dict[InputKind, tuple[str, ...]] = {
     "composition": (AUTO, "fractions", "magpie", "deml", "matscholar", "megnet", "magpie,valence,ionic"),
@@ -324,7 +323,6 @@ def _arms(
             left_out.append((one.name, "half of the minutes were used up by describing the sets before it"))
             continue
         try:
-            _made(dataset.take(np.arange(min(2, len(dataset)))), varied, one)  # libraries and tables are loaded once
             (X, names, origins, reasons), took = _timed(dataset, varied, one)
         except MatloopError as error:
             left_out.append((one.name, " ".join(str(error).split())[:300]))
@@ -332,26 +330,43 @@ def _arms(
         table = FeatureTable(
             np.column_stack([X, rest.X]), (*names, *rest.names), (*origins, *rest.origins), rest.vocabularies, reasons
         )
-        arms.append(Arm(one.name, table, took / max(len(dataset), 1), one.family, one.cutoff, one.asked))
+        arms.append(Arm(one.name, table, took, one.family, one.cutoff, one.asked))
     return arms, left_out
 
 
 def _timed(dataset: Dataset, varied: Input, one: _Wanted) -> tuple[Columns, float]:
-    """The set, and the seconds that it takes: the least of up to three times, as other work makes times longer."""
-    seconds: list[float] = []
-    while not seconds or (len(seconds) < 3 and sum(seconds) < _TIMING_S):
+    """Values, names, origins and reasons of one set, and the seconds per row: the least over three parts of the rows.
+
+    Other work on the machine makes a part slower; the same rows again would be faster, as much is remembered.
+    """
+    make = _maker(dataset, varied, one)
+    make(dataset.take(np.arange(min(2, len(dataset)))))  # libraries and tables are loaded once
+    blocks, seconds, reasons = list[FloatArray](), list[float](), dict[int, str]()
+    names: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    for rows in np.array_split(np.arange(len(dataset)), 3):
+        part = dataset.take(rows)
         begun = time.perf_counter()
-        made = _made(dataset, varied, one)
-        seconds.append(time.perf_counter() - begun)
-    return made, min(seconds)
+        block, names, origins, whys = make(part)
+        seconds.append((time.perf_counter() - begun) / max(len(rows), 1))
+        blocks.append(block)
+        reasons |= {int(rows[row]): why for row, why in whys.items()}
+    return (np.vstack(blocks), names, origins, reasons), min(seconds)
 
 
-def _made(dataset: Dataset, varied: Input, one: _Wanted) -> Columns:
-    """Values, names, origins and reasons of one set."""
-    if not one.texts:
-        table = represent(dataset, plan_representation(dataset, [replace(varied, features=())]))
+def _maker(dataset: Dataset, varied: Input, one: _Wanted) -> Callable[[Dataset], Columns]:
+    """How rows are described by a set; columns that depend on the data are planned for all rows at once."""
+    if one.texts:
+
+        def described(part: Dataset) -> Columns:
+            found = describe(one.texts, part.inputs[varied.name])
+            return found.X, found.names, tuple(f"{varied.name}:{origin}" for origin in found.origins), found.by_row
+
+        return described
+    plan = plan_representation(dataset, [replace(varied, features=())])
+
+    def represented(part: Dataset) -> Columns:
+        table = represent(part, plan)
         return table.X, table.names, table.origins, dict(table.reasons)
-    column: Column = dataset.inputs[varied.name]
-    found = describe(one.texts, column)
-    origins = tuple(f"{varied.name}:{origin}" for origin in found.origins)
-    return found.X, found.names, origins, found.by_row
+
+    return represented
