@@ -41,6 +41,9 @@ MARKS = dict.fromkeys(("structure_coulomb_matrix", "sine_matrix", "ewald_matrix"
 )  # fmt: skip
 """Times the peer, at least: matrices as fast, what DScribe sells at most a tenth slower."""
 
+FEW = 40
+"""Rows, the first ones, where elements are kept apart: the columns grow with the elements."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -137,7 +140,7 @@ def described_cases(batch: Any, rows: int) -> dict[str, Case]:
     from matloop.represent.structural.acsf import AcsfFeaturizer
     from matloop.represent.structural.soap import SoapFeaturizer
 
-    few = batch.take(np.arange(min(len(batch), 12)))
+    few = batch.take(np.arange(min(len(batch), FEW)))
     species = tuple(SYMBOLS[z] for z in np.unique(few.numbers).tolist())
     soap = {"r_cut": 6.0, "n_max": 8, "l_max": 6, "sigma": 0.5, "periodic": True}
     ours, acsf = SoapFeaturizer(), AcsfFeaturizer()
@@ -154,11 +157,11 @@ def described_cases(batch: Any, rows: int) -> dict[str, Case]:
         "soap, sites": Case(ours.sites, of(peers.SOAP(**soap, species=[1])), rows, _joined),
         "soap, species": Case(
             SoapFeaturizer(species=species, compression="mu1nu1").transform,
-            of(peers.SOAP(**soap, species=species, average="outer", compression={"mode": "mu1nu1"}), alike=False), 12,
+            of(peers.SOAP(**soap, species=species, average="outer", compression={"mode": "mu1nu1"}), alike=False), FEW,
         ),
         "acsf": Case(acsf.sites, of(peers.ACSF(**functions, species=[1])), rows, _joined),
         "acsf, species": Case(
-            AcsfFeaturizer(species=species).sites, of(peers.ACSF(**functions, species=species), alike=False), 12,
+            AcsfFeaturizer(species=species).sites, of(peers.ACSF(**functions, species=species), alike=False), FEW,
             _joined,
         ),
     }  # fmt: skip
@@ -186,7 +189,7 @@ def histogram_cases(peers: Any, of: Callable[..., Any], species: tuple[str, ...]
         if term == "inverse_distance":
             kept = peers.MBTR(**shared, species=species, weighting=fading, normalization="n_atoms")
             ours = MbtrFeaturizer((term,), species=species)
-            found["mbtr, species"] = Case(ours.transform, of(kept, alike=False), 12)
+            found["mbtr, species"] = Case(ours.transform, of(kept, alike=False), FEW)
     for term, width in (("distance", 0.1), ("angle", 4.0)):
         peer = peers.ValleOganov(species=[1], function=term, n=50, sigma=width, r_cut=6.0)
         ours = ValleOganovFeaturizer((term,), widths=(width,))
@@ -257,7 +260,7 @@ def crystals_of_kept(batch: Any) -> list[Any]:
 def measured(case: Case, batch: Any, repeats: int) -> dict[str, float]:
     """Milliseconds per structure of both, their ratio, and how the values differ."""
     rows = np.linspace(0, len(batch) - 1, min(case.rows, len(batch))).astype(int)
-    part = batch.take(rows) if case.rows != 12 else batch.take(np.arange(min(12, len(batch))))
+    part = batch.take(rows) if case.rows != FEW else batch.take(np.arange(min(FEW, len(batch))))
     peer = case.peer(part)
     ours = case.ours(part)
     rounds = [(seconds(lambda: case.ours(part)), seconds(lambda: case.peer(part))) for _ in range(repeats)]

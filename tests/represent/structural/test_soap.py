@@ -4,13 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from matloop.core.errors import ConfigError
 from matloop.matter.structures import from_arrays
 from matloop.represent.structural.acsf import AcsfFeaturizer
 from matloop.represent.structural.soap import SoapFeaturizer
 from matloop.testing.featurizers import check_featurizer
-from matloop.testing.structures import other_cell, sample_structures
+from matloop.testing.structures import INVARIANCES, other_cell, sample_structures
 
 descriptors = pytest.importorskip("dscribe.descriptors")
 # made with DScribe 2.1.2 by tools/matrix_references.py
@@ -124,3 +126,17 @@ def test_a_run_keeps_elements_apart_while_columns_are_few():
 def test_wrong_options_are_refused(made, options, told):
     with pytest.raises(ConfigError, match=told):
         made(**options).columns()
+
+
+@given(st.integers(0, 10**6), st.integers(1, 4))
+@settings(max_examples=12, deadline=None)
+def test_the_same_crystal_written_otherwise_has_the_same_features(seed, n):
+    rng = np.random.default_rng(seed)
+    shear = np.eye(3) + np.triu(rng.integers(-5, 6, (3, 3)), 1)
+    lattice = shear @ ((2.5 + 2 * rng.random()) * (np.eye(3) + rng.uniform(-0.3, 0.3, (3, 3))))
+    crystal = from_arrays(lattice[None], [rng.random((n, 3))], [rng.integers(1, 119, n)])
+    for featurizer in (SoapFeaturizer(cutoff=3.5, n_max=3, l_max=2), AcsfFeaturizer(cutoff=3.5, statistics=("mean",))):
+        found = featurizer.transform(crystal)
+        for way in featurizer.invariances:
+            again = featurizer.transform(INVARIANCES[way](crystal))
+            np.testing.assert_allclose(again, found, rtol=0, atol=1e-6 * np.abs(found).max(), err_msg=way)

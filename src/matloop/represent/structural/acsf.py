@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -69,18 +70,8 @@ class AcsfFeaturizer(DscribedFeaturizer):
     def site_columns(self) -> tuple[str, ...]:
         self.checked()
         self.checked_width()
-        kinds = kind_names(self.species)
-        radial = ["G1", *(f"G2 eta={eta:.6g} shift={shift:.6g}" for eta, shift in self.g2)]
-        radial += [f"G3 kappa={kappa:.6g}" for kappa in self.g3]
-        angular = [
-            f"{name} eta={eta:.6g} zeta={zeta:.6g} lambda={sign:g}"
-            for name, functions in (("G4", self.g4), ("G5", self.g5))
-            for eta, zeta, sign in functions
-        ]
-        return (
-            *(f"ACSF {name} {kind}" for kind in kinds for name in radial),
-            *(f"ACSF {name} {b}-{a}" for i, a in enumerate(kinds) for b in kinds[: i + 1] for name in angular),
-        )
+        g2, g4, g5 = (tuple(map(tuple, functions)) for functions in (self.g2, self.g4, self.g5))
+        return _names(kind_names(self.species), g2, tuple(self.g3), g4, g5)
 
     def made(self, species: list[int], *, periodic: bool) -> Any:
         # DScribe takes no empty lists
@@ -102,3 +93,21 @@ class AcsfFeaturizer(DscribedFeaturizer):
             "J. Chem. Phys. 134 (2011) 074106, doi:10.1063/1.3553717",
             DSCRIBE,
         )
+
+
+@lru_cache(maxsize=16)
+def _names(
+    kinds: tuple[str, ...], g2: Parameters, g3: tuple[float, ...], g4: Parameters, g5: Parameters
+) -> tuple[str, ...]:
+    """Names of the columns of a site, in DScribe's order."""
+    radial = ["G1", *(f"G2 eta={eta:.6g} shift={shift:.6g}" for eta, shift in g2)]
+    radial += [f"G3 kappa={kappa:.6g}" for kappa in g3]
+    angular = [
+        f"{name} eta={eta:.6g} zeta={zeta:.6g} lambda={sign:g}"
+        for name, functions in (("G4", g4), ("G5", g5))
+        for eta, zeta, sign in functions
+    ]
+    return (
+        *(f"ACSF {name} {kind}" for kind in kinds for name in radial),
+        *(f"ACSF {name} {b}-{a}" for i, a in enumerate(kinds) for b in kinds[: i + 1] for name in angular),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,8 @@ from matloop.represent.structural.lattice_points import reduced
 from matloop.represent.structural.species import BySpecies, kinds_of, strangers
 
 EXTRA = "descriptors"
-SKEWED = 2.0
-"""A cell is replaced by the reduced one where that is so much thicker."""
+SKEWED = 3.0
+"""Product of the lengths of the lattice vectors by the volume, from which on shorter vectors are looked for."""
 MOST_SECONDS = 60.0
 """Of one row, as estimated from its density."""
 DSCRIBE = (
@@ -64,20 +64,19 @@ class DscribedFeaturizer(BySpecies, SiteFeaturizer):
         return not self.species
 
     def describe_sites(self, structures: Structures, near: Vicinity) -> tuple[FloatArray, dict[int, str]]:
-        return np.concatenate(self.created(structures)), {}
+        return np.concatenate(list(self.created(structures))), {}
 
-    def created(self, structures: Structures, **options: Any) -> list[FloatArray]:
+    def created(self, structures: Structures, **options: Any) -> Sequence[FloatArray] | FloatArray:
         """What DScribe makes of each row. options : further ones of `made`."""
         numbers = np.ones_like(structures.numbers) if self.alike else structures.site_numbers
         known = np.flatnonzero(kinds_of(self.species) >= 0).tolist() if self.species else np.unique(numbers).tolist()
         repeats: list[bool] = np.atleast_1d(structures.periodic.any(axis=1)).tolist()
         atoms = list(to_atoms(structures, numbers))
-        found: dict[int, FloatArray] = {}
-        for periodic in sorted(set(repeats)):
-            rows = [row for row, repeat in enumerate(repeats) if repeat == periodic]
-            values = self.made(known, periodic=periodic, **options).create([atoms[row] for row in rows])
-            found |= dict(zip(rows, values if len(rows) > 1 else [values], strict=True))
-        return [found[row] for row in range(len(structures))]
+        if len(atoms) > 1 and len(set(repeats)) == 1:
+            found: Sequence[FloatArray] = self.made(known, periodic=repeats[0], **options).create(atoms)
+            return found
+        made = {periodic: self.made(known, periodic=periodic, **options) for periodic in set(repeats)}
+        return [made[repeat].create(one) for repeat, one in zip(repeats, atoms, strict=True)]
 
 
 def to_atoms(structures: Structures, numbers: IntArray) -> Iterator[Any]:
@@ -98,16 +97,11 @@ def to_atoms(structures: Structures, numbers: IntArray) -> Iterator[Any]:
 def compact(structures: Structures) -> tuple[FloatArray, FloatArray]:
     """Lattices, the skewed ones reduced, and lattice coordinates of the sites inside the cells."""
     lattices, coordinates = structures.lattices.copy(), structures.coordinates.copy()
-    found, change = reduced(lattices)
-    skewed = structures.periodic.all(axis=1) & (_heights(found) > SKEWED * _heights(lattices))
-    lattices[skewed] = found[skewed]
-    inverse = np.round(np.linalg.inv(change.astype(float)))
-    sites = skewed[structures.rows]
-    coordinates[sites] = np.einsum("si,sij->sj", coordinates[sites], inverse[structures.rows[sites]])
+    defects = np.linalg.norm(lattices, axis=2).prod(axis=1) / np.abs(np.linalg.det(lattices))
+    rows = np.flatnonzero(structures.periodic.all(axis=1) & (defects > SKEWED))
+    if len(rows):
+        lattices[rows], change = reduced(lattices[rows])
+        inverse = np.tile(np.eye(3), (len(lattices), 1, 1))
+        inverse[rows] = np.round(np.linalg.inv(change.astype(float)))
+        coordinates = np.einsum("si,sij->sj", coordinates, inverse[structures.rows])
     return lattices, np.where(structures.periodic[structures.rows], coordinates % 1.0, coordinates)
-
-
-def _heights(lattices: FloatArray) -> FloatArray:
-    """Product of the distances between opposite faces, shape (n,)."""
-    found: FloatArray = 1.0 / np.linalg.norm(np.linalg.inv(lattices), axis=1).prod(axis=1)
-    return found

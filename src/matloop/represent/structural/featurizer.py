@@ -108,11 +108,15 @@ class StructureFeaturizer(TransformerMixin, BaseEstimator):
         parts : of these structures, handed to every featurizer of the batch, so that pairs are counted once.
         """
         parts = parts or Parts(structures)
-        features = np.full((len(structures), len(self.columns())), np.nan)
-        reasons = self.refusals(structures)
-        fine = np.flatnonzero(structures.sizes > 0)
-        fine = fine[~np.isin(fine, list(reasons))]
-        for rows in chunks(structures.sizes[fine]):
+        n_columns, reasons = len(self.columns()), self.refusals(structures)
+        taken = (structures.sizes > 0) & ~np.isin(np.arange(len(structures)), list(reasons))
+        fine, cut = np.flatnonzero(taken), chunks(structures.sizes[taken])
+        if len(cut) == 1 and taken.all():
+            near = parts.of(fine)
+            return self.describe(near.structures, near)
+        features = np.empty((len(structures), n_columns))
+        features[~taken] = np.nan
+        for rows in cut:
             near = parts.of(fine[rows])
             features[fine[rows]], found = self.describe(near.structures, near)
             reasons |= {int(fine[rows][row]): why for row, why in found.items()}
@@ -160,11 +164,14 @@ class SiteFeaturizer(StructureFeaturizer):
     def sites(self, X: Any) -> FloatArray:
         """Features of every site of every structure, shape (n_sites, n_site_columns), NaN for rows without."""
         structures, _ = read_structures(X)
-        found = np.full((len(structures.coordinates), len(self.site_columns())), np.nan)
-        refused = self.refusals(structures)
-        fine = np.flatnonzero(structures.sizes > 0)
-        fine = fine[~np.isin(fine, list(refused))]
-        for rows in chunks(structures.sizes[fine]):
+        n_columns = len(self.site_columns())
+        taken = (structures.sizes > 0) & ~np.isin(np.arange(len(structures)), list(self.refusals(structures)))
+        fine, cut = np.flatnonzero(taken), chunks(structures.sizes[taken])
+        if len(cut) == 1 and taken.all():
+            return self.describe_sites(structures, Vicinity(structures))[0]
+        found = np.empty((len(structures.coordinates), n_columns))
+        found[~taken[structures.rows]] = np.nan
+        for rows in cut:
             part = structures.take(fine[rows])
             found[_sites_of(structures.offsets, fine[rows])] = self.describe_sites(part, Vicinity(part))[0]
         return found

@@ -121,7 +121,7 @@ class SoapFeaturizer(DscribedFeaturizer):
     def describe(self, structures: Structures, near: Vicinity) -> tuple[FloatArray, dict[int, str]]:
         if self.average == "sites":
             return super().describe(structures, near)
-        return np.stack(self.created(structures, average=self.average)), {}
+        return np.asarray(self.created(structures, average=self.average)), {}
 
     def citations(self) -> tuple[str, ...]:
         soap = (
