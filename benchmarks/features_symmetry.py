@@ -135,7 +135,7 @@ def compared(match: Match, crystals: list[Structure], few: list[Structure], repe
         fast = n / seconds(lambda: match.ours.sites(batch))
         slow = m / seconds(lambda: [match.peer(one) for one in few])
         rounds.append((fast, slow, fast / slow))
-    away = np.abs(ours - theirs) / np.maximum(np.abs(theirs).max(axis=0), 1e-9)
+    away = np.abs(ours - theirs) / np.maximum(np.abs(theirs).max(axis=0), 1e-6)
     return {
         "sites/s": statistics.median(r[0] for r in rounds),
         "peer, sites/s": statistics.median(r[1] for r in rounds),
