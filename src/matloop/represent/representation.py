@@ -187,7 +187,7 @@ def planned_text(text: str, column: Structures) -> str:
     planned = getattr(FEATURIZERS.load(spec.name), "planned", None)
     if planned is None:
         return spec.text
-    return Spec(spec.name, tuple(sorted({**planned(column), **dict(spec.options)}.items()))).text
+    return Spec(spec.name, tuple(sorted({**planned(column, **dict(spec.options)), **dict(spec.options)}.items()))).text
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,11 @@ class Model:
         if bool(classes) != (task == "classification"):
             raise BundleError(f"{len(classes)} classes do not fit the task {task!r}. The bundle is not trusted.")
         estimator = RecipeModel.from_arrays(under("estimator", arrays))
+        if estimator.n_features != len(columns.names):
+            raise BundleError(
+                f"the model is of {estimator.n_features} columns, the representation has {len(columns.names)}. The "
+                "bundle is not trusted."
+            )
         return cls(
             target=text(arrays, "target"), task="classification" if classes else "regression",
             unit=text(arrays, "unit"), classes=classes, columns=columns, estimator=estimator,

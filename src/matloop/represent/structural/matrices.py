@@ -46,8 +46,10 @@ class MatrixFeaturizer(StructureFeaturizer):
         self.form = form
 
     @classmethod
-    def planned(cls, X: Any) -> dict[str, int]:
-        """Options that fit these structures: as many columns as the largest has sites."""
+    def planned(cls, X: Any, **options: Any) -> dict[str, int]:
+        """Options that fit these structures: as many columns as the largest has sites, unless the user set `atoms`."""
+        if "atoms" in options:
+            return {}
         sizes = read_structures(X)[0].sizes
         return {"atoms": int(np.clip(sizes.max(initial=1), 1, MOST_ATOMS))}
 
