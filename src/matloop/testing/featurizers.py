@@ -53,6 +53,7 @@ def check_featurizer(featurizer: Any) -> None:
     _check_rows_alone(featurizer, trial, features)
     _check_bad_rows(featurizer, trial, features)
     _check_borders(featurizer, trial)
+    _check_planned(featurizer, trial)
     for way in getattr(featurizer, "invariances", ()):
         _check_invariance(featurizer, trial, features, way)
 
@@ -134,6 +135,18 @@ def _check_bad_rows(featurizer: Any, trial: _Trial, features: FloatArray) -> Non
     _require(all(reasons.get(row) for row in range(n)), "an unreadable row has a reason")
     empty = featurizer.transform([])
     _require(empty.shape == (0, features.shape[1]), "no rows give an empty table with all columns")
+
+
+def _check_planned(featurizer: Any, trial: _Trial) -> None:
+    """Options that follow the data: of the constructor, only those that the user did not set, and usable."""
+    plan = getattr(type(featurizer), "planned", None)
+    if plan is None:
+        return
+    found = plan(trial.batch)
+    _require(set(found) <= set(featurizer.get_params(deep=False)), "planned() names options of the constructor")
+    _require(plan(trial.batch, **found) == {}, "planned() leaves alone what the user set")
+    made = clone(featurizer).set_params(**found)
+    _require(made.transform(trial.batch).shape[0] == len(trial.batch), "a planned featurizer describes its rows")
 
 
 def _check_borders(featurizer: Any, trial: _Trial) -> None:

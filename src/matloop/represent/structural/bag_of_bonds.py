@@ -47,8 +47,11 @@ class CrystalBagOfBondsFeaturizer(StructureFeaturizer):
         self.bags = bags
 
     @classmethod
-    def planned(cls, X: Any) -> dict[str, Bags]:
-        """Bags of the classes that hold all entries of these structures, at most LONGEST_BAG each."""
+    def planned(cls, X: Any, **options: Any) -> dict[str, Bags]:
+        """Bags of the classes that hold all entries of these structures, at most LONGEST_BAG each, unless the user set
+        `bags`."""
+        if "bags" in options:
+            return {}
         structures = read_structures(X)[0]
         _, class_of = labels((), kinds=True)
         counts = np.stack(
