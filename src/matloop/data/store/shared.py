@@ -1,0 +1,134 @@
+"""What many records share: origins, quantities, structures and systems, stored once and found by content."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from matloop.core.optional import require
+from matloop.data.store import schema
+from matloop.data.store.connect import Database
+from matloop.data.store.interchange import compressed
+from matloop.data.store.rows import Prepared
+from matloop.data.store.search import among
+from matloop.data.store.values import Origin, Property
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+    from sqlalchemy import Connection
+    from sqlalchemy.dialects import postgresql, sqlite
+else:
+    sa = require("sqlalchemy", extra=schema.EXTRA)
+    sqlite = require("sqlalchemy.dialects.sqlite", extra=schema.EXTRA)
+    postgresql = require("sqlalchemy.dialects.postgresql", extra=schema.EXTRA)
+
+MOST = 100_000
+"""Entries that are remembered while writing; then all are forgotten and looked up again."""
+FIELDS = ("provider", "url", "retrieved", "licence", "sha256", "citation", "doi", "note", "shareable")
+OriginKey = tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class Shared:
+    """Ids of shared things, for one writer."""
+
+    connection: Connection
+    origins: dict[OriginKey, int] = field(default_factory=dict)
+    quantities: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    systems: set[str] = field(default_factory=set)
+
+    def insert(self, table: sa.Table) -> Any:
+        """An insert that can leave out what is there."""
+        return (sqlite if self.connection.dialect.name == "sqlite" else postgresql).insert(table)
+
+    def origin(self, origin: Origin) -> int:
+        return self.origins[_origin_key(origin)]
+
+    def quantity(self, one: Property) -> int:
+        return self.quantities[one.name, one.unit, one.method]
+
+    def keep(self, batch: Sequence[Prepared]) -> None:
+        """Store what the records of a batch share, as far as it is not there; then all their ids are known."""
+        for known in (self.origins, self.quantities, self.systems):
+            if len(known) > MOST:
+                known.clear()
+        own = (item.origin for one in batch for item in one.record.properties if item.origin is not None)
+        self._keep_origins({_origin_key(o) for o in (*(one.record.origin for one in batch), *own)})
+        self._keep_quantities({(p.name, p.unit, p.method) for one in batch for p in one.record.properties})
+        self._keep_systems(batch)
+        self._keep_structures({one.structure[0]: one for one in batch if one.structure})
+
+    def _add(self, table: sa.Table, rows: Iterable[dict[str, Any]]) -> None:
+        found = list(rows)
+        if found:
+            self.connection.execute(self.insert(table).on_conflict_do_nothing(), found)
+
+    def _keep_origins(self, wanted: set[OriginKey]) -> None:
+        hashes = {_hash(key): key for key in wanted if key not in self.origins}
+        if not hashes:
+            return
+        self._add(schema.origins, ({"hash": h, **dict(zip(FIELDS, hashes[h], strict=True))} for h in sorted(hashes)))
+        t = schema.origins.c
+        for row in self.connection.execute(sa.select(t.id, t.hash).where(among(self.connection, t.hash, list(hashes)))):
+            self.origins[hashes[row.hash]] = row.id
+
+    def _keep_quantities(self, wanted: set[tuple[str, str, str]]) -> None:
+        new = sorted(key for key in wanted if key not in self.quantities)
+        if not new:
+            return
+        self._add(schema.quantities, ({"name": n, "unit": u, "method": m} for n, u, m in new))
+        t = schema.quantities.c
+        names = list(dict.fromkeys(name for name, _, _ in new))
+        found = sa.select(t.id, t.name, t.unit, t.method).where(among(self.connection, t.name, names))
+        for row in self.connection.execute(found):
+            self.quantities[row.name, row.unit, row.method] = row.id
+
+    def _keep_systems(self, batch: Sequence[Prepared]) -> None:
+        new = {one.names.system: one.names.elements for one in batch if one.names.system not in self.systems}
+        new.pop("", None)
+        names = sorted(new)
+        self._add(schema.systems, ({"name": name, "n_elements": len(new[name])} for name in names))
+        elements = sorted((z, name) for name in names for z in new[name])
+        self._add(
+            schema.system_elements,
+            ({"element": z, "system": name, "n_elements": len(new[name])} for z, name in elements),
+        )
+        self.systems.update(names)
+
+    def _keep_structures(self, wanted: dict[str, Prepared]) -> None:
+        if not wanted:
+            return
+        t = schema.structures.c
+        there = sa.select(t.hash).where(among(self.connection, t.hash, list(wanted)))
+        known = set(self.connection.execute(there).scalars())
+        self._add(schema.structures, (_structure_row(h, wanted[h]) for h in sorted(wanted) if h not in known))
+
+
+def _structure_row(name: str, one: Prepared) -> dict[str, Any]:
+    structure, packed = one.record.structure, one.structure
+    n_sites = 0 if structure is None else len(structure.coordinates)
+    return {"hash": name, "n_sites": n_sites, "packed": compressed(packed[1] if packed else b"")}
+
+
+def _origin_key(origin: Origin) -> OriginKey:
+    return (origin.provider, origin.url, origin.retrieved, origin.licence, origin.sha256, origin.citation, origin.doi,
+            origin.note, origin.shareable)  # fmt: skip
+
+
+def _hash(key: OriginKey) -> str:
+    return hashlib.blake2b("\x1f".join(map(str, key)).encode(), digest_size=16).hexdigest()
+
+
+@contextmanager
+def shared(database: Database, connection: Connection) -> Iterator[Shared]:
+    """Shared things are written by the writer itself on SQLite; on PostgreSQL by a connection of their own that commits
+    at once, so that two writers of different datasets do not wait for each other (what is left over by a writer that
+    dies is harmless and used by the next one)."""
+    if database.is_sqlite:
+        yield Shared(connection)
+        return
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as own:
+        yield Shared(own)
