@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import matloop
 from matloop.core.errors import ConfigError, DataError, MatloopError, RunError
 from matloop.core.optional import require
 from matloop.data.store import schema
@@ -93,7 +93,8 @@ def connect(place: str | Path, *, create: bool = True, patience: float = PATIENC
     RunError : the folder cannot be written, the disk is full.
     """
     url = _url(place)
-    database = Database(_engine(url, patience), url.render_as_string(hide_password=True), patience)
+    shown = url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
+    database = Database(_engine(url, patience), shown, patience)
     if database.is_sqlite:
         database = Database(database.engine, _sqlite_path(url, create), patience)
     try:
@@ -204,7 +205,7 @@ def _made(database: Database) -> None:
             connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS matloop")
         schema.metadata.create_all(connection, checkfirst=True)
         if connection.execute(sa.select(sa.func.count()).select_from(schema.about)).scalar_one() == 0:
-            facts = {"schema": str(schema.SCHEMA), "matloop": matloop.__version__}
+            facts = {"schema": str(schema.SCHEMA), "matloop": version("matloop")}
             connection.execute(sa.insert(schema.about), [{"name": n, "value": v} for n, v in facts.items()])
 
 
@@ -219,7 +220,7 @@ def _checked(database: Database) -> None:
     number, release = layout(database)
     if number > schema.SCHEMA:
         raise DataError(
-            f"{database.place}: was made by matloop {release} (layout {number}); this release, {matloop.__version__}, "
+            f"{database.place}: was made by matloop {release} (layout {number}); this release, {version('matloop')}, "
             f"knows layouts up to {schema.SCHEMA}. Install a newer one: pip install -U matloop"
         )
     if number < schema.SCHEMA:

@@ -177,6 +177,6 @@ SEARCH = (
 )
 """Indices that only searches need: on SQLite a large load makes them anew at its end."""
 
-blocks = sa.Sequence("record_blocks", start=1, increment=10_000)
+blocks = sa.Sequence("record_blocks", start=1, increment=10_000, metadata=metadata)
 """On PostgreSQL: the first of 10,000 ids of records that a writer may use."""
 BLOCK = 10_000
