@@ -16,6 +16,12 @@ else:
     sa = require("sqlalchemy", extra=schema.EXTRA)
 
 
+_KINDS = (
+    (sa.Text, "text"), (sa.SmallInteger, "smallint"), (sa.BigInteger, "bigint"), (sa.Integer, "integer"),
+    (sa.Boolean, "boolean"), (sa.LargeBinary, "bytea"),
+)  # fmt: skip
+
+
 def insert_all(connection: Connection, table: sa.Table, rows: Sequence[tuple[Any, ...]]) -> None:
     """Insert rows whose values stand in the order of the table's columns."""
     if not rows:
@@ -28,6 +34,23 @@ def insert_all(connection: Connection, table: sa.Table, rows: Sequence[tuple[Any
     with _translated(connection), _cursor(connection).copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
+
+
+def insert_missing(
+    connection: Connection, table: sa.Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Insert rows with values for `columns`; one that would break a unique constraint is there already and left out."""
+    if not rows:
+        return
+    names = ",".join(f'"{name}"' for name in columns)
+    if connection.dialect.name == "sqlite":
+        places = ",".join("?" * len(columns))
+        connection.exec_driver_sql(f"INSERT OR IGNORE INTO {table.name} ({names}) VALUES ({places})", list(rows))
+        return
+    kinds = [next(k for kind, k in _KINDS if isinstance(table.c[name].type, kind)) for name in columns]
+    arrays = ",".join(f"%s::{kind}[]" for kind in kinds)
+    statement = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"
+    connection.exec_driver_sql(statement, tuple(list(column) for column in zip(*rows, strict=True)))
 
 
 def _cursor(connection: Connection) -> Any:

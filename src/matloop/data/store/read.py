@@ -13,7 +13,7 @@ from matloop.data.store import schema
 from matloop.data.store.connect import Database
 from matloop.data.store.interchange import expanded, unpack_structure
 from matloop.data.store.rows import value_of
-from matloop.data.store.search import P, R, among, in_version
+from matloop.data.store.search import P, Plan, R, among, in_version
 from matloop.data.store.values import DatasetCard, Difference, Origin, Property, Record, Version
 
 if TYPE_CHECKING:
@@ -24,22 +24,24 @@ else:
 
 PAGE = 1_000
 """Records that are read at once."""
-FEW = 20_000
-"""Up to so many matches are found first and then sorted; of more, the rows are walked in order."""
 _ORIGIN = ("provider", "url", "retrieved", "licence", "sha256", "citation", "doi", "note", "shareable")
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What is read: conditions on rows of one version of a dataset."""
+    """What is read of one version of a dataset."""
 
     dataset_id: int
     number: int
-    conditions: tuple[ColumnElement[bool], ...] = ()
+    plan: Plan
 
     @property
-    def where(self) -> ColumnElement[bool]:
-        return sa.and_(in_version(self.dataset_id, self.number), *self.conditions)
+    def found(self) -> ColumnElement[bool]:
+        return sa.and_(in_version(self.dataset_id, self.number), *self.plan.finds)
+
+    @property
+    def walked(self) -> ColumnElement[bool]:
+        return sa.and_(in_version(self.dataset_id, self.number), *self.plan.checks)
 
 
 # ---- which records ----
@@ -50,7 +52,7 @@ def pages(
 ) -> Iterator[list[tuple[int, Record]]]:
     """Lists of (slot, record) in the order of slots, beginning behind slot `after`, `limit` records in all at most."""
     left = limit
-    few = _few(database, part, after) if part.conditions else None
+    few = _few(database, part, after) if part.plan.few else None
     place = 0
     while left is None or left > 0:
         size = PAGE if left is None else min(PAGE, left)
@@ -71,26 +73,25 @@ def pages(
         left = None if left is None else left - len(found)
 
 
-def _few(database: Database, part: Part, after: int) -> list[int] | None:
-    """Ids of all matches in the order of slots, None if they are many."""
+def _few(database: Database, part: Part, after: int) -> list[int]:
+    """Ids of all matches in the order of slots."""
 
-    def read() -> list[int] | None:
+    def read() -> list[int]:
         with database.engine.connect() as connection:
-            found = sa.select(R.slot, R.id).where(part.where, R.slot > after).limit(FEW + 1)
-            rows = connection.execute(found).all()
-            return None if len(rows) > FEW else [row.id for row in sorted(rows)]
+            found = connection.execute(sa.select(R.slot, R.id).where(part.found, R.slot > after))
+            return [number for _, number in sorted([(slot, number) for slot, number in found])]
 
     return database.repeated(read, again=True)
 
 
 def _next(connection: Connection, part: Part, after: int, size: int) -> list[int]:
-    found = sa.select(R.id).where(part.where, R.slot > after).order_by(R.slot).limit(size)
+    found = sa.select(R.id).where(part.walked, R.slot > after).order_by(R.slot).limit(size)
     return list(connection.execute(found).scalars())
 
 
 def count(connection: Connection, part: Part) -> int:
     """How many records."""
-    return connection.execute(sa.select(sa.func.count()).select_from(schema.records).where(part.where)).scalar_one()
+    return connection.execute(sa.select(sa.func.count()).select_from(schema.records).where(part.found)).scalar_one()
 
 
 # ---- records from rows ----
@@ -103,12 +104,17 @@ def by_ids(connection: Connection, ids: Sequence[int]) -> list[tuple[int, Record
     joined = schema.records.outerjoin(schema.structures, R.structure == schema.structures.c.hash)
     columns = (R.id, R.slot, R.key, R.formula, R.origin_id, R.origin_key, R.origin_place, R.metadata,
                schema.structures.c.packed)  # fmt: skip
-    found = sa.select(*columns).select_from(joined).where(among(connection, R.id, ids))
-    rows = {row.id: row for row in connection.execute(found)}
+    rows = connection.execute(sa.select(*columns).select_from(joined).where(among(connection, R.id, ids))).all()
     values = _values(connection, ids)
-    wanted = {row.origin_id for row in rows.values()} | {row.origin_id for some in values.values() for row in some}
+    wanted = {row[4] for row in rows} | {origin for some in values.values() for *_, origin, _, _ in some}
     origins = _origins(connection, wanted - {None})
-    return [(rows[one].slot, _record(rows[one], values.get(one, ()), origins)) for one in ids]
+    found = {}
+    for number, slot, key, formula, origin, origin_key, origin_place, metadata, packed in rows:
+        structure = None if packed is None else unpack_structure(expanded(packed))
+        properties = tuple([_property(one, origins) for one in values.get(number, ())])
+        where = Origin(id=origin_key, place=origin_place, **origins[origin])
+        found[number] = slot, Record(key, formula, structure, properties, where, _object(metadata))
+    return [found[one] for one in ids]
 
 
 def _values(connection: Connection, ids: Sequence[int]) -> dict[int, list[Any]]:
@@ -118,34 +124,24 @@ def _values(connection: Connection, ids: Sequence[int]) -> dict[int, list[Any]]:
     joined = schema.properties.join(schema.quantities, P.quantity_id == q.id)
     found = sa.select(*columns).select_from(joined).where(among(connection, P.record_id, ids))
     values: dict[int, list[Any]] = {}
-    for row in connection.execute(found.order_by(P.record_id, P.place)):
-        values.setdefault(row.record_id, []).append(row)
+    for number, *row in connection.execute(found.order_by(P.record_id, P.place)):
+        values.setdefault(number, []).append(row)
     return values
 
 
 def _origins(connection: Connection, ids: set[int]) -> dict[int, dict[str, Any]]:
     t = schema.origins.c
     found = sa.select(t.id, *(t[name] for name in _ORIGIN)).where(among(connection, t.id, sorted(ids)))
-    return {row.id: {name: getattr(row, name) for name in _ORIGIN} for row in connection.execute(found)}
+    return {number: dict(zip(_ORIGIN, row, strict=True)) for number, *row in connection.execute(found)}
 
 
-def _record(row: Any, values: Sequence[Any], origins: Mapping[int, Mapping[str, Any]]) -> Record:
-    return Record(
-        key=row.key,
-        formula=row.formula,
-        structure=None if row.packed is None else unpack_structure(expanded(row.packed)),
-        properties=tuple([_property(one, origins) for one in values]),
-        origin=Origin(id=row.origin_key, place=row.origin_place, **origins[row.origin_id]),
-        metadata=_object(row.metadata),
-    )
-
-
-def _property(row: Any, origins: Mapping[int, Mapping[str, Any]]) -> Property:
+def _property(row: Sequence[Any], origins: Mapping[int, Mapping[str, Any]]) -> Property:
+    name, unit, method, kind, number, text, error, conditions, origin_id, origin_key, origin_place = row
     origin = None
-    if row.origin_id is not None:
-        origin = Origin(id=row.origin_key, place=row.origin_place, **origins[row.origin_id])
-    value = row.number if row.kind == "f" else value_of(row.kind, row.number, row.text)
-    return Property(row.name, value, row.unit, row.error, row.method, _object(row.conditions), origin)
+    if origin_id is not None:
+        origin = Origin(id=origin_key, place=origin_place, **origins[origin_id])
+    value = number if kind == "f" else value_of(kind, number, text)
+    return Property(name, value, unit, error, method, _object(conditions), origin)
 
 
 def _object(text: str | None) -> dict[str, Any]:

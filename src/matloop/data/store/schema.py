@@ -8,7 +8,7 @@ changed either.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matloop.core.optional import require
 
@@ -29,6 +29,12 @@ metadata = sa.MetaData()
 _Big = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 _Text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _Number: sa.Double[float] = sa.Double()
+
+
+def _only(rows: str) -> dict[str, Any]:
+    """That an index holds only some rows."""
+    return {"sqlite_where": sa.text(rows), "postgresql_where": sa.text(rows)}
+
 
 about = sa.Table(
     "about",
@@ -146,6 +152,7 @@ records = sa.Table(
     sa.Column("content", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("dataset_id", "key", "until", name="records_key"),
     sa.Index("records_slot", "dataset_id", "slot"),
+    sa.Index("records_origin", "dataset_id", "origin_key", **_only("origin_key <> ''")),
 )
 """`slot` orders the records of a dataset and stays when one is corrected. `reduced` is the formula of the smallest
 whole numbers with symbols in the order of the alphabet ("Fe2O3" is that of Fe4O6), `anonymous` the same without
@@ -166,6 +173,7 @@ properties = sa.Table(
     sa.Column("origin_id", sa.ForeignKey("origins.id")),
     sa.Column("origin_key", _Text),
     sa.Column("origin_place", _Text),
+    sa.Index("properties_origin", "origin_key", **_only("origin_key IS NOT NULL")),
     sqlite_with_rowid=False,
 )
 """`kind` says what the value was: f (float), i (integer), b (truth value), t (text), j (array, JSON), n (none)."""
@@ -173,6 +181,7 @@ properties = sa.Table(
 SEARCH = (
     sa.Index("records_reduced", records.c.dataset_id, records.c.reduced),
     sa.Index("records_system", records.c.dataset_id, records.c.system),
+    sa.Index("records_anonymous", records.c.dataset_id, records.c.anonymous),
     sa.Index("properties_number", properties.c.quantity_id, properties.c.number),
 )
 """Indices that only searches need: on SQLite a large load makes them anew at its end."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from matloop.core.optional import require
 from matloop.data.store import schema
+from matloop.data.store.bulk import insert_missing
 from matloop.data.store.connect import Database
 from matloop.data.store.interchange import compressed
 from matloop.data.store.rows import Prepared
@@ -19,11 +20,8 @@ from matloop.data.store.values import Origin, Property
 if TYPE_CHECKING:
     import sqlalchemy as sa
     from sqlalchemy import Connection
-    from sqlalchemy.dialects import postgresql, sqlite
 else:
     sa = require("sqlalchemy", extra=schema.EXTRA)
-    sqlite = require("sqlalchemy.dialects.sqlite", extra=schema.EXTRA)
-    postgresql = require("sqlalchemy.dialects.postgresql", extra=schema.EXTRA)
 
 MOST = 100_000
 """Entries that are remembered while writing; then all are forgotten and looked up again."""
@@ -39,10 +37,6 @@ class Shared:
     origins: dict[OriginKey, int] = field(default_factory=dict)
     quantities: dict[tuple[str, str, str], int] = field(default_factory=dict)
     systems: set[str] = field(default_factory=set)
-
-    def insert(self, table: sa.Table) -> Any:
-        """An insert that can leave out what is there."""
-        return (sqlite if self.connection.dialect.name == "sqlite" else postgresql).insert(table)
 
     def origin(self, origin: Origin) -> int:
         return self.origins[_origin_key(origin)]
@@ -61,16 +55,12 @@ class Shared:
         self._keep_systems(batch)
         self._keep_structures({one.structure[0]: one for one in batch if one.structure})
 
-    def _add(self, table: sa.Table, rows: Iterable[dict[str, Any]]) -> None:
-        found = list(rows)
-        if found:
-            self.connection.execute(self.insert(table).on_conflict_do_nothing(), found)
-
     def _keep_origins(self, wanted: set[OriginKey]) -> None:
         hashes = {_hash(key): key for key in wanted if key not in self.origins}
         if not hashes:
             return
-        self._add(schema.origins, ({"hash": h, **dict(zip(FIELDS, hashes[h], strict=True))} for h in sorted(hashes)))
+        rows = [(h, *hashes[h]) for h in sorted(hashes)]
+        insert_missing(self.connection, schema.origins, ("hash", *FIELDS), rows)
         t = schema.origins.c
         for row in self.connection.execute(sa.select(t.id, t.hash).where(among(self.connection, t.hash, list(hashes)))):
             self.origins[hashes[row.hash]] = row.id
@@ -79,7 +69,7 @@ class Shared:
         new = sorted(key for key in wanted if key not in self.quantities)
         if not new:
             return
-        self._add(schema.quantities, ({"name": n, "unit": u, "method": m} for n, u, m in new))
+        insert_missing(self.connection, schema.quantities, ("name", "unit", "method"), new)
         t = schema.quantities.c
         names = list(dict.fromkeys(name for name, _, _ in new))
         found = sa.select(t.id, t.name, t.unit, t.method).where(among(self.connection, t.name, names))
@@ -90,12 +80,9 @@ class Shared:
         new = {one.names.system: one.names.elements for one in batch if one.names.system not in self.systems}
         new.pop("", None)
         names = sorted(new)
-        self._add(schema.systems, ({"name": name, "n_elements": len(new[name])} for name in names))
-        elements = sorted((z, name) for name in names for z in new[name])
-        self._add(
-            schema.system_elements,
-            ({"element": z, "system": name, "n_elements": len(new[name])} for z, name in elements),
-        )
+        insert_missing(self.connection, schema.systems, ("name", "n_elements"), [(n, len(new[n])) for n in names])
+        elements = sorted([(z, name, len(new[name])) for name in names for z in new[name]])
+        insert_missing(self.connection, schema.system_elements, ("element", "system", "n_elements"), elements)
         self.systems.update(names)
 
     def _keep_structures(self, wanted: dict[str, Prepared]) -> None:
@@ -104,13 +91,14 @@ class Shared:
         t = schema.structures.c
         there = sa.select(t.hash).where(among(self.connection, t.hash, list(wanted)))
         known = set(self.connection.execute(there).scalars())
-        self._add(schema.structures, (_structure_row(h, wanted[h]) for h in sorted(wanted) if h not in known))
+        rows = [_structure_row(h, wanted[h]) for h in sorted(wanted) if h not in known]
+        insert_missing(self.connection, schema.structures, ("hash", "n_sites", "packed"), rows)
 
 
-def _structure_row(name: str, one: Prepared) -> dict[str, Any]:
+def _structure_row(name: str, one: Prepared) -> tuple[str, int, bytes]:
     structure, packed = one.record.structure, one.structure
     n_sites = 0 if structure is None else len(structure.coordinates)
-    return {"hash": name, "n_sites": n_sites, "packed": compressed(packed[1] if packed else b"")}
+    return name, n_sites, compressed(packed[1] if packed else b"")
 
 
 def _origin_key(origin: Origin) -> OriginKey:

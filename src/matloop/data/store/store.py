@@ -12,7 +12,7 @@ from matloop.core.optional import require
 from matloop.data.store import read, schema
 from matloop.data.store.connect import PATIENCE, Database, connect
 from matloop.data.store.query import Query
-from matloop.data.store.search import conditions
+from matloop.data.store.search import FEW, SOME, Plan, in_version, plan
 from matloop.data.store.values import (
     LATEST,
     Change,
@@ -194,7 +194,7 @@ class Store:
         --------
         >>> store.records("gaps", query(has_all="Mn,O", where="band_gap > 1 eV"))                # doctest: +SKIP
         """
-        part = self._part(dataset, version, query or Query())
+        part = self._part(dataset, version, query or Query(), limit=limit)
         for page in read.pages(self.database, part, limit=limit):
             for _, record in page:
                 yield record
@@ -207,7 +207,7 @@ class Store:
 
         `clause` is a further condition on the table `matloop.data.store.schema.records`.
         """
-        part = self._part(dataset, version, query or Query(), clause)
+        part = self._part(dataset, version, query or Query(), clause, limit=limit)
         found = [pair for page in read.pages(self.database, part, limit=limit + 1, after=after) for pair in page]
         more = len(found) > limit
         return Page(tuple(record for _, record in found[:limit]), found[limit - 1][0] if more else None)
@@ -218,7 +218,7 @@ class Store:
     ) -> int:  # fmt: skip
         """How many records of a version fulfil a query."""
         part = self._part(dataset, version, query or Query(), clause)
-        if not part.conditions:
+        if not part.plan.finds:
             return self.version(dataset, version).n_records
         return self._read(lambda connection: read.count(connection, part))
 
@@ -285,13 +285,18 @@ class Store:
             self.card(dataset)  # says that there is none
         return known  # type: ignore[return-value]
 
-    def _part(self, dataset: str, version: int, query: Query, clause: ColumnElement[bool] | None = None) -> read.Part:
+    def _part(
+        self, dataset: str, version: int, query: Query, clause: ColumnElement[bool] | None = None, *,
+        limit: int | None = None,
+    ) -> read.Part:  # fmt: skip
         number = self.version(dataset, version).number
         known = self._id(dataset)
+        more = () if clause is None else (clause,)
         if query.everything:
-            return read.Part(known, number, () if clause is None else (clause,))
-        asked = self._read(lambda connection: tuple(conditions(connection, query)))
-        return read.Part(known, number, asked if clause is None else (*asked, clause))
+            return read.Part(known, number, Plan(more, more))
+        most = SOME if limit is None or limit > read.PAGE else FEW
+        found: Plan = self._read(lambda connection: plan(connection, query, in_version(known, number), most))
+        return read.Part(known, number, Plan((*found.finds, *more), (*found.checks, *more), found.few))
 
 
 def split_place(text: str) -> tuple[str, str, int]:

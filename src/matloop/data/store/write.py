@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from matloop.core.errors import DataError, all_faults, listed
 from matloop.core.optional import require
 from matloop.data.store import schema
-from matloop.data.store.bulk import closed, deferred, insert_all, next_ids, stored_rows
+from matloop.data.store.bulk import closed, deferred, insert_all, insert_missing, next_ids, stored_rows
 from matloop.data.store.connect import Database, lost
 from matloop.data.store.read import by_ids, version_row
 from matloop.data.store.rows import Prepared, prepared
@@ -135,8 +135,8 @@ def _begun(connection: Connection, own: Shared, order: Order) -> _Work:
     if row is None:
         if order.mode == "update" or order.base:
             raise NotInStore(f'there is no dataset "{order.dataset}" in the store.')
-        insert_missing = own.insert(table).on_conflict_do_nothing()
-        connection.execute(insert_missing, {"name": order.dataset, "created": now(), "head": 0})
+        new = (order.dataset, "", "", "", "", now(), 0)
+        insert_missing(connection, table, ("name", "title", "about", "licence", "citation", "created", "head"), [new])
         row = connection.execute(named).one()
     old = version_row(connection, row.id, order.dataset, row.head) if row.head else None
     if order.base is not None and order.base != row.head:
