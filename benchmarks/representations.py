@@ -2,9 +2,9 @@
 
     python benchmarks/representations.py [--data FOLDER] [--only NAME,NAME] [--save]
 
-`--data` is a folder with matbench_mp_e_form (formulas), lipophilicity or esol (SMILES) and matbench_phonons (structures);
-without it the formulas of ricci-transport, some common molecules and some textbook crystals are taken. Rows are described
-until two seconds are used up, the library's import not counted; the time of reading them is not counted either. With --save
+`--data` is a folder with matbench_mp_e_form (formulas), lipophilicity or esol (SMILES) and matbench_phonons
+(structures); without it the formulas of ricci-transport, some common molecules and some textbook crystals are taken.
+Rows are described until two seconds are used up; importing the library and reading the rows do not count. With --save
 the numbers go into results/representations.json, from which tools/representations.py writes the reference page.
 """
 
@@ -67,8 +67,10 @@ def structures(data: Path | None) -> tuple[Any, str]:
     from matloop.matter.structures_read import read_structures
 
     if data is None:
-        records = [{"lattice": (a * np.eye(3)).tolist(), "elements": ["Na", "Cl"], "frac_coords": [[0, 0, 0], [0.5] * 3]}
-                   for a, _, _ in CELLS]  # fmt: skip
+        places = [[0, 0, 0], [0.5] * 3]
+        records = [
+            {"lattice": (a * np.eye(3)).tolist(), "elements": ["Na", "Cl"], "frac_coords": places} for a, _, _ in CELLS
+        ]
         return read_structures(records * 20)[0], "cubic cells"
     with gzip.open(data / "matbench_phonons" / "structures.jsonl.gz", "rt") as stream:
         records = [json.loads(line) for line in stream]

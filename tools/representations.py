@@ -22,10 +22,10 @@ PAGE = ROOT / "docs/reference/representations.md"
 COSTS = ROOT / "benchmarks/results/representations.json"
 HEAD = """# Representations
 
-All names that `features = [...]` in a problem file, `matloop features make --set` and `matloop features compare` know, with
-their defaults. Options are written as a call, `rdf(cutoff=8.0)`; those in brackets are options and defaults. "auto" marks what
-is taken where nothing is asked for. What each computes and which peer it equals: [features](features.md); how to use them:
-[make features](../howto/make-features.md).
+All names that `features = [...]` in a problem file, `matloop features make --set` and `matloop features compare`
+know, with their defaults. Options are written as a call, `rdf(cutoff=8.0)`; those in brackets are options and defaults.
+"auto" marks what is taken where nothing is asked for. What each computes and which peer it equals:
+[features](features.md); how to use them: [make features](../howto/make-features.md).
 
 Costs are milliseconds per row on one core, reading not counted: {samples}.
 
@@ -33,7 +33,8 @@ This page is made by `python tools/representations.py`.
 """
 KINDS = {
     "composition": ("Compositions", DEFAULT_FEATURES,
-                    "They depend on the ratios of the amounts alone, and describe molecules and structures by their atoms, too."),
+                    "They depend on the ratios of the amounts alone, and describe molecules and structures by their "
+                    "atoms, too."),
     "molecule": ("Molecules", MOLECULE_FEATURES,
                  "They do not depend on how a molecule is written; those made of coordinates neither on rotation or "
                  "translation nor on the order of the atoms."),
