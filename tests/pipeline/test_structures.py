@@ -78,3 +78,14 @@ def test_a_bundle_predicts_crystals_however_they_are_written(finished):
     np.testing.assert_allclose(values[:3], values[0], rtol=1e-5)
     assert values[0] == pytest.approx(4.8**3 / 8, abs=1.5)
     assert np.isnan(values[3])
+
+
+def test_neighbours_of_a_file_wherever_it_lies(finished, tmp_path):
+    from matloop.pipeline.neighbours import find_neighbours
+
+    asked = tmp_path / "asked.vasp"
+    asked.write_text(poscar(4.2, ("Li", "F"), 0.5))
+    files = finished.folder.parents[2] / "files"
+    found = find_neighbours(str(files), [str(asked)], column="structure", keep=("id",), k=1, sets=("magpie", "density"))
+    assert found.neighbours[0][0].distance == pytest.approx(0, abs=1e-6)
+    assert found.neighbours[0][0].kept == ("m0",)

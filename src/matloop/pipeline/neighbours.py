@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from matloop.core.arrays import FloatArray
-from matloop.core.errors import ConfigError
+from matloop.core.errors import ConfigError, DataError
 from matloop.core.progress import SILENT, Progress
 from matloop.data.stream import Stream, stream
 from matloop.matter.molecules import read_molecules, to_compositions
@@ -104,7 +104,7 @@ def find_neighbours(
     source = stream(Source(table))
     column = column or column_of(source)
     told = kind_of_column(kind, () if metric == EARTH_MOVER else sets, source, column)
-    asked, faults = texts_of(list(of), told, str(Path.cwd()))
+    asked, faults = texts_of([_opened(one, told) for one in of], told, str(Path.cwd()))
     refuse_unknown(faults)
     rows = _Rows(source, column, told)
     if metric == EARTH_MOVER:
@@ -126,6 +126,16 @@ def find_neighbours(
         for one in range(len(asked))
     )
     return Found(tuple(of), told, named, metric, rows.n, (column, *keep), neighbours)
+
+
+def _opened(one: str, kind: InputKind) -> str:
+    """The text of a structure file that a person names, wherever it lies; anything else as it is."""
+    if kind != "structure" or "\n" in one or not Path(one).is_file():
+        return one
+    try:
+        return Path(one).read_text("utf-8", errors="replace") + "\n"
+    except OSError as error:
+        raise DataError(f"{one}: cannot be read ({error.strerror}).") from error
 
 
 @dataclass(slots=True)
