@@ -10,6 +10,7 @@ from matloop.represent.structural.orbital_field import BOHR, SUBSHELLS, OrbitalF
 from matloop.testing.featurizers import check_featurizer
 from matloop.testing.structures import sample_structures
 
+pytest.importorskip("matscipy", reason="the extra structures is not installed")
 # made with matminer 0.10.1 by tools/matrix_references.py
 REFERENCE = np.load(Path(__file__).parent / "orbital_field_matminer_0_10_1.npz")
 
