@@ -16,6 +16,7 @@ from matloop.core.errors import ConfigError, DataError
 from matloop.matter.compositions import Compositions
 from matloop.represent import deml, magpie
 from matloop.represent.featurizer import CompositionFeaturizer
+from matloop.represent.miedema import MIEDEMA_2016
 from matloop.represent.pooling import pool_by, pooled_names
 from matloop.represent.statistics import statistic
 from matloop.represent.valence import DEML_2016
@@ -34,11 +35,6 @@ POLYANSKIY_2024 = (
 RICCI_2017 = (
     "F. Ricci et al., An ab initio electronic transport database for inorganic materials, Sci. Data 4 (2017) 170085, "
     "doi:10.1038/sdata.2017.85"
-)
-MIEDEMA_2016 = (
-    "R. F. Zhang, S. H. Zhang, Z. J. He, J. Jing, S. H. Sheng, Miedema Calculator: a thermodynamic platform for "
-    "predicting formation enthalpies of alloys within framework of Miedema's theory, Comput. Phys. Commun. 209 (2016) "
-    "58, doi:10.1016/j.cpc.2016.08.013"
 )
 
 
@@ -157,8 +153,7 @@ class ElementTableFeaturizer(CompositionFeaturizer):
 
     def limits(self, compositions: Compositions) -> dict[int, str]:
         gaps: BoolArray = np.isnan(self._chosen().values)
-        holed: BoolArray = gaps.any(axis=1)
-        hit = holed[compositions.elements]
+        hit = np.logical_or.reduce(gaps, axis=1)[compositions.elements]
         met: dict[int, set[int]] = {}
         for row, z in zip(compositions.rows[hit].tolist(), compositions.elements[hit].tolist(), strict=True):
             met.setdefault(row, set()).add(z)

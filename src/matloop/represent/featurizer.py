@@ -47,6 +47,10 @@ class CompositionFeaturizer(TransformerMixin, BaseEstimator):
         shape (m, n_columns); NaN where a row has no value
         """
 
+    def units(self) -> dict[str, str]:
+        """{column: unit, as `core.units` reads it}; the others are pure numbers, or of no unit that is known."""
+        return {}
+
     @abstractmethod
     def citations(self) -> tuple[str, ...]:
         """What to cite when these features are used."""
@@ -65,8 +69,12 @@ class CompositionFeaturizer(TransformerMixin, BaseEstimator):
         compositions, _ = read_compositions(X)
         features = np.full((len(compositions), len(self.columns())), np.nan)
         for rows, elements, amounts in batches(compositions):
-            features[rows] = self.describe(elements, amounts)
+            features[rows] = self.describe_charged(elements, amounts, compositions.charges[rows])
         return features
+
+    def describe_charged(self, elements: IntArray, amounts: FloatArray, charges: FloatArray) -> FloatArray:
+        """As `describe`, for those who care for the net charge of a formula: shape (m,), e per formula as written."""
+        return self.describe(elements, amounts)
 
     def reasons(self, X: Any) -> dict[int, str]:
         """{row: why it is not (fully) described}."""
