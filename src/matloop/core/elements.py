@@ -155,6 +155,19 @@ def filled_table(name: str, columns: tuple[str, ...] = ()) -> ElementTable:
 
 
 @cache
+def property_units(name: str) -> dict[str, str]:
+    """{property: unit} of the element table `name`, as `core.units` reads units; what is a pure number is not in it,
+    nor what the source gives no unit for.
+
+    Examples
+    --------
+    >>> property_units("magpie")["MeltingT"]
+    'K'
+    """
+    return {column: unit for source, column, unit in _lines("units")[1:] if source == name}
+
+
+@cache
 def oxidation_states(kind: str = "common") -> tuple[tuple[int, ...], ...]:
     """Oxidation states by atomic number (119 entries, ascending; empty where none is listed).
 

@@ -275,7 +275,7 @@ def _judge(model: Model, dataset: Dataset, representation: Representation, name:
 
 
 def units_of(bundle: Bundle) -> dict[str, str]:
-    """Units of the number inputs of a bundle."""
+    """Units of the inputs and features of a bundle, by name."""
     return bundle.manifest.representation.units
 
 

@@ -78,6 +78,17 @@ class AlloyFeaturizer(CompositionFeaturizer):
             ]
         return np.column_stack(columns)
 
+    def units(self) -> dict[str, str]:
+        mixing, entropy = ("Mixing enthalpy", "Mixing enthalpy signed"), ("Configuration entropy", "Lambda entropy")
+        return {
+            "Radii local mismatch": "pm",
+            **dict.fromkeys(entropy, "kJ/(mol*K)"),
+            "Electronegativity local mismatch": "eV",
+            **dict.fromkeys(mixing, "kJ/mol"),
+            "Mean cohesive energy": "eV/atom",
+            **dict.fromkeys(("Shear modulus mean", "Shear modulus local mismatch"), "GPa"),
+        }
+
     def citations(self) -> tuple[str, ...]:
         return (YANG_2012, WEN_2019, TAKEUCHI_2005)
 

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from matloop.core.arrays import FloatArray, IntArray, frozen
-from matloop.core.elements import ATOMIC_MASS, MAX_Z, Z_OF, ElementTable, filled_table, table
+from matloop.core.elements import ATOMIC_MASS, MAX_Z, Z_OF, ElementTable, filled_table, property_units, table
 from matloop.represent import pooling
 from matloop.represent.featurizer import CompositionFeaturizer
 from matloop.represent.valence import DEML_2016
@@ -62,6 +62,9 @@ class DemlFeaturizer(CompositionFeaturizer):
     def describe(self, elements: IntArray, amounts: FloatArray) -> FloatArray:
         return pooling.pool(filled_deml().pick(PROPERTIES).values, elements, amounts, STATISTICS)
 
+    def units(self) -> dict[str, str]:
+        return pooling.pooled_units("DemlData", PROPERTIES, STATISTICS, property_units("deml"))
+
     def citations(self) -> tuple[str, ...]:
         return (DEML_2016,)
 
@@ -94,6 +97,9 @@ class BandCenterFeaturizer(CompositionFeaturizer):
         affinity = filled_table("magpie").column("ElectronAffinity")  # kJ/mol
         mulliken = 0.5 * (ionisation + affinity) / 96.48  # kJ/mol per eV, the value used by matminer
         return pooling.geometric_mean(mulliken[elements][:, :, None], amounts)
+
+    def units(self) -> dict[str, str]:
+        return {"band center": "eV"}
 
     def citations(self) -> tuple[str, ...]:
         return (BUTLER_1978,)

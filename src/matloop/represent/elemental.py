@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from matloop.core.arrays import FloatArray, IntArray
-from matloop.core.elements import filled_table
+from matloop.core.elements import filled_table, property_units
 from matloop.represent.featurizer import CompositionFeaturizer
 from matloop.represent.magpie import PROPERTIES as MAGPIE_PROPERTIES
 from matloop.represent.magpie import WARD_2016
-from matloop.represent.pooling import pool, pooled_names
+from matloop.represent.pooling import pool, pooled_names, pooled_units
 
 PROPERTIES = (
     "AllenElectronegativity", "FirstIonizationEnergy", "SecondIonizationEnergy", "ElectronAffinity", "Polarizability",
@@ -31,6 +31,9 @@ class ElementalFeaturizer(CompositionFeaturizer):
     def describe(self, elements: IntArray, amounts: FloatArray) -> FloatArray:
         return pool(filled_table("magpie", PROPERTIES).values, elements, amounts, STATISTICS)
 
+    def units(self) -> dict[str, str]:
+        return pooled_units("element", PROPERTIES, STATISTICS, property_units("magpie"))
+
     def citations(self) -> tuple[str, ...]:
         return (WARD_2016,)
 
@@ -43,6 +46,9 @@ class SpreadFeaturizer(CompositionFeaturizer):
 
     def describe(self, elements: IntArray, amounts: FloatArray) -> FloatArray:
         return pool(filled_table("magpie", MAGPIE_PROPERTIES).values, elements, amounts, ("std",))
+
+    def units(self) -> dict[str, str]:
+        return pooled_units("element", MAGPIE_PROPERTIES, ("std",), property_units("magpie"))
 
     def citations(self) -> tuple[str, ...]:
         return (WARD_2016,)

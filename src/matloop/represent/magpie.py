@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from matloop.core.arrays import FloatArray, IntArray
-from matloop.core.elements import filled_table
+from matloop.core.elements import filled_table, property_units
 from matloop.represent.featurizer import CompositionFeaturizer
-from matloop.represent.pooling import pool, pooled_names
+from matloop.represent.pooling import pool, pooled_names, pooled_units
 
 PROPERTIES = (
     "Number", "MendeleevNumber", "AtomicWeight", "MeltingT", "Column", "Row", "CovalentRadius", "Electronegativity",
@@ -39,6 +39,9 @@ class MagpieFeaturizer(CompositionFeaturizer):
 
     def describe(self, elements: IntArray, amounts: FloatArray) -> FloatArray:
         return pool(filled_table("magpie", PROPERTIES).values, elements, amounts, STATISTICS)
+
+    def units(self) -> dict[str, str]:
+        return pooled_units("MagpieData", PROPERTIES, STATISTICS, property_units("magpie"))
 
     def citations(self) -> tuple[str, ...]:
         return (WARD_2016,)

@@ -59,6 +59,9 @@ class OrbitalsFeaturizer(CompositionFeaturizer):
         symbols = {row: SYMBOLS[z] for row, z in zip(rows, elements, strict=True)}
         return {row: f"orbitals: no orbital energies of {symbol} are known" for row, symbol in symbols.items()}
 
+    def units(self) -> dict[str, str]:
+        return dict.fromkeys(("HOMO energy", "LUMO energy", "gap of atomic orbitals"), "eV")
+
     def citations(self) -> tuple[str, ...]:
         return (
             "S. Kotochigova, Z. H. Levine, E. L. Shirley, M. D. Stiles, C. W. Clark, Local-density-functional "

@@ -5,7 +5,7 @@ Sums run over the elements of a row in a fixed order, so a row has the same bits
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -123,3 +123,17 @@ def pool_by(values: FloatArray, elements: IntArray, amounts: FloatArray, statist
 def pooled_names(source: str, properties: tuple[str, ...], statistics: tuple[str, ...]) -> tuple[str, ...]:
     """Column names of `pool`, in matminer's fashion: "MagpieData mean Number"."""
     return tuple(f"{source} {statistic} {name}" for name in properties for statistic in statistics)
+
+
+KEEPING_UNITS = frozenset(STATISTICS) | {
+    "min", "max", "sum", "geometric_mean", "harmonic_mean", "holder_mean", "median", "quantile", "weighted_quantile",
+}  # fmt: skip
+"""Statistics, here and in `represent.statistics`, with the unit of the property; the others are pure or inverse."""
+
+
+def pooled_units(
+    source: str, properties: tuple[str, ...], statistics: tuple[str, ...], units: Mapping[str, str]
+) -> dict[str, str]:
+    """Units of the columns `pooled_names`, where the unit of the property is in `units` and the statistic keeps it."""
+    kept = [name for name in statistics if name.partition("::")[0] in KEEPING_UNITS]
+    return {f"{source} {one} {name}": units[name] for name in properties if name in units for one in kept}

@@ -75,13 +75,19 @@ class Representation:
 
     @property
     def units(self) -> dict[str, str]:
-        """Units of the columns that have one: number inputs and their products."""
+        """Units of the columns that have one: number inputs, their products, and features as their featurizers say."""
         known = {given.name: given.unit for given in self.inputs if given.unit}
         made = {
             product_name(factors): units.product(*((known.get(factor, ""), 1) for factor in factors))
             for factors in self.products
         }
-        return known | {name: unit for name, unit in made.items() if unit}
+        described = {
+            given.prefix + column: unit
+            for given in self.inputs
+            for name in given.featurizers
+            for column, unit in _featurizer(name, given).units().items()
+        }
+        return described | known | {name: unit for name, unit in made.items() if unit}
 
     @property
     def citations(self) -> tuple[str, ...]:

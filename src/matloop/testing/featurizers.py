@@ -11,6 +11,7 @@ from sklearn.base import clone
 
 from matloop.core.arrays import FloatArray
 from matloop.core.errors import DataError
+from matloop.core.units import known, tidy
 from matloop.matter.compositions import from_formulas
 from matloop.matter.molecules import from_smiles
 from matloop.matter.structures import joined
@@ -39,8 +40,8 @@ def check_featurizer(featurizer: Any) -> None:
     crystals, a slab, a molecule in space, an alloy with shared sites ("structure"; matscipy may be needed). Checked:
     names (unique, as many as columns), dtype and shape, determinism, no change of the input or of the featurizer, one
     row = the same row in a batch (bit by bit), order kept, bad rows NaN with a reason and good rows untouched by them,
-    no rows, sklearn's clone, a clear error for what is no sequence, citations. Of structures, also what the class says
-    in `invariances`.
+    no rows, sklearn's clone, a clear error for what is no sequence, units (of columns, known), citations. Of
+    structures, also what the class says in `invariances`.
 
     Examples
     --------
@@ -150,6 +151,10 @@ def _check_planned(featurizer: Any, trial: _Trial) -> None:
 
 
 def _check_borders(featurizer: Any, trial: _Trial) -> None:
+    told, names = featurizer.units(), featurizer.get_feature_names_out().tolist()
+    _require(set(told) <= set(names), f"units() is of columns; found {sorted(set(told) - set(names))[:3]}")
+    strange = sorted({unit for unit in told.values() if not (tidy(unit) and known(unit))})
+    _require(not strange, f"every unit in units() is one that core.units knows; found {strange[:3]}")
     cited = featurizer.citations()
     _require(isinstance(cited, tuple) and all(isinstance(c, str) for c in cited), "citations() is a tuple of text")
     try:

@@ -43,7 +43,7 @@ PROPERTIES: Mapping[str, tuple[str, str | None]] = {
     "HeatCapacityMolar": ("molar heat capacity", "J/(mol*K)"),
     "BulkModulus": ("bulk modulus of the elements", "GPa"),
     "ShearModulus": ("shear modulus of the elements", "GPa"),
-    "phi": ("Miedema potential", "V"),
+    "phi": ("Miedema potential", "eV"),
     "n_ws^third": ("Miedema electron density", None),
     "IsMetal": ("share of metals", ""),
     "IsMetalloid": ("share of metalloids", ""),

@@ -77,6 +77,9 @@ class CoulombMatrixFeaturizer(MoleculeFeaturizer):
         values = values[np.argsort(-np.abs(values), kind="stable")]
         return np.concatenate([values, np.zeros(self.atoms - len(values))])
 
+    def units(self) -> dict[str, str]:
+        return dict.fromkeys(self.columns(), "e^2/angstrom")
+
     def citations(self) -> tuple[str, ...]:
         return (
             "M. Rupp, A. Tkatchenko, K.-R. Mueller, O. A. von Lilienfeld, Fast and accurate modeling of molecular "
@@ -117,6 +120,10 @@ class BagOfBondsFeaturizer(MoleculeFeaturizer):
         matrix = coulomb_matrix(elements, positions)
         parts = [_bag(matrix, elements, name, size) for name, size in self.bags]
         return np.concatenate(parts)
+
+    def units(self) -> dict[str, str]:
+        pairs = tuple(f"bag {name} " for name, _ in self.bags if "-" in name)
+        return {column: "e^2/angstrom" for column in self.columns() if column.startswith(pairs)}
 
     def citations(self) -> tuple[str, ...]:
         return (

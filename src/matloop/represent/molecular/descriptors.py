@@ -34,6 +34,13 @@ class DescriptorsFeaturizer(MoleculeFeaturizer):
             return f"has {molecule.GetNumHeavyAtoms()} heavy atoms; descriptors are worked out for up to {MOST_ATOMS}"
         return np.array([_value(function, molecule) for function in _functions()])
 
+    def units(self) -> dict[str, str]:
+        areas = ("LabuteASA", "TPSA", "PEOE_VSA", "SMR_VSA", "SlogP_VSA", "EState_VSA")
+        ends = {"MolWt": "amu", "PartialCharge": "e"}  # HeavyAtomMolWt, MaxPartialCharge, ...
+        found = {name: unit for name in DESCRIPTORS for end, unit in ends.items() if name.endswith(end)}
+        found |= {name: "angstrom^2" for name in DESCRIPTORS if name.startswith(areas)}
+        return {f"RDKit {name}": unit for name, unit in found.items()}
+
     def citations(self) -> tuple[str, ...]:
         return (RDKIT,)
 

@@ -48,6 +48,10 @@ class MoleculeFeaturizer(TransformerMixin, BaseEstimator):
         molecule : the same as an RDKit molecule without explicit hydrogens.
         """
 
+    def units(self) -> dict[str, str]:
+        """{column: unit, as `core.units` reads it}; the others are pure numbers, or of no unit that is known."""
+        return {}
+
     @abstractmethod
     def citations(self) -> tuple[str, ...]:
         """What to cite when these features are used."""

@@ -71,6 +71,10 @@ class CrystalBagOfBondsFeaturizer(StructureFeaturizer):
         self._classes()
         return tuple(f"crystal bag {name} {place}" for name, size in self.bags for place in range(1, size + 1))
 
+    def units(self) -> dict[str, str]:
+        pairs_of = tuple(f"crystal bag {name} " for name, _ in self.bags if "-" in name)
+        return {column: "e^2/angstrom" for column in self.columns() if column.startswith(pairs_of)}
+
     def _classes(self) -> tuple[tuple[str, ...], IntArray, list[tuple[int, ...]]]:
         """Names of the classes, the class of each atomic number, and the class or classes of each bag."""
         parts = [tuple(name.split("-")) for name, _ in self.bags]

@@ -53,6 +53,10 @@ class BondStatisticsFeaturizer(SiteFeaturizer):
     def site_columns(self) -> tuple[str, ...]:
         return COLUMNS
 
+    def site_units(self) -> dict[str, str]:
+        length, angle = COLUMNS[:4], COLUMNS[5:]  # the distortion is a ratio
+        return {**dict.fromkeys(length, "angstrom"), **dict.fromkeys(angle, "radian")}
+
     def describe_sites(self, structures: Structures, near: Vicinity) -> tuple[FloatArray, dict[int, str]]:
         if not 0.0 <= self.tolerance < 1.0:
             raise ConfigError(f"tolerance={self.tolerance!r} has to be a share from 0 to below 1.")

@@ -105,6 +105,11 @@ class TopologyFeaturizer(StructureFeaturizer):
         pairs = [f"{name} {way} {k}" for k in depths for name in self.PROPERTIES for way in ("product", "difference")]
         return (*counts, *pairs)
 
+    def units(self) -> dict[str, str]:
+        depths = range(1, self.deepest + 1)
+        products = {f"radius product {k}": "angstrom^2" for k in depths}
+        return products | {f"radius difference {k}": "angstrom" for k in depths}
+
     def describe(self, structures: Structures, near: Vicinity) -> tuple[FloatArray, dict[int, str]]:
         graph = bond_graph(structures, near, self.rule).both_ways()
         numbers, n_sites = structures.site_numbers, len(structures.coordinates)

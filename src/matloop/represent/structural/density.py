@@ -45,5 +45,8 @@ class DensityFeaturizer(StructureFeaturizer):
         volumes = structures.volumes
         return np.column_stack([U_PER_A3 * mass / volumes, volumes / atoms, spheres / volumes]), reasons
 
+    def units(self) -> dict[str, str]:
+        return {"density": "g/cm^3", "vpa": "angstrom^3"}
+
     def citations(self) -> tuple[str, ...]:
         return ("J. C. Slater, Atomic radii in crystals, J. Chem. Phys. 41 (1964) 3199, doi:10.1063/1.1725697",)

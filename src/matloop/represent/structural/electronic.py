@@ -55,6 +55,9 @@ class ElectronicRdfFeaturizer(StructureFeaturizer):
         features[list(refused)] = np.nan
         return features, refused
 
+    def units(self) -> dict[str, str]:
+        return dict.fromkeys(self.columns(), "e^2/angstrom")
+
     def citations(self) -> tuple[str, ...]:
         return (
             "E. L. Willighagen, R. Wehrens, P. Verwer, R. de Gelder, L. M. C. Buydens, Method for the computational "

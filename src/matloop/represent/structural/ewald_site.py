@@ -46,6 +46,9 @@ class EwaldSiteFeaturizer(SiteFeaturizer):
             raise ConfigError(f"accuracy={self.accuracy!r} has to be between 0 and 1, such as 1e-10.")
         return ("ewald_site_energy", "site potential")
 
+    def site_units(self) -> dict[str, str]:
+        return {"ewald_site_energy": "eV", "site potential": "V"}
+
     def describe_sites(self, structures: Structures, near: Vicinity) -> tuple[FloatArray, dict[int, str]]:
         charges, reasons = site_charges(structures)
         totals = np.bincount(structures.rows, weights=charges, minlength=len(structures))

@@ -16,7 +16,7 @@ from matloop.matter.neighbours import Vicinity
 from matloop.matter.structures import Structures
 from matloop.matter.structures_read import read_structures
 from matloop.problem.question import InputKind
-from matloop.represent.structural.pooling import pool_sites, pooled_names
+from matloop.represent.structural.pooling import pool_sites, pooled_names, pooled_units
 
 ROWS_AT_ONCE = 256
 """Structures per batch: memory stays flat in the number of rows."""
@@ -77,6 +77,10 @@ class StructureFeaturizer(TransformerMixin, BaseEstimator):
         -------
         shape (n_rows, n_columns), NaN where there is no value; reasons by row
         """
+
+    def units(self) -> dict[str, str]:
+        """{column: unit, as `core.units` reads it}; the others are pure numbers, or of no unit that is known."""
+        return {}
 
     @abstractmethod
     def citations(self) -> tuple[str, ...]:
@@ -156,6 +160,13 @@ class SiteFeaturizer(StructureFeaturizer):
 
     def columns(self) -> tuple[str, ...]:
         return pooled_names(self.site_columns(), self.statistics)
+
+    def site_units(self) -> dict[str, str]:
+        """{column of a site: unit}, as of `units`."""
+        return {}
+
+    def units(self) -> dict[str, str]:
+        return pooled_units(self.site_units(), self.statistics)
 
     def describe(self, structures: Structures, near: Vicinity) -> tuple[FloatArray, dict[int, str]]:
         sites, reasons = self.describe_sites(structures, near)

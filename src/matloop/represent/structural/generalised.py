@@ -116,6 +116,9 @@ class GrdfFeaturizer(SiteFeaturizer):
     def site_columns(self) -> tuple[str, ...]:
         return tuple(f"GRDF {name}" for name in self._radial().names())
 
+    def site_units(self) -> dict[str, str]:
+        return dict.fromkeys(self.site_columns(), "1/angstrom^3")
+
     def describe_sites(self, structures: Structures, near: Vicinity) -> tuple[FloatArray, dict[int, str]]:
         radial = self._radial()
         found = separations(structures, near, self.cutoff)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from matloop.core.arrays import FloatArray
-from matloop.core.elements import ElementTable, table
+from matloop.core.elements import ElementTable, property_units, table
 from matloop.matter.neighbours import Vicinity
 from matloop.matter.structures import Structures
 from matloop.represent.magpie import PROPERTIES as MAGPIE_PROPERTIES
@@ -56,6 +56,11 @@ class LocalDifferenceFeaturizer(SiteFeaturizer):
     def site_columns(self) -> tuple[str, ...]:
         kind = "local signed difference in" if self.signed else "local difference in"
         return tuple(f"{kind} {name}" for name in self._table().columns)
+
+    def site_units(self) -> dict[str, str]:
+        known = property_units(self.source) if isinstance(self.source, str) else {}
+        named = zip(self.site_columns(), self._table().columns, strict=True)
+        return {column: known[name] for column, name in named if name in known}
 
     def describe_sites(self, structures: Structures, near: Vicinity) -> tuple[FloatArray, dict[int, str]]:
         around = bonds(structures, near, self.neighbours, self.cutoff)

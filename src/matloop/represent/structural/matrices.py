@@ -68,6 +68,9 @@ class MatrixFeaturizer(StructureFeaturizer):
             return tuple(f"{self.label} eigenvalue {place}" for place in places)
         return tuple(f"{self.label} {row}-{column}" for row in places for column in places)
 
+    def units(self) -> dict[str, str]:
+        return dict.fromkeys(self.columns(), "e^2/angstrom")
+
     def refusals(self, structures: Structures) -> dict[int, str]:
         found = {
             row: f"has {structures.sizes[row]:,} sites; this {self.label} holds {self.atoms:,}"

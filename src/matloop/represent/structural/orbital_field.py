@@ -68,6 +68,9 @@ class OrbitalFieldFeaturizer(SiteFeaturizer):
         names = (*SUBSHELLS, *_PERIODS) if self.period else SUBSHELLS
         return tuple(f"OFM {around} - {centre}" for around in names for centre in names)
 
+    def site_units(self) -> dict[str, str]:
+        return dict.fromkeys(self.site_columns(), "1/bohr")
+
     def refusals(self, structures: Structures) -> dict[int, str]:
         found = super().refusals(structures)
         unknown = np.isnan(valence_vectors()[structures.numbers, 0])

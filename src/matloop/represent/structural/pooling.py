@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -67,3 +67,8 @@ def pool_sites(sites: FloatArray, offsets: IntArray, statistics: tuple[str, ...]
 def pooled_names(columns: tuple[str, ...], statistics: tuple[str, ...]) -> tuple[str, ...]:
     """Column names of `pool_sites`: "mean CN" and so on."""
     return tuple(f"{statistic} {name}" for name in columns for statistic in statistics)
+
+
+def pooled_units(units: Mapping[str, str], statistics: tuple[str, ...]) -> dict[str, str]:
+    """Units of the columns `pooled_names`, by those of the columns of a site: every statistic keeps the unit."""
+    return {f"{statistic} {name}": unit for name, unit in units.items() for statistic in statistics}

@@ -149,6 +149,9 @@ class PartialRdfFeaturizer(StructureFeaturizer):
         by_x = sorted(known, key=lambda symbol: (x[Z_OF[symbol]], symbol))
         return labels(tuple(by_x) if len(known) == len(self.elements) else self.elements, kinds=True)
 
+    def units(self) -> dict[str, str]:
+        return dict.fromkeys(self.columns(), "1/angstrom^3")
+
     def citations(self) -> tuple[str, ...]:
         return (
             "K. T. Schuett et al., How to represent crystal structures for machine learning: towards fast prediction "

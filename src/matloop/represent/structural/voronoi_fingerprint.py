@@ -35,6 +35,11 @@ class VoronoiFeaturizer(SiteFeaturizer):
         indices = [f"{kind}_index_{k}" for kind in ("Voro", "Symmetry") for k in EDGES]
         return (*indices, "Voro_vol_sum", "Voro_area_sum", *over)
 
+    def site_units(self) -> dict[str, str]:
+        dimensions = {"vol": "angstrom^3", "area": "angstrom^2", "dist": "angstrom"}
+        over = {f"Voro_{what}_{name}": unit for what, unit in dimensions.items() for name in _OVER_FACES}
+        return {"Voro_vol_sum": "angstrom^3", "Voro_area_sum": "angstrom^2", **over}
+
     def describe_sites(self, structures: Structures, near: Vicinity) -> tuple[FloatArray, dict[int, str]]:
         faces = tessellate(structures, near)
         kept = np.flatnonzero(faces.n_edges <= EDGES[-1])
