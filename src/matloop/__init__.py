@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from matloop.pipeline.whatif import what_if
     from matloop.problem.make import problem_from
     from matloop.problem.question import (
+        Cleaning,
         Features,
         Input,
         Limits,
@@ -76,8 +77,8 @@ _PLACES = {
     "matloop.pipeline.whatif": ("what_if",),
     "matloop.problem.make": ("problem_from",),
     "matloop.problem.question": (
-        "Features", "Input", "Limits", "Never", "Problem", "Protocol", "Roles", "Selection", "Source", "Success",
-        "Target", "Training", "Window",
+        "Cleaning", "Features", "Input", "Limits", "Never", "Problem", "Protocol", "Roles", "Selection", "Source",
+        "Success", "Target", "Training", "Window",
     ),
     "matloop.problem.toml": ("dump_problem", "load_problem"),
 }  # fmt: skip
@@ -87,6 +88,7 @@ __all__ = [
     "BundleClassifier",
     "BundleError",
     "BundleRegressor",
+    "Cleaning",
     "Compositions",
     "ConfigError",
     "DataError",

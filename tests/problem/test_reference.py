@@ -11,7 +11,7 @@ PAGE = (Path(__file__).parents[2] / "docs/reference/problem.md").read_text("utf-
 
 
 @pytest.mark.parametrize(
-    "kind", ["Source", "Input", "Target", "Success", "Never", "Roles", "Limits", "Protocol", "Training"]
+    "kind", ["Source", "Input", "Target", "Success", "Never", "Roles", "Limits", "Protocol", "Training", "Cleaning"]
 )
 def test_every_key_stands_in_the_reference(kind):
     for field in fields(getattr(question, kind)):

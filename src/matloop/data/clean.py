@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from matloop.core.arrays import BoolArray, FloatArray, IntArray, TextArray
 from matloop.core.errors import DataError, listed
-from matloop.data.dataset import Categories, Dataset, Labels, Numbers, Removal, Repair
+from matloop.data.cleaning.decide import columns_of, decide, near
+from matloop.data.cleaning.decided import Decided
+from matloop.data.dataset import Categories, Column, Dataset, Labels, Numbers, Removal, Repair
 from matloop.data.inputs import (
     InputsRead,
     absent,
@@ -125,10 +127,13 @@ def clean(raw: RawTable, problem: Problem) -> Cleaned:
     weights = _weights(raw, problem, ledger)
     times = _times(raw, problem, ledger)
     _refuse_losses(ledger, problem)
+    _apply(ledger, decide(raw, problem, ids, inputs, {name: read.labels for name, read in labels.items()}, ledger.out))
     formulas = reduced(inputs.distinct)
     whole = _dataset(raw, ids, inputs, labels, weights, times, _groups(raw, problem, inputs, formulas))
     kept = np.flatnonzero(~ledger.out)
-    keys = input_keys(inputs.columns, inputs.distinct)[kept]
+    found, near_codes = near(problem, ids, inputs, kept)
+    _apply(ledger, found)
+    keys = input_keys(*_parts(inputs, kept), near_codes)
     merged = merge(whole.take(kept), by_appearance(keys), problem.targets, raw.provenance.source)
     dataset = _with_used_classes(merged.dataset, problem)
     _refuse_targets(raw, dataset, problem)
@@ -138,6 +143,19 @@ def clean(raw: RawTable, problem: Problem) -> Cleaned:
     ledger.notes.extend(_about_groups(dataset, problem))
     repaired = sorted((*ledger.repaired(), *merged.repairs), key=lambda repair: repair.row)
     return Cleaned(dataset, ledger.removed(), tuple(repaired), tuple(ledger.notes), len(raw), merged.n_merged)
+
+
+def _apply(ledger: _Ledger, decided: Decided) -> None:
+    for row, why in decided.removals.items():
+        ledger.remove(row, why)
+    ledger.changes.extend(decided.changes)
+    ledger.notes.extend(decided.notes)
+
+
+def _parts(inputs: InputsRead, rows: IntArray) -> tuple[dict[str, Column], dict[str, tuple[Compositions, IntArray]]]:
+    """Columns and distinct compositions of some rows."""
+    distinct = {name: (batch, places[rows]) for name, (batch, places) in inputs.distinct.items()}
+    return {name: column.take(rows) for name, column in inputs.columns.items()}, distinct
 
 
 # ---- reading ----
@@ -151,6 +169,7 @@ def _refuse_unknown(raw: RawTable, problem: Problem) -> None:
             wanted.append((f"[targets.{target.name}] error_column", target.error_column))
     roles = problem.roles
     wanted += [(f"[roles] {role}", column) for role in ("id", "weight", "time") if (column := getattr(roles, role))]
+    wanted += columns_of(problem)
     if roles.group and not problem.derived_group:
         wanted.append(("[roles] group", roles.group))
     refuse_unknown_columns(raw, wanted)

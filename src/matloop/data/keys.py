@@ -23,17 +23,28 @@ def reduced(distinct: Mapping[str, tuple[Compositions, IntArray]]) -> dict[str, 
     return {name: reduced_formulas(batch)[places] for name, (batch, places) in distinct.items()}
 
 
-def input_keys(columns: Mapping[str, Column], distinct: Mapping[str, tuple[Compositions, IntArray]]) -> IntArray:
+def input_keys(
+    columns: Mapping[str, Column],
+    distinct: Mapping[str, tuple[Compositions, IntArray]],
+    codes_of: Mapping[str, IntArray] | None = None,
+) -> IntArray:
     """A code per row, shape (n_rows,), numbered by first appearance, equal for rows with the same inputs.
 
     Compositions are compared by their atomic fractions to 1e-7, molecules by their canonical SMILES, structures by
     lattice and sites to six decimals, numbers to 12 digits, NaN equal to NaN. The reduced formula is wider
     (YBa2Cu3O6.99 and O7.01 share one): right for a group, but
     no reason to merge two measurements.
+
+    Parameters
+    ----------
+    codes_of : {input: a code per row} where something else says which rows are the same.
     """
+    codes_of = codes_of or {}
     keys = np.zeros(0, dtype=np.int64)
     for name, column in columns.items():
-        if name in distinct:
+        if name in codes_of:
+            codes = by_appearance(codes_of[name])
+        elif name in distinct:
             batch, places = distinct[name]
             codes = by_appearance(_same_fractions(batch)[places])
         else:

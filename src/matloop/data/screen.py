@@ -11,8 +11,12 @@ import pandas as pd
 from scipy import stats
 
 from matloop.core.arrays import BoolArray, FloatArray, IntArray
+from matloop.data.cleaning import outliers
+from matloop.data.cleaning.levels import names_levels
 from matloop.data.dataset import Categories, Column, Dataset, Labels, Numbers
 from matloop.data.inputs import absent
+from matloop.matter.compositions import Compositions, reduced_formulas
+from matloop.matter.structures import Structures, to_compositions
 from matloop.problem.question import Problem, Target
 
 NEARLY_MONOTONE = 0.995
@@ -28,11 +32,12 @@ _HEAVY_SHARE = 0.01
 class Suspicion:
     """Something to look at; nothing is removed because of it.
 
-    kind : "outlier", "leak" (an input that gives the target away) or "identifier" (an input that names the row).
+    kind : "outlier", "leak" (an input that gives the target away), "identifier" (an input that names the row) or
+        "levels" (what lies between levels of theory).
     rows : rows of the dataset it is about (outliers), most extreme first.
     """
 
-    kind: Literal["outlier", "leak", "identifier"]
+    kind: Literal["outlier", "leak", "identifier", "levels"]
     target: str
     input: str
     said: str
@@ -58,6 +63,8 @@ def screen_development(dataset: Dataset, rows: IntArray, problem: Problem) -> tu
             continue
         if not labels.classes:
             found += _outliers(part, target, labels, rows)
+            found += _misfits(part, target, labels, rows)
+            found += _between_levels(part, target, labels)
         y = labels.values[known]
         for name, column in part.inputs.items():
             kept = column.take(np.flatnonzero(known))
@@ -90,6 +97,57 @@ def _outliers(part: Dataset, target: Target, labels: Labels, rows: IntArray) -> 
         "They were kept; look whether they are slips of unit or decimal sign."
     )
     return [Suspicion("outlier", target.name, "", said, tuple(int(rows[i]) for i in far[:_MOST_LISTED]))]
+
+
+def _misfits(part: Dataset, target: Target, labels: Labels, rows: IntArray) -> list[Suspicion]:
+    """Values unlike those of similar compositions, and such as are off by a factor between units."""
+    known = np.flatnonzero(np.isfinite(labels.values))
+    batch = _matter(part)
+    if batch is None or len(known) < outliers.FEWEST:
+        return []
+    values = labels.values[known]
+    log = target.scale == "log"
+    distances, slips = outliers.misfits(batch.take(known), values)
+    if log:
+        distances = outliers.misfits(batch.take(known), np.log10(values))[0]
+    odd = outliers.flagged(distances, slips)
+    if len(odd) == 0 or len(odd) > _HEAVY_SHARE * len(known):
+        return []
+    shown = "; ".join(
+        f"row {part.source_rows[known[k]][0]} ({part.ids[known[k]]}): {values[k]:.6g} {labels.unit}".rstrip()
+        + (f", off by a {slips[k]}" if k in slips else "")
+        for k in odd[:5].tolist()
+    )
+    said = f'"{target.name}": {len(odd)} values are unlike those of similar compositions: {shown}. They were kept.'
+    return [Suspicion("outlier", target.name, "", said, tuple(int(rows[known[k]]) for k in odd[:_MOST_LISTED]))]
+
+
+def _matter(part: Dataset) -> Compositions | None:
+    for column in part.inputs.values():
+        if isinstance(column, Structures):
+            return to_compositions(column)
+        if isinstance(column, Compositions):
+            return column
+    return None
+
+
+def _between_levels(part: Dataset, target: Target, labels: Labels) -> list[Suspicion]:
+    """The difference between levels of theory that are an input, from the compositions that both have."""
+    batch = _matter(part)
+    known = np.isfinite(labels.values)
+    found = []
+    for name, column in part.inputs.items():
+        if batch is None or not isinstance(column, Categories) or not names_levels(column.values):
+            continue
+        methods, formulas = column.values[known], reduced_formulas(batch)[known]
+        for one, other, shift, error, n in outliers.shifts(formulas, methods, labels.values[known])[:5]:
+            said = (
+                f'"{target.name}" by {one} is on average {shift:+.4g} {labels.unit}'.rstrip()
+                + f" from {other} ({error:.2g} standard error, {n} common compositions); the model learns it from the "
+                f'input "{name}".'
+            )
+            found.append(Suspicion("levels", target.name, name, said))
+    return found
 
 
 def _robust_distance(values: FloatArray) -> FloatArray:

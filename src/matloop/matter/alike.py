@@ -22,6 +22,8 @@ REACH = 2.6
 """How far a fingerprint sees, in units of the cube root of the volume per atom: about 74 neighbours per atom."""
 _WIDTH, _STEP = 0.06, 0.03
 """Width of the Gaussians and step of the grid, in the same units."""
+_BLOCK = 256
+"""Rows whose fingerprints are made at once."""
 
 
 def nearly_identical(structures: Structures, *, within: float = NEARLY) -> IntArray:
@@ -36,22 +38,28 @@ def nearly_identical(structures: Structures, *, within: float = NEARLY) -> IntAr
     ------
     MissingExtra : matscipy is not installed.
     """
-    kinds = _same_composition(structures)
-    scaled = _per_atom(structures)
-    first, second = [], []
-    for rows in _with_company(kinds):
-        close = pair_distances(scaled.take(rows), within)
-        first.append(rows[close[0]])
-        second.append(rows[close[1]])
-    i, j = (np.concatenate([np.empty(0, np.int64), *side]) for side in (first, second))
+    i, j = near_pairs(structures, within=within)
     n = len(structures)
     label = connected_components(coo_array((np.ones(len(i)), (i, j)), shape=(n, n)), directed=False)[1]
     return np.asarray(_by_appearance(label), dtype=np.int64)
 
 
+def near_pairs(structures: Structures, *, within: float = NEARLY) -> tuple[IntArray, IntArray]:
+    """Pairs of rows (first < second) of one composition whose fingerprints are closer than `within`."""
+    scaled = _per_atom(structures)
+    first, second = [], []
+    for rows in _with_company(_same_composition(structures)):
+        close = pair_distances(scaled.take(rows), within)
+        first.append(rows[close[0]])
+        second.append(rows[close[1]])
+    i, j = (np.concatenate([np.empty(0, np.int64), *side]) for side in (first, second))
+    return i, j
+
+
 def pair_distances(scaled: Structures, within: float) -> tuple[IntArray, IntArray]:
     """Pairs of rows (first < second) whose fingerprints are closer than `within`; all rows hold the same elements."""
-    prints, fine = pair_fingerprints(scaled)
+    parts = [pair_fingerprints(scaled.take(rows)) for rows in _blocks(len(scaled))]
+    prints, fine = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
     lengths = np.linalg.norm(prints, axis=1)
     prints /= np.where(lengths > 0, lengths, 1.0)[:, None]
     first, second = [], []
@@ -62,6 +70,11 @@ def pair_distances(scaled: Structures, within: float) -> tuple[IntArray, IntArra
         first.append(i[keep] + start)
         second.append(j[keep])
     return np.concatenate(first), np.concatenate(second)
+
+
+def _blocks(n: int) -> list[IntArray]:
+    """Rows in blocks, so that the memory of neighbour lists does not grow with their number."""
+    return np.split(np.arange(n), np.arange(_BLOCK, n, _BLOCK))
 
 
 def pair_fingerprints(scaled: Structures) -> tuple[FloatArray, BoolArray]:

@@ -18,6 +18,10 @@ Loss = Literal["auto", "mse", "mae", "huber", "cross_entropy", "hinge"]
 Amounts = Literal["formula", "wt%", "at%", "mol%"]
 Statistic = Literal["mean", "std", "min", "max", "slope", "last", "lag"]
 Ends = Literal["shorter", "missing"]
+Polymorphs = Literal["all", "lowest_energy", "by_space_group"]
+Mixed = Literal["refuse", "separate"]
+Geometry = Literal["flag", "remove", "ignore"]
+NearStructures = Literal["ignore", "tell", "merge"]
 SelectMethod = Literal[
     "telling", "variance", "pearson", "spearman", "mrmr", "redundancy", "forest", "l1", "forward"
 ]  # fmt: skip
@@ -182,6 +186,42 @@ class Features:
 
 
 @dataclass(frozen=True, slots=True)
+class Cleaning:
+    """What cleaning may decide, and which of its decisions are overruled.
+
+    `keep` and `remove` are names of rows (those of `[roles] id`, or "row-17"): what stands in `keep` is not removed by
+    any choice made here (a row that cannot be read stays out), what stands in `remove` goes.
+
+    `polymorphs`: of the structures of one composition keep "all", the one of "lowest_energy", or that of each space
+    group ("by_space_group"); `energy` is the column with energies per atom, `space_group` a column of space groups
+    where they are not to be found from the structures.
+
+    `method` is the column that says how the values were obtained (PBE, PBE+U, HSE06, experiment); `mixed` what to do
+    where known methods that do not compare are mixed in a target: "refuse", or "separate" and keep those that compare
+    with `level` (empty: with the most frequent one). `compatible` lists methods that compare in this table. Where the
+    column is also an input of kind category, the mix is learnt by the model and nothing is refused.
+
+    `geometry`: overlapping atoms, cells without volume, absurd densities and charges. `near_structures`: structures
+    that are nearly the same; `exact` lets pymatgen's StructureMatcher confirm each suspect. `near_compositions`:
+    compositions that differ by at most this atomic fraction in every element are told (0: not looked for).
+    """
+
+    keep: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    polymorphs: Polymorphs = "all"
+    energy: str = ""
+    space_group: str = ""
+    method: str = ""
+    mixed: Mixed = "refuse"
+    level: str = ""
+    compatible: tuple[str, ...] = ()
+    geometry: Geometry = "flag"
+    near_structures: NearStructures = "ignore"
+    exact: bool = False
+    near_compositions: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """At most so many `columns` are kept, chosen by `method` from the training rows of each fold anew."""
 
@@ -226,6 +266,7 @@ class Problem:
     protocol: Protocol = Protocol()
     training: Training = Training()
     features: Features = Features()
+    cleaning: Cleaning = Cleaning()
 
     def target(self, name: str) -> Target:
         """The target called `name` (KeyError if there is none)."""

@@ -17,6 +17,7 @@ from typing import Any
 from matloop.core.errors import ConfigError, all_faults
 from matloop.problem.fault import Fault, Places, did_you_mean, nearest, places, quoted, said
 from matloop.problem.question import (
+    Cleaning,
     Features,
     Input,
     Limits,
@@ -151,11 +152,11 @@ def _problem(document: Mapping[str, Any], faults: list[Fault]) -> Problem:
     _unknown_keys(document, [f.name for f in dataclasses.fields(Problem)], (), faults)
     inputs = [_built(Input, t, ("inputs", n), faults, n) for n, t in _named(document, "inputs", faults)]
     targets = [_built(Target, t, ("targets", n), faults, n) for n, t in _named(document, "targets", faults)]
-    data, roles, limits, protocol, training, features = (
+    data, roles, limits, protocol, training, features, cleaning = (
         _built(kind, _table(document, key, faults), (key,), faults)
         for key, kind in (
             ("data", Source), ("roles", Roles), ("limits", Limits), ("protocol", Protocol), ("training", Training),
-            ("features", Features),
+            ("features", Features), ("cleaning", Cleaning),
         )
     )  # fmt: skip
     return Problem(
@@ -169,6 +170,7 @@ def _problem(document: Mapping[str, Any], faults: list[Fault]) -> Problem:
         protocol=protocol,
         training=training,
         features=features,
+        cleaning=cleaning,
     )
 
 
@@ -257,7 +259,7 @@ _HOMES = {
         table: tuple(f.name for f in dataclasses.fields(kind) if f.name not in _FROM_TABLE_NAME.get(kind, ()))
         for table, kind in (
             ("data", Source), ("roles", Roles), ("limits", Limits), ("protocol", Protocol), ("training", Training),
-            ("features", Features), ("targets.NAME", Target), ("targets.NAME.success", Success),
+            ("features", Features), ("cleaning", Cleaning), ("targets.NAME", Target), ("targets.NAME.success", Success),
             ("targets.NAME.success.never", Never),
         )
     },
@@ -400,6 +402,7 @@ _HEAD = {
     "protocol": "how honesty is kept: share of sealed rows, seeds of models and "
     "folds, depth quick | standard | thorough",
     "features": "columns made from several inputs",
+    "cleaning": "which rows are used: your decisions, polymorphs, levels of theory, faulty and repeated structures",
     "training": "which model families to try (matloop models list); all that are installed where none is named",
 }
 
@@ -428,6 +431,8 @@ def dump_problem(problem: Problem, notes: Mapping[str, Sequence[str]] | None = N
         lines += _section(name, _pairs(value, always=_ALWAYS.get(name, ())), notes)
     if features := _pairs(problem.features):
         lines += _section("features", features, notes)
+    if cleaning := _pairs(problem.cleaning):
+        lines += _section("cleaning", cleaning, notes)
     own = problem.training.estimators
     if (training := _pairs(problem.training, leave=_PYTHON_ONLY[Training])) or own:
         lines += _section("training", training, notes)

@@ -57,7 +57,9 @@ def located(problem: Problem, known: Known | None = None) -> tuple[Fault, ...]:
     """Every contradiction with the table and key where it stands."""
     known = known or Known()
     found: list[Fault] = []
-    for check in (_whole, _inputs, _features, _targets, _columns_used_twice, _roles, _limits, _protocol, _training):
+    for check in (
+        _whole, _inputs, _features, _targets, _columns_used_twice, _roles, _limits, _protocol, _training, _cleaning,
+    ):  # fmt: skip
         found.extend(check(problem))
     for target in problem.targets:
         found.extend(_success(target, known.metrics))
@@ -341,6 +343,48 @@ def _training(problem: Problem) -> Iterable[Fault]:
     if loss in _NUMBER_LOSSES and tasks == {"classification"}:
         yield Fault(
             ("training", "loss"), f"{quoted(loss)} is for numbers; use {', '.join(map(quoted, _CLASS_LOSSES))}."
+        )
+
+
+def _cleaning(problem: Problem) -> Iterable[Fault]:
+    cleaning = problem.cleaning
+    has_structure = any(entry.kind == "structure" for entry in problem.inputs)
+    for name in sorted(set(cleaning.keep) & set(cleaning.remove)):
+        yield Fault(("cleaning", "keep"), f"row {quoted(name)} is also in remove; it stands in one of them.")
+    if cleaning.polymorphs != "all" and not cleaning.energy:
+        yield Fault(
+            ("cleaning", "energy"), "it is missing; name the column with the energy per atom of each polymorph."
+        )
+    if cleaning.polymorphs != "all" and not any(e.kind in ("composition", "structure") for e in problem.inputs):
+        yield Fault(
+            ("cleaning", "polymorphs"), "polymorphs share a composition; there is no such input. Delete the key."
+        )
+    if cleaning.polymorphs == "by_space_group" and not (cleaning.space_group or has_structure):
+        yield Fault(
+            ("cleaning", "space_group"), "there is no structure to find it from; name the column of space groups."
+        )
+    for key in ("level", "compatible"):
+        if getattr(cleaning, key) and not cleaning.method:
+            yield Fault(("cleaning", key), 'it needs the column of methods; write for example: method = "functional".')
+    if cleaning.level and cleaning.mixed != "separate":
+        yield Fault(("cleaning", "level"), 'it is the method that is kept with mixed = "separate"; write that too.')
+    if cleaning.near_structures != "ignore" and not has_structure:
+        yield Fault(("cleaning", "near_structures"), "there is no input of kind structure; delete the key.")
+    if cleaning.exact and cleaning.near_structures == "ignore":
+        yield Fault(("cleaning", "exact"), 'nothing is compared; write near_structures = "tell" or "merge" with it.')
+    if not 0 <= cleaning.near_compositions <= 0.1:
+        found = f"found {cleaning.near_compositions:g}; an atomic fraction from 0 to 0.1 was expected, such as 0.005."
+        yield Fault(("cleaning", "near_compositions"), found)
+    targets = {target.column for target in problem.targets}
+    if cleaning.polymorphs != "all" and cleaning.energy in targets and REDUCED_FORMULA not in problem.derived_group:
+        said_of = (
+            "the energy is a target, which may be compared only within a group: write group = "
+            f"{quoted(REDUCED_FORMULA)} under [roles], so that polymorphs stay on one side of every split."
+        )
+        yield Fault(("cleaning", "energy"), said_of)
+    if cleaning.method and cleaning.method in targets:
+        yield Fault(
+            ("cleaning", "method"), f"column {quoted(cleaning.method)} is a target; name the column of methods."
         )
 
 
