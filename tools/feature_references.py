@@ -2,8 +2,9 @@
 
     python tools/feature_references.py tests/represent/matminer_0_10_1.npz
 
-Needs matminer 0.10.1; the file holds `formulas`, and per featurizer of ours `<name>/columns` and `<name>/values`.
-Of WenAlloys the packing efficiency (not one of our columns) is left out, because it takes minutes.
+Needs matminer 0.10.1; the file holds `formulas`, and per featurizer of ours `<name>/columns` and `<name>/values`. What
+the file already has is kept. Of WenAlloys the packing efficiency (not one of our columns) is left out, because it takes
+minutes; so does packing of more than four elements.
 """
 
 from __future__ import annotations
@@ -14,10 +15,18 @@ from pathlib import Path
 
 import matminer.featurizers.composition.alloy as alloy
 import numpy as np
-from matminer.featurizers.composition.composite import ElementProperty
+from matminer.featurizers.composition.composite import ElementProperty, Meredig
 from matminer.featurizers.composition.element import BandCenter, Stoichiometry, TMetalFraction
-from matminer.featurizers.composition.ion import IonProperty
+from matminer.featurizers.composition.ion import (
+    CationProperty,
+    ElectronAffinity,
+    ElectronegativityDiff,
+    IonProperty,
+    OxidationStates,
+)
 from matminer.featurizers.composition.orbital import ValenceOrbital
+from matminer.featurizers.composition.packing import AtomicPackingEfficiency
+from matminer.featurizers.composition.thermo import CohesiveEnergy
 from pymatgen.core import Composition
 
 FORMULAS = (  # noqa: SIM905
@@ -33,10 +42,12 @@ FORMULAS = (  # noqa: SIM905
     "Fe C He XeF6 ArF U3O8 PuO2 AmCl3 Cf2O3 LrN Og2O Fr2O NaN CO Co NO No HfO2 C60 CH3NH3PbI3"
 ).split()
 CHARGE_TRIALS = 45  # matminer tries every combination: more atoms than this take minutes
+OF_IONS = ("oxidation", "cations", "electron_affinity", "electronegativity_difference")
 
 
 def featurizers() -> dict[str, object]:
     """Ours by name -> matminer's."""
+    packing_efficiency, Miedema = AtomicPackingEfficiency(), alloy.Miedema
     packing = type("NoPacking", (), {"compute_simultaneous_packing_efficiency": lambda self, composition: [0.0]})
     alloy.AtomicPackingEfficiency = lambda **options: packing()
     return {
@@ -49,25 +60,56 @@ def featurizers() -> dict[str, object]:
         "band_center": BandCenter(),
         "alloy": alloy.WenAlloys(),
         "megnet": ElementProperty.from_preset("megnet_el"),
+        "oxidation": OxidationStates.from_preset("deml"),
+        "cations": CationProperty.from_preset("deml"),
+        "electron_affinity": ElectronAffinity(),
+        "electronegativity_difference": ElectronegativityDiff(),
+        "elements": ElementProperty.from_preset("matminer"),
+        "elements(source='optical')": ElementProperty.from_preset("optical"),
+        "elements(source='transport')": ElementProperty.from_preset("mp_transport"),
+        "meredig": Meredig(),
+        "packing": packing_efficiency,
+        "miedema": Miedema(),
+        "miedema(missing='nan')": Miedema(impute_nan=False),
+        "cohesive_energy": CohesiveEnergy(),
     }
 
 
 def row(name: str, featurizer: object, composition: Composition) -> list[object] | None:
     """Features of one composition; None where matminer fails or takes minutes (charges, fractional or large)."""
     whole = all(amount == int(amount) for amount in composition.values())
-    if name == "ionic" and (not whole or composition.num_atoms > CHARGE_TRIALS):
+    small = whole and composition.num_atoms <= CHARGE_TRIALS
+    if (name in ("ionic", *OF_IONS) and not small) or (name == "packing" and len(composition) > 4):
         return None
-    return featurizer.featurize(composition)
+    if name == "cohesive_energy":  # of 1 eV/atom; 0 is taken for "look it up"
+        return [featurizer.featurize(composition, 1.0)[0] + 1.0]
+    if name not in OF_IONS:
+        return featurizer.featurize(composition)
+    try:
+        return featurizer.featurize(composition.add_charges_from_oxi_state_guesses())
+    except ValueError:  # no ions
+        return None
+
+
+def labels_of(name: str, featurizer: object) -> list[str]:
+    """Names of matminer's columns; those that would not be unique are told apart as ours are."""
+    labels = featurizer.feature_labels()
+    if name == "meredig":
+        return [label if j < len(labels) - 17 else f"Meredig {label}" for j, label in enumerate(labels)]
+    return ["elemental cohesive energy"] if name == "cohesive_energy" else labels
 
 
 def main(path: Path) -> None:
     warnings.simplefilter("ignore")
-    arrays = {"formulas": np.array(FORMULAS)}
+    arrays = dict(np.load(path)) if path.exists() else {}
+    if arrays.get("formulas", np.array([])).tolist() != list(FORMULAS):
+        arrays = {"formulas": np.array(FORMULAS)}
     for name, featurizer in featurizers().items():
+        if f"{name}/values" in arrays:
+            continue
         rows = [row(name, featurizer, Composition(formula)) for formula in FORMULAS]
-        width = len(featurizer.feature_labels())
-        numeric = [j for j in range(width) if not any(isinstance(r[j], str) for r in rows if r)]
-        labels = featurizer.feature_labels()
+        labels = labels_of(name, featurizer)
+        numeric = [j for j in range(len(labels)) if not any(isinstance(r[j], str) for r in rows if r)]
         arrays[f"{name}/columns"] = np.array([labels[j] for j in numeric])
         values = [[float(r[j]) for j in numeric] if r else [np.nan] * len(numeric) for r in rows]
         arrays[f"{name}/values"] = np.array(values)
