@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import logging
+import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,9 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matloop.core.errors import DataError
-from matloop.data.crystals import read_folder, structure_files
-from matloop.data.sources import FORMATS, SOURCES
+from matloop.data.ase_db import looks_like_ase_json, open_ase_json
+from matloop.data.folders import open_folder, structure_files
+from matloop.data.layout import NAMES
+from matloop.data.opened import Opened, collected
+from matloop.data.sources import FORMATS, OPENED, SOURCES
 from matloop.data.table import RawTable, checked_rows, named, provenance
+from matloop.data.unpack import GZIP, checked_zip, gunzipped, unpacked
 from matloop.problem.fault import did_you_mean, nearest, quoted
 from matloop.problem.question import Source
 
@@ -26,8 +32,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 Reader = Callable[[bytes, Source, str], RawTable]
-_GZIP = b"\x1f\x8b"
 _MOST_BYTES = 8 * 1024**3
+_MOST_SHEETS = 100_000  # entries of the zip file that a workbook is
 
 
 def collect(source: Source, *, base: Path | None = None) -> RawTable:
@@ -53,12 +59,45 @@ def collect(source: Source, *, base: Path | None = None) -> RawTable:
     if name in SOURCES and not path.is_file():
         table: RawTable = SOURCES.load(name)(query)
         return table
-    if path.is_dir() and structure_files(path):
-        return read_folder(path, source)
+    opened = open_rows(path, source)
+    if opened is not None:
+        return collected(opened, path, source)
     content = _content(path, source)
     sha256 = hashlib.sha256(content).hexdigest()
     content, ending = _unpacked(content, path, source)
     return replace(_reader(content, ending, source)(content, source, sha256), folder=str(path.parent))
+
+
+def open_rows(path: Path, source: Source) -> Opened | None:
+    """What is read row by row: folders of structure files, archives, trajectories, databases; None for other files.
+
+    Raises
+    ------
+    DataError : it is damaged, or refused.
+    """
+    if path.is_dir():
+        return open_folder(path, source) if structure_files(path) else None
+    ending = _ending(path)
+    if not path.is_file() or not path.stat().st_size:
+        return None
+    try:
+        if ending == "json" and looks_like_ase_json(_start(path, source)):
+            return open_ase_json(path, source)
+        opened: Opened | None = OPENED.load(ending)(path, source) if ending in OPENED else None
+    except OSError as error:
+        raise DataError(
+            f"{source.source}: cannot be read ({error.strerror or error}). Check the permissions of the file."
+        ) from error
+    return opened
+
+
+def _start(path: Path, source: Source) -> str:
+    """The first signs of a text, unpacked; of a damaged file, what there is."""
+    try:
+        with path.open("rb") as raw, unpacked(raw, source.source) as content:
+            return content.read(200).decode("utf-8-sig", errors="replace")
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        return ""
 
 
 def from_frame(frame: DataFrame) -> RawTable:
@@ -78,7 +117,7 @@ def from_frame(frame: DataFrame) -> RawTable:
 
 def _content(path: Path, source: Source) -> bytes:
     if path.is_dir():
-        tables = sorted(p.name for p in path.iterdir() if p.is_file() and _ending(p) in FORMATS)
+        tables = sorted(p.name for p in path.iterdir() if p.is_file() and _ending(p) in (*FORMATS, *OPENED))
         inside = f" It holds {', '.join(map(quoted, tables[:5]))}." if tables else ""
         raise DataError(f"{source.source}: is a folder, not a table. Name one file.{inside}")
     if not path.exists():
@@ -116,13 +155,15 @@ def _ending(path: Path) -> str:
     parts = [part.lower() for part in path.name.split(".")[1:]]
     if parts and parts[-1] in ("gz", "gzip"):
         parts = parts[:-1]
+    if not parts and path.name.split(".")[0] in NAMES:
+        return "poscar"
     return parts[-1] if parts else ""
 
 
 def _unpacked(content: bytes, path: Path, source: Source) -> tuple[bytes, str]:
-    if content.startswith(_GZIP):
+    if content.startswith(GZIP):
         try:
-            content = gzip.decompress(content)
+            content = gunzipped(content, source.source, _MOST_BYTES)
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(
                 f"{source.source}: the gzip file is damaged ({error}). Copy or download it again."
@@ -136,8 +177,10 @@ def _reader(content: bytes, ending: str, source: Source) -> Reader:
     if seen and FORMATS[seen] != FORMATS.get(ending, ""):
         logger.warning("%s: the content is %s, whatever the name says", source.source, seen)
         ending = seen
+    if seen == "xlsx" and zipfile.is_zipfile(io.BytesIO(content)):
+        checked_zip(io.BytesIO(content), source.source, _MOST_SHEETS).close()
     if ending not in FORMATS:
-        hint = did_you_mean(ending, list(FORMATS), otherwise="Endings that are read")
+        hint = did_you_mean(ending, [*FORMATS, *OPENED], otherwise="Endings that are read")
         raise DataError(f'{source.source}: files ending in ".{ending}" cannot be read. {hint} (each also with .gz).')
     reader: Reader = FORMATS.load(ending)
     return reader

@@ -16,6 +16,9 @@ from matloop.problem.question import Source
 _STRUCTURE = (("lattice", "lattice_mat"), ("elements", "species"), ("frac_coords", "cart_coords", "coords"))
 
 
+_PYMATGEN = ("@module", "@class", "@version", "lattice", "sites", "charge", "properties", "spin_multiplicity")
+
+
 def read_records(content: bytes, source: Source, sha256: str) -> RawTable:
     """A table from JSON lines (or a JSON list of objects); a name that an object lacks is a missing value.
 
@@ -29,7 +32,11 @@ def read_records(content: bytes, source: Source, sha256: str) -> RawTable:
     text = decoded(content, source)
     if not text.strip():
         raise DataError(f"{source.source}: the file is empty. Choose a file with one JSON object per line.")
-    records, lines = _listed(text, source) if text.lstrip().startswith("[") else _lined(text, source)
+    whole = _whole(text) if text.lstrip().startswith("{") else None
+    if whole is not None:
+        records, lines = whole, list[int]()
+    else:
+        records, lines = _listed(text, source) if text.lstrip().startswith("[") else _lined(text, source)
     checked_rows(len(records), source.source, ())
     records = [with_structure(record) for record in records]
     keys = list(dict.fromkeys(key for record in records for key in record))
@@ -47,17 +54,49 @@ def read_records(content: bytes, source: Source, sha256: str) -> RawTable:
     )
 
 
+def _whole(text: str) -> list[dict[str, Any]] | None:
+    """The entries of a text that is one object over several lines: one structure, or a response of OPTIMADE."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    data = value.get("data") if isinstance(value, dict) else None
+    if isinstance(data, list) and data and all(isinstance(one, dict) and "attributes" in one for one in data):
+        return data
+    return [value] if isinstance(value, dict) else None
+
+
 def with_structure(record: dict[str, Any]) -> dict[str, Any]:
-    """The record, with an entry "structure" if it has none and holds a lattice, elements and coordinates."""
-    if "structure" in record or not all(any(key in record for key in keys) for keys in _STRUCTURE):
+    """The record, with an entry "structure" if it has none and is one.
+
+    A lattice, elements and coordinates; what pymatgen writes (`as_dict`), whose own single properties become entries;
+    or an entry of OPTIMADE, whose single attributes become entries.
+    """
+    if "structure" in record:
+        return record
+    sites, attributes = record.get("sites"), record.get("attributes")
+    if isinstance(sites, list) and sites and isinstance(sites[0], dict):
+        rest = {key: value for key, value in record.items() if key not in _PYMATGEN}
+        own = {key: record[key] for key in _PYMATGEN if key in record}
+        return {**_single(record.get("properties")), **rest, "structure": own}
+    if isinstance(attributes, dict) and "cartesian_site_positions" in attributes:
+        rest = {key: record[key] for key in ("id",) if key in record}
+        return {**rest, **_single(attributes), "structure": record}
+    if not all(any(key in record for key in keys) for keys in _STRUCTURE):
         return record
     return {**record, "structure": {key: record[key] for keys in _STRUCTURE for key in keys if key in record}}
+
+
+def _single(values: Any) -> dict[str, Any]:
+    """The numbers and words among values."""
+    plain = values if isinstance(values, dict) else {}
+    return {key: value for key, value in plain.items() if isinstance(value, int | float | str) and key != "structure"}
 
 
 def _listed(text: str, source: Source) -> tuple[list[dict[str, Any]], list[int]]:
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(
             f"{source.source}: not valid JSON ({error}). Correct it there, or save the table as CSV."
         ) from error
@@ -76,7 +115,7 @@ def _lined(text: str, source: Source) -> tuple[list[dict[str, Any]], list[int]]:
     for number, line in _filled(text):
         try:
             record = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             wrong.append(f"line {number}: {line.strip()[:60]!r} ({error})")
             continue
         if isinstance(record, dict):

@@ -27,3 +27,23 @@ FORMATS = Registry(
     mol="matloop.data.sdf:read_sdf",
 )
 """Ending of the file name (without .gz) -> function(content: bytes, source: Source, sha256: str) -> RawTable."""
+
+OPENED = Registry(
+    "matloop.opened",
+    xyz="matloop.data.frames:open_xyz",
+    extxyz="matloop.data.frames:open_xyz",
+    cif="matloop.data.frames:open_cif",
+    vasp="matloop.data.frames:open_poscar",
+    poscar="matloop.data.frames:open_poscar",
+    contcar="matloop.data.frames:open_poscar",
+    zip="matloop.data.archives:open_zip",
+    tar="matloop.data.archives:open_tar",
+    tgz="matloop.data.archives:open_tar",
+    db="matloop.data.ase_db:open_ase_sqlite",
+    h5="matloop.data.hdf5:open_hdf5",
+    hdf5="matloop.data.hdf5:open_hdf5",
+)
+"""Ending of the file name (without .gz) -> function(path: Path, source: Source) -> Opened, read row by row.
+
+Must pass `matloop.testing.sources.check_opened`.
+"""

@@ -9,6 +9,7 @@ import csv
 import gzip
 import hashlib
 import io
+import itertools
 import json
 import os
 import shutil
@@ -18,18 +19,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matloop.core.errors import DataError
-from matloop.data.collect import collect
-from matloop.data.crystals import ID_COLUMN, PROPERTIES, STRUCTURE_COLUMN, contents, structure_files
+from matloop.data.collect import collect, open_rows
+from matloop.data.crystals import contents
+from matloop.data.folders import structure_files
+from matloop.data.json_parts import listed
+from matloop.data.layout import ID_COLUMN, PROPERTIES, STRUCTURE_COLUMN
+from matloop.data.opened import Opened
 from matloop.data.records import with_structure
 from matloop.data.sources import SOURCES
 from matloop.data.table import RawTable, named, no_column
 from matloop.data.text import decoded, sniffed
+from matloop.data.unpack import unpacked
 from matloop.problem.question import Source
 
 TEXTS = ("csv", "tsv", "txt", "dat", "tab")
@@ -79,8 +85,13 @@ def stream(source: Source, *, base: Path | None = None) -> Stream:
     path = Path(base or ".") / Path(source.source).expanduser()
     if source.source.partition(":")[0] in SOURCES and not path.is_file():
         return _whole(collect(source, base=base))
-    if path.is_dir() and structure_files(path) and not (path / PROPERTIES).exists():
-        return _folder(path, source)
+    if path.is_dir() and not (path / PROPERTIES).exists():
+        files = structure_files(path)
+        if files and "/" not in files[0]:
+            return _folder(path, files, source)
+    opened = open_rows(path, source)
+    if opened is not None:
+        return _opened(opened, path, source)
     if not path.is_file():
         return _whole(collect(source, base=base))
     ending, start = _ending(path), _start(path)
@@ -91,6 +102,8 @@ def stream(source: Source, *, base: Path | None = None) -> Stream:
     if ending in TEXTS:
         return _text(path, source)
     if ending in LINES and not start.lstrip().startswith(b"["):
+        return _lines(path, source)
+    if ending in (*LINES, "json") and start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"["):
         return _lines(path, source)
     return _whole(collect(source, base=base))
 
@@ -164,7 +177,7 @@ def _fields(path: Path, source: Source, delimiter: str) -> Iterator[tuple[Any, B
     """A reader of fields, and the file beneath it, whose place says how far it is."""
     before = csv.field_size_limit(_LONGEST_FIELD)
     try:
-        with path.open("rb") as raw, _unpacked(raw) as content:
+        with path.open("rb") as raw, unpacked(raw, source.source) as content:
             text = io.TextIOWrapper(content, encoding=_encoding(path, source), newline="")
             yield csv.reader(text, delimiter=delimiter, strict=True), raw
     finally:
@@ -209,9 +222,13 @@ def _lines(path: Path, source: Source) -> Stream:
 
 def _records(path: Path, source: Source, raw: BinaryIO | None = None) -> Iterator[tuple[dict[str, Any], int]]:
     """Objects and their lines."""
-    with path.open("rb") as own, _unpacked(raw or own) as content:
+    with path.open("rb") as own, unpacked(raw or own, source.source) as content:
         lines = io.TextIOWrapper(content, encoding=_encoding(path, source))
         try:
+            if _start(path).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"["):
+                for number, entry in enumerate(listed(lines, source.source), start=1):
+                    yield _checked(entry, f"{source.source}, entry {number}"), number
+                return
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     yield _record(line, f"{source.source}, line {number}"), number
@@ -224,10 +241,14 @@ def _records(path: Path, source: Source, raw: BinaryIO | None = None) -> Iterato
 def _record(line: str, where: str) -> dict[str, Any]:
     try:
         record = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: {line.strip()[:60]!r} is not JSON ({error}). Correct or delete the line.") from error
+    return _checked(record, where)
+
+
+def _checked(record: Any, where: str) -> dict[str, Any]:
     if not isinstance(record, dict):
-        raise DataError(f'{where}: {line.strip()[:60]!r} is not an object such as {{"formula": "NaCl"}}.')
+        raise DataError(f'{where}: {json.dumps(record)[:60]!r} is not an object such as {{"formula": "NaCl"}}.')
     return with_structure(record)
 
 
@@ -287,20 +308,46 @@ def _plain_name(path: Path) -> Iterator[str]:
 # ---- folders, and what has to be read whole ----
 
 
-def _folder(path: Path, source: Source) -> Stream:
-    files = structure_files(path)
-    told = [f"{one.name} {one.stat().st_size} {one.stat().st_mtime_ns}" for one in files]
+def _opened(opened: Opened, path: Path, source: Source) -> Stream:
+    """Folders with values or subfolders, archives, trajectories, databases."""
+    digest = _folder_hash(path, structure_files(path)) if path.is_dir() else _fingerprint(path)
+
+    def read(own: Stream, columns: Sequence[str], size: int) -> Iterator[dict[str, Cells]]:
+        places = [opened.names.index(column) for column in columns]
+        rows = opened.rows()
+        for start in range(0, opened.n_rows, size):
+            part = [[row[k] for k in places] for row in itertools.islice(rows, size)]
+            own.done = min(start + size, opened.n_rows) / opened.n_rows
+            if part:
+                yield _columns(part, columns)
+
+    return Stream(source.source, opened.names, digest, str(path) if path.is_dir() else "", _read=read)
+
+
+def _folder_hash(path: Path, files: Sequence[str]) -> str:
+    """Of the names, lengths and times of all files."""
+    digest = hashlib.sha256(str(path.absolute()).encode())
+    for name in [*files, PROPERTIES]:
+        try:
+            state = (path / name).stat()
+        except OSError:
+            continue  # without properties, or gone: then reading it says so
+        digest.update(f"\n{name} {state.st_size} {state.st_mtime_ns}".encode())
+    return digest.hexdigest()
+
+
+def _folder(path: Path, files: Sequence[str], source: Source) -> Stream:
 
     def read(own: Stream, columns: Sequence[str], size: int) -> Iterator[dict[str, Cells]]:
         for start in range(0, len(files), size):
             part = files[start : start + size]
-            texts, faults = contents([one.name for one in part], set(), str(path))
-            whole = {ID_COLUMN: [one.name for one in part],
-                     STRUCTURE_COLUMN: [faults.get(k, text) for k, text in enumerate(texts)]}  # fmt: skip
+            texts, faults = contents(part, set(), str(path))
+            cells = [faults.get(k, text) for k, text in enumerate(texts)]
+            whole = {ID_COLUMN: list(part), STRUCTURE_COLUMN: cells}
             own.done = (start + len(part)) / len(files)
             yield {column: whole[column] for column in columns}
 
-    digest = hashlib.sha256("\n".join([str(path.absolute()), *told]).encode()).hexdigest()
+    digest = _folder_hash(path, files)
     return Stream(source.source, (ID_COLUMN, STRUCTURE_COLUMN), digest, str(path), _read=read)
 
 
@@ -349,21 +396,10 @@ def _ending(path: Path) -> str:
 def _start(path: Path, length: int = 64) -> bytes:
     """The first bytes of what the file holds; of a damaged gzip file, what there is."""
     try:
-        with path.open("rb") as raw, _unpacked(raw) as content:
+        with path.open("rb") as raw, unpacked(raw, path.name) as content:
             return content.read(length)
     except (EOFError, zlib.error, gzip.BadGzipFile):
         return b""
-
-
-@contextmanager
-def _unpacked(raw: BinaryIO) -> Iterator[IO[bytes]]:
-    packed = raw.read(2) == b"\x1f\x8b"
-    raw.seek(0)
-    if packed:
-        with gzip.GzipFile(fileobj=raw) as content:
-            yield content  # type: ignore[misc]
-    else:
-        yield raw
 
 
 def _fingerprint(path: Path) -> str:

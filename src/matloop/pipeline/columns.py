@@ -15,7 +15,7 @@ from matloop.core import units
 from matloop.core.arrays import FloatArray, TextArray
 from matloop.core.elements import Z_OF
 from matloop.core.errors import DataError
-from matloop.data.crystals import is_file_name
+from matloop.data.layout import is_file_name
 from matloop.data.spelling import MISSING_NUMBERS
 from matloop.data.table import RawTable
 from matloop.data.values import read_numbers
@@ -155,7 +155,7 @@ def _kind(name: str, texts: Sequence[str], words: Sequence[str], numbers: FloatA
         return "molecule"
     if _formulas(name, words):
         return "composition"
-    if _molecules(words):
+    if _molecules(words) and not (name.lower() == "id" and len(words) == len(texts)):
         return "molecule"
     return _word_kind(name, texts, words)
 

@@ -13,7 +13,8 @@ import pandas as pd
 
 from matloop.core.errors import ConfigError, DataError
 from matloop.core.progress import SILENT, Progress
-from matloop.data.crystals import ID_COLUMN, STRUCTURE_COLUMN, contents
+from matloop.data.crystals import contents
+from matloop.data.layout import ID_COLUMN, STRUCTURE_COLUMN
 from matloop.data.stream import Stream, stream
 from matloop.data.table import RawTable, no_column, provenance
 from matloop.deploy.predict import ending_of

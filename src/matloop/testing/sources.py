@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from matloop.core import units
 from matloop.core.errors import DataError, MatloopError
-from matloop.data.sources import SOURCES
+from matloop.data.opened import Opened, collected
+from matloop.data.sources import OPENED, SOURCES
 from matloop.data.table import RawTable
+from matloop.problem.question import Source
 
 
 def check_source(name: str, query: str = "", wrong_query: str = "no such thing") -> None:
@@ -31,6 +35,46 @@ def check_source(name: str, query: str = "", wrong_query: str = "no such thing")
     _check_cards(name, table)
     _check_repeatable(name, table, read(query))
     _check_refusal(name, read, wrong_query)
+
+
+def check_opened(name: str, path: Path) -> None:
+    """Run the contract battery over a format that is read row by row (`OPENED`).
+
+    Parameters
+    ----------
+    path : a small file of that format, with two rows or more.
+
+    Raises
+    ------
+    AssertionError : names what the format does not keep.
+    """
+    source = Source(str(path))
+    before = (path.read_bytes(), path.stat().st_mtime_ns)
+    opened = OPENED.load(name)(path, source)
+    assert isinstance(opened, Opened), f"{name}: gives {type(opened).__name__}, not Opened"
+    first, again = list(opened.rows()), list(opened.rows())
+    assert len(first) == opened.n_rows, f"{name}: announces {opened.n_rows} rows and gives {len(first)}"
+    assert list(map(str, first)) == list(map(str, again)), f"{name}: other rows on the second call"
+    assert {len(row) for row in first} == {len(opened.names)}, f"{name}: rows differ in length from the names"
+    part = opened.rows()
+    next(part)
+    part.close()  # type: ignore[attr-defined]
+    _check_shape(name, collected(opened, path, source))
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before, f"{name}: the file was written to"
+    _check_torn(name, path, before[0])
+
+
+def _check_torn(name: str, path: Path, content: bytes) -> None:
+    """A file that is cut off, or other bytes, cost rows or are refused in our words, and nothing else."""
+    for torn in (content[: len(content) // 2], content[:20], bytes(range(256)) * 8):
+        with TemporaryDirectory(prefix="matloop-") as folder:
+            other = Path(folder) / path.name
+            other.write_bytes(torn)
+            try:
+                for _ in OPENED.load(name)(other, Source(str(other))).rows():
+                    continue
+            except MatloopError as error:
+                assert path.name in str(error), f"{name}: an error that does not name the file: {error}"
 
 
 def _check_shape(name: str, table: RawTable) -> None:

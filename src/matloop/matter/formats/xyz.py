@@ -129,6 +129,26 @@ def _frame(text: str) -> Part:
     )  # fmt: skip
 
 
+def comment_values(comment: str) -> dict[str, float | str]:
+    """What the comment line of a frame says about the whole, as numbers and words.
+
+    Lattice, Properties and pbc, which are the structure, and values of several numbers are left out; so are bare words
+    where the line is a title and not extended XYZ.
+    """
+    entries = _entries(comment)
+    extended = bool({"Lattice", "Properties", "pbc"} & set(entries))
+    found: dict[str, float | str] = {}
+    for key, text in entries.items():
+        if key in ("Lattice", "Properties", "pbc") or not (extended or f"{key}=" in comment):
+            continue
+        value = _value(text)
+        if value is None:
+            found[key] = text
+        elif value.ndim == 0:
+            found[key] = float(value)
+    return found
+
+
 def _entries(comment: str) -> dict[str, str]:
     """The key=value entries; a word alone is true."""
     found: dict[str, str] = {}
