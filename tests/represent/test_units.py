@@ -34,6 +34,8 @@ TABLES = ("magpie", "deml", "periodic", "miedema", "covalent", "bond_valence")
         ("sine_matrix", "sine matrix eigenvalue 1", "e^2/angstrom"),
         ("crystal_bag_of_bonds", "crystal bag metal 1", None),
         ("rdkit", "RDKit TPSA", "angstrom^2"),
+        ("elements", "PymatgenData mean melting_point", "K"),
+        ("cations", "DemlData mean total_ioniz of cations", "J/mol"),
         ("magpie", "MagpieData mean Number", None),
         ("rdf", "rdf [0.00000 - 0.10000]A", None),
     ],

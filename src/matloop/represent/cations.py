@@ -35,6 +35,10 @@ class CationsFeaturizer(IonFeaturizer):
         found = np.stack([species_statistic(name, values, share) for name in SUMMARY], axis=2).reshape(m, -1)
         return known_only(found, is_ionic(assumed))
 
+    def units(self) -> dict[str, str]:
+        known = {"total_ioniz": "J/mol", "magn_moment": "muB"}
+        return {f"DemlData {one} {name} of cations": unit for name, unit in known.items() for one in SUMMARY}
+
     def citations(self) -> tuple[str, ...]:
         return (DEML_2016,)
 

@@ -24,5 +24,8 @@ class ElectronAffinityFeaturizer(IonFeaturizer):
         values = (affinity[:, :, None] * assumed.states).reshape(len(elements), -1, 1)
         return known_only(species_statistic("mean", values, of_sign(assumed, -1)), has_sign(assumed, -1))
 
+    def units(self) -> dict[str, str]:
+        return {"avg anion electron affinity": "e*J/mol"}
+
     def citations(self) -> tuple[str, ...]:
         return (DEML_2016,)

@@ -11,13 +11,13 @@ import numpy as np
 
 from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.core.element_csv import parse_element_table, read_element_table
-from matloop.core.elements import SYMBOLS, ElementTable, table
+from matloop.core.elements import SYMBOLS, ElementTable, property_units, table
 from matloop.core.errors import ConfigError, DataError
 from matloop.matter.compositions import Compositions
 from matloop.represent import deml, magpie
 from matloop.represent.featurizer import CompositionFeaturizer
 from matloop.represent.miedema import MIEDEMA_2016
-from matloop.represent.pooling import pool_by, pooled_names
+from matloop.represent.pooling import pool_by, pooled_names, pooled_units
 from matloop.represent.statistics import statistic
 from matloop.represent.valence import DEML_2016
 from matloop.represent.vectors import MATSCHOLAR_2019, MEGNET_2019
@@ -158,6 +158,10 @@ class ElementTableFeaturizer(CompositionFeaturizer):
         for row, z in zip(compositions.rows[hit].tolist(), compositions.elements[hit].tolist(), strict=True):
             met.setdefault(row, set()).add(z)
         return {row: self._told(gaps, tuple(sorted(zs))) for row, zs in met.items()}
+
+    def units(self) -> dict[str, str]:
+        known = {} if self.table else property_units(self._embedded().table)
+        return pooled_units(self._label(), self._chosen().columns, self._statistics(), known)
 
     def citations(self) -> tuple[str, ...]:
         return () if self.table else (self._embedded().citation,)

@@ -47,7 +47,7 @@ def test_readable_features_come_with_words_and_units():
     found = law_features(NAMES, ORIGINS, (1,), {"T": "K"})
     assert [(f.words, f.unit) for f in found] == [("T", "K"), ("mean melting point", "K"), ("Fe fraction", "")]
     assert described("MagpieData mode Number") is None
-    assert feature_units(["element std phi", "learnt 17"]) == ["V", None]
+    assert feature_units(["element std phi", "learnt 17"]) == ["eV", None]
 
 
 def test_every_unit_of_a_feature_is_known():
