@@ -251,8 +251,8 @@ def sources(folder: Path) -> None:
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for make in (
-        magpie, deml_table, deml_ions, periodic, occurrences, bond_valence, vectors, alloys, orbitals, fitted, in_crystals,
-        radii, sources,
+        magpie, deml_table, deml_ions, periodic, occurrences, bond_valence, vectors, alloys, orbitals, fitted,
+        in_crystals, radii, sources,
     ):  # fmt: skip
         make(folder)
 

@@ -17,7 +17,9 @@ INPUT = (Input("crystal", "structure", "structure"),)
 
 def poscar(a, pair=("Na", "Cl"), second=0.5):
     half = a / 2
-    return f"{''.join(pair)}\n1.0\n0 {half} {half}\n{half} 0 {half}\n{half} {half} 0\n{' '.join(pair)}\n1 1\nDirect\n0 0 0\n{second} {second} {second}\n"
+    lattice = f"0 {half} {half}\n{half} 0 {half}\n{half} {half} 0"
+    sites = f"{' '.join(pair)}\n1 1\nDirect\n0 0 0\n{second} {second} {second}"
+    return f"{''.join(pair)}\n1.0\n{lattice}\n{sites}\n"
 
 
 @pytest.fixture

@@ -59,7 +59,10 @@ def test_a_sound_problem_has_no_fault():
         (with_input(Input("c", "composition", columns={"Fr3": "x"})), '"Fr3" is no element'),
         (with_input(Input("f2", "composition", "f2", features=("magpi",))), 'Did you mean "magpie"?'),
         (with_input(Input("f2", "composition", "f2", features=("morgan",))), '"morgan" describes molecules'),
-        (with_input(Input("m", "number", "m", features=("morgan",))), "chosen for compositions, structures and molecules"),
+        (
+            with_input(Input("m", "number", "m", features=("morgan",))),
+            "chosen for compositions, structures and molecules",
+        ),
         (with_input(Input("m", "molecule", "m", amounts="wt%")), "amounts is for compositions"),
         (with_target(bounds=(1.0, 0.0)), "the lower bound comes first"),
         (with_target(bounds=(-1.0, math.inf), scale="log"), "a logarithm needs values above 0"),

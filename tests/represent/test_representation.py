@@ -123,8 +123,9 @@ def test_citations_are_each_named_once(rows):
 
 def numbers(**inputs):
     rows = dataset(**inputs)
+    units = dict(zip(rows.inputs, ["K", "GPa"], strict=True))
     return Dataset(
-        rows.ids, {name: Numbers(c.values, unit) for (name, c), unit in zip(rows.inputs.items(), ["K", "GPa"], strict=True)},
+        rows.ids, {name: Numbers(c.values, units[name]) for name, c in rows.inputs.items()},
         {}, rows.groups, rows.weights, rows.times, rows.source_rows,
     )  # fmt: skip
 

@@ -38,8 +38,8 @@ SELECT_ROWS, SELECT_COLUMNS = 2_000, 120
 columns that a forest splits on most. Mean absolute error of the default of `svm` and `gaussian_process` in 5-fold
 cross-validation, all columns and 40 of them: matbench_steels (312 rows, 3 seeds) 120.4 and 110.4, 95.6 and 89.0 MPa;
 jdft2d (636) 46.1 and 45.1, 52.1 and 50.8 meV/atom; ESOL (500) 0.549 and 0.511, 0.541 and 0.492; 800 rows of expt_gap
-0.620 and 0.567, 0.599 and 0.556 eV. Of the other ways to select none was better on all four; on steels, where trees were
-tried too, they gained nothing.
+0.620 and 0.567, 0.599 and 0.556 eV. Of the other ways to select none was better on all four; on steels, where trees
+were tried too, they gained nothing.
 """
 WAVES = ((1_500, 4), (10_000, 2), (math.inf, 1))
 """Up to so many rows, so many candidates at once: enough to keep workers busy, few enough to learn from each and to
