@@ -36,6 +36,8 @@ TABLES = ("magpie", "deml", "periodic", "miedema", "covalent", "bond_valence")
         ("rdkit", "RDKit TPSA", "angstrom^2"),
         ("elements", "PymatgenData mean melting_point", "K"),
         ("cations", "DemlData mean total_ioniz of cations", "J/mol"),
+        ("meredig", "Meredig range AtomicRadius", "angstrom"),
+        ("miedema", "Miedema_deltaH_inter", "eV/atom"),
         ("magpie", "MagpieData mean Number", None),
         ("rdf", "rdf [0.00000 - 0.10000]A", None),
     ],

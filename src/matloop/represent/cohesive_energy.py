@@ -40,6 +40,9 @@ class CohesiveEnergyFeaturizer(CompositionFeaturizer):
             for row, symbols in met.items()
         }
 
+    def units(self) -> dict[str, str]:
+        return {"elemental cohesive energy": "eV/atom"}
+
     def citations(self) -> tuple[str, ...]:
         return (KITTEL_2005,)
 

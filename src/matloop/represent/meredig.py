@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from matloop.core.arrays import FloatArray, IntArray
-from matloop.core.elements import filled_table
+from matloop.core.elements import filled_table, property_units
 from matloop.represent.featurizer import CompositionFeaturizer
-from matloop.represent.pooling import pool
+from matloop.represent.pooling import pool, pooled_units
 from matloop.represent.valence import ValenceFeaturizer
 
 MEAN_ONLY = ("AtomicWeight", "Column", "Row")
@@ -34,6 +34,11 @@ class MeredigFeaturizer(CompositionFeaturizer):
         means = pool(filled_table("magpie", MEAN_ONLY).values, elements, amounts, ("mean",))
         both = pool(filled_table("magpie", BOTH).values, elements, amounts, ("range", "mean"))
         return np.hstack([means, both, ValenceFeaturizer().describe(elements, amounts)])
+
+    def units(self) -> dict[str, str]:
+        known = property_units("magpie")
+        means = pooled_units("Meredig", MEAN_ONLY, ("mean",), known)
+        return means | pooled_units("Meredig", BOTH, ("range", "mean"), known)
 
     def citations(self) -> tuple[str, ...]:
         return (MEREDIG_2014,)

@@ -87,6 +87,9 @@ class MiedemaFeaturizer(CompositionFeaturizer):
             for row, symbols in met.items()
         }
 
+    def units(self) -> dict[str, str]:
+        return dict.fromkeys(self.columns(), "eV/atom")
+
     def citations(self) -> tuple[str, ...]:
         return (BOER_1988, MIEDEMA_2016)
 
