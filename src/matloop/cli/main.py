@@ -256,6 +256,27 @@ def data_list(json: Json = False) -> None:
     show(load("matloop.cli.lists:aligned")([(card.name, card.about) for card in known]), known, json)
 
 
+@data.command("profile", epilog="Example: matloop data profile steels.csv -o profile.html")
+def data_profile(
+    table: Annotated[str, typer.Argument(help="A table, a carried data set, or a problem file.", metavar="TABLE")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The page to write (.html).")] = None,
+    target: Annotated[list[str] | None, typer.Option("--target", "-t", help="Column asked for (guessed).")] = None,
+    sheet: Annotated[str, typer.Option("--sheet", help="Sheet of an Excel file (the first by default).")] = "",
+    encoding: Annotated[str, typer.Option("--encoding", help="Encoding of a text file (UTF-8 by default).")] = "",
+    depth: Annotated[str, typer.Option("--depth", help="Maps: quick, standard (t-SNE) or thorough (UMAP).")] = "quick",
+    runs: Annotated[Path, typer.Option("--runs", help="Folder of runs, which holds the sealed rows.")] = Path("runs"),
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Look at a table before any model: amount, pace, trust, gaps, ageing, relations, a map of the materials."""
+    with load("matloop.cli.bar:listener")(quiet=quiet) as progress:
+        found = load("matloop.pipeline.profile:profile_data")(
+            table, targets=tuple(target or ()), sheet=sheet, encoding=encoding, depth=depth, out=out, folder=runs,
+            progress=progress,
+        )  # fmt: skip
+    show(found.lines(), found.as_json(), json)
+
+
 @models.command("list", epilog="Example: matloop models list")
 def models_list(json: Json = False) -> None:
     """List the model families, their tasks, the extra that brings them, and whether it is installed."""

@@ -73,7 +73,12 @@ class PeriodicMap:
 
 def coverage_map(slices: tuple[SliceError, ...]) -> PeriodicMap | None:
     """How many judged rows hold each element, on a logarithmic scale."""
-    found = {one.name: one.n_rows for one in slices if one.kind == "element" and one.name in PLACES and one.n_rows > 0}
+    return rows_map({one.name: one.n_rows for one in slices if one.kind == "element"})
+
+
+def rows_map(rows: Mapping[str, int]) -> PeriodicMap | None:
+    """The same from {symbol: rows}; what is no element of the table is left out."""
+    found = {symbol: n for symbol, n in rows.items() if symbol in PLACES and n > 0}
     if not found:
         return None
     most, least = max(found.values()), min(found.values())
