@@ -61,6 +61,9 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """A transaction that may write: whole at the end, or nothing of it. On SQLite it holds the store's lock."""
         with self.engine.connect().execution_options(matloop_write=True) as connection, connection.begin():
+            if not self.is_sqlite:  # nothing is known yet of the rows being written: always by an index
+                connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+                connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
             yield connection
 
     def repeated(self, work: Callable[[], T], *, again: bool) -> T:

@@ -41,8 +41,26 @@ def among(connection: Connection, column: Any, values: Iterable[Any]) -> ColumnE
 
         each = sa.func.json_each(json.dumps(found, ensure_ascii=False)).table_valued("value")
         return column.in_(sa.select(each.c.value))
-    kind = sa.Text() if found and isinstance(found[0], str) else sa.BigInteger()
-    return column == sa.any_(sa.cast(sa.literal(found, postgresql.ARRAY(kind)), postgresql.ARRAY(kind)))
+    return column.in_(sa.select(_unnested(found)))
+
+
+def one_by_one(
+    connection: Connection, columns: Sequence[Any], column: Any, values: Sequence[Any], *where: ColumnElement[bool]
+) -> sa.Select[Any]:
+    """`columns` of the rows where `column` is one of `values`, each looked up by the index.
+
+    While it is being filled nobody knows how a table is distributed, and PostgreSQL, left alone, would read all of it.
+    """
+    if connection.dialect.name == "sqlite":
+        return sa.select(*columns).where(*where, among(connection, column, values))
+    wanted = _unnested(values).table_valued("value", name="wanted").render_derived()
+    found = sa.select(*columns).where(column == wanted.c.value, *where).offset(0).lateral("found")
+    return sa.select(*(found.c[one.name] for one in columns)).select_from(wanted.join(found, sa.true()))
+
+
+def _unnested(values: Sequence[Any]) -> Any:
+    kind = postgresql.ARRAY(sa.Text() if values and isinstance(values[0], str) else sa.BigInteger())
+    return sa.func.unnest(sa.cast(sa.literal(list(values), kind), kind))
 
 
 def in_version(dataset_id: int, number: int) -> ColumnElement[bool]:

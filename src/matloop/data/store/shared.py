@@ -14,7 +14,7 @@ from matloop.data.store.bulk import insert_missing
 from matloop.data.store.connect import Database
 from matloop.data.store.interchange import compressed
 from matloop.data.store.rows import Prepared
-from matloop.data.store.search import among
+from matloop.data.store.search import among, one_by_one
 from matloop.data.store.values import Origin, Property
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Shared:
         rows = [(h, *hashes[h]) for h in sorted(hashes)]
         insert_missing(self.connection, schema.origins, ("hash", *FIELDS), rows)
         t = schema.origins.c
-        for row in self.connection.execute(sa.select(t.id, t.hash).where(among(self.connection, t.hash, list(hashes)))):
+        for row in self.connection.execute(one_by_one(self.connection, (t.id, t.hash), t.hash, list(hashes))):
             self.origins[hashes[row.hash]] = row.id
 
     def _keep_quantities(self, wanted: set[tuple[str, str, str]]) -> None:
@@ -89,7 +89,7 @@ class Shared:
         if not wanted:
             return
         t = schema.structures.c
-        there = sa.select(t.hash).where(among(self.connection, t.hash, list(wanted)))
+        there = one_by_one(self.connection, (t.hash,), t.hash, list(wanted))
         known = set(self.connection.execute(there).scalars())
         rows = [_structure_row(h, wanted[h]) for h in sorted(wanted) if h not in known]
         insert_missing(self.connection, schema.structures, ("hash", "n_sites", "packed"), rows)

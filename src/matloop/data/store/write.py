@@ -19,7 +19,7 @@ from matloop.data.store.bulk import closed, deferred, insert_all, insert_missing
 from matloop.data.store.connect import Database, lost
 from matloop.data.store.read import by_ids, version_row
 from matloop.data.store.rows import Prepared, prepared
-from matloop.data.store.search import among
+from matloop.data.store.search import one_by_one
 from matloop.data.store.shared import Shared, shared
 from matloop.data.store.values import NotInStore, Record, Version, VersionConflict, checked_name
 
@@ -253,9 +253,11 @@ def _there(work: _Work, keys: Sequence[str]) -> dict[str, Any]:
     if work.old is None and not work.added:
         return {}
     t = schema.records.c
-    found = sa.select(t.key, t.id, t.slot, t.since, t.content).where(
-        t.dataset_id == work.dataset_id, t.until == schema.FOREVER, among(work.connection, t.key, keys)
+    columns, where = (
+        (t.key, t.id, t.slot, t.since, t.content),
+        (t.dataset_id == work.dataset_id, t.until == schema.FOREVER),
     )
+    found = one_by_one(work.connection, columns, t.key, keys, *where)
     return {row.key: row for row in work.connection.execute(found)}
 
 
