@@ -129,7 +129,8 @@ def _warnings(x: FloatArray, y: FloatArray, r: float, rho: float, p_bend: float)
     gain, _ = _bend(x, y)
     # where a handful of rows makes the correlation, it also makes the bend
     if gain > BENT and p_bend < 0.01 and not found:
-        share = f"a curve explains {100 * (gain + r * r):.0f} % of the variance, the straight line {100 * r * r:.0f} %"
+        line = _r(_clipped(x), _clipped(y)) ** 2
+        share = f"a curve explains {100 * (gain + line):.0f} % of the variance, the straight line {100 * line:.0f} %"
         turn = abs(rho) < 0.3 and gain > 0.15
         more = "it turns, so that both coefficients miss it" if turn else "use ranks, a transformation, or a bent model"
         found.append(_warned("bend", f"The relation is bent: {share}; {more}.", gain, x, y))
