@@ -20,7 +20,8 @@ class CationsFeaturizer(IonFeaturizer):
 
     Minimum, maximum, range, mean and standard deviation of the energy to ionise up to the charge (J/mol), crystal-field
     splitting, magnetic moment (Bohr magnetons), spin-orbit coupling and saturation magnetisation; a property that is
-    not known for an ion is 0 (NaN in matminer where its table says so, as for Nb4+). Columns "DemlData minimum total_ioniz of cations" and so on. States are
+    not known for an ion is 0 (NaN in matminer where its table says so, as for Nb4+).
+    Columns "DemlData minimum total_ioniz of cations" and so on. States are
     assumed as by `oxidation`; NaN without cations or anions. Deml et al. (2016), doi:10.1103/PhysRevB.93.085142
     """
 
