@@ -5,7 +5,8 @@ element, charges add up to that of the formula, and the sum over atoms of how of
 pymatgen tries every combination, which takes minutes for some formulas; here the best sum is built element by element
 (dynamic programming over the charge so far), which is exact and polynomial. Between equally frequent choices, where
 pymatgen takes what comes first in the order of writing, the smaller sum of squared charges decides. Multiples of a
-formula are reduced first, so that they are alike.
+formula are reduced first, so that they are alike. The most frequent states need not be the most chemical ones: with
+many atoms to choose for, La7Sr3Mn10O30 gets some Mn2+ and Mn7+ beside Mn3+ and Mn4+, here as there.
 
 Above MOST_CHARGE, and for fractions that mean no whole number of atoms, the limit of a large cell is taken: shares of
 atoms instead of whole atoms, the same maximum as a linear programme (one constraint, so a sorted list solves it).
@@ -26,6 +27,8 @@ from matloop.matter.compositions import whole_amounts
 
 MOST_CHARGE = 1000
 """Charge between all atoms lowest and all highest up to which whole atoms are tried; some hundred atoms."""
+LAST_BLOCKS = 16
+"""Blocks of rows whose states are kept: four featurizers ask for the same ones (1 MB each)."""
 TABLE_AT_ONCE = 2_000_000  # numbers per working table
 _NONE = -(2**60)  # a charge that cannot be reached; two of them do not overflow
 _SCALE = 10**6  # sites in the ICSD count before squared charges (at most 100 per atom)
@@ -80,7 +83,7 @@ def _weight(z: int, state: int) -> int:
 
 
 def assume_states(elements: IntArray, amounts: FloatArray, charges: FloatArray) -> Assumed:
-    """The most likely states of each row.
+    """The most likely states of each row; what was found last is kept for the next featurizer that asks.
 
     Parameters
     ----------
@@ -88,6 +91,15 @@ def assume_states(elements: IntArray, amounts: FloatArray, charges: FloatArray) 
     amounts : shape (m, k), atoms per formula as written
     charges : shape (m,), e per formula as written
     """
+    numbers = elements.astype(np.int64, copy=False).tobytes()
+    return _assumed(elements.shape, numbers, amounts.tobytes(), charges.astype(np.float64, copy=False).tobytes())
+
+
+@lru_cache(maxsize=LAST_BLOCKS)
+def _assumed(shape: tuple[int, int], of_elements: bytes, of_amounts: bytes, of_charges: bytes) -> Assumed:
+    elements = np.frombuffer(of_elements, dtype=np.int64).reshape(shape)
+    amounts = np.frombuffer(of_amounts, dtype=np.float64).reshape(shape)
+    charges = np.frombuffer(of_charges, dtype=np.float64)
     m, k = elements.shape
     table = state_table()
     total = amounts[:, 0].copy()
@@ -112,7 +124,8 @@ def assume_states(elements: IntArray, amounts: FloatArray, charges: FloatArray) 
         found_share, reached = _large_cell(elements[large], fractions[large], charges[large] / total[large])
         balanced[large] = reached
         share[large[reached]] = found_share[reached]
-    return Assumed(table[elements], share, balanced, exact | ~open_rows)
+    states = table[elements]
+    return Assumed(frozen(states), frozen(share), frozen(balanced), frozen(exact | ~open_rows))
 
 
 def _whole(amounts: FloatArray, charges: FloatArray) -> tuple[IntArray, IntArray, BoolArray]:
