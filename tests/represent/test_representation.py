@@ -149,3 +149,27 @@ def test_words_with_an_order_are_a_number():
     assert table.vocabularies == {}
     assert table.origins == ("route:ordinal",)
     np.testing.assert_array_equal(table.X[:, 0], [1, 0, 2, np.nan])
+
+
+def test_an_element_table_of_ones_own_travels_with_the_representation(tmp_path):
+    """After the plan the CSV may go: the same features come from what was kept, also from its JSON."""
+    import json
+
+    from matloop.core.jsonable import dumps, from_jsonable
+    from matloop.represent.representation import Representation
+
+    file = tmp_path / "mine.csv"
+    file.write_text("element,hardness\nFe,4.0\nO,1.0\nNa,0.5\nCl,2.0\n")
+    rows = dataset(formula=["Fe2O3", "NaCl", "XeF2"])
+    text = "elements(table='mine.csv', statistics=['mean', 'maximum'])"
+    given = [Input("formula", "composition", features=(text,))]
+    plan = plan_representation(rows, given, folder=str(tmp_path))
+    file.unlink()
+    again = from_jsonable(Representation, json.loads(dumps(plan)))
+    table = represent(rows, again)
+    assert table.names[:2] == ("mine mean hardness", "mine maximum hardness")
+    np.testing.assert_allclose(table.X[:2, :2], [[(2 * 4 + 3 * 1) / 5, 4.0], [1.25, 2.0]])
+    assert np.isnan(table.X[2, :2]).all()
+    assert "no values of" in table.reasons[2]
+    with pytest.raises(DataError, match=r"lost\.csv"):
+        plan_representation(rows, [Input("formula", "composition", features=("elements(table='lost.csv')",))])

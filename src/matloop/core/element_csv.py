@@ -29,6 +29,16 @@ def read_element_table(path: str | Path) -> ElementTable:
     ------
     DataError : the file cannot be read, or its content breaks a rule; the message names file, row and column.
     """
+    return parse_element_table(element_table_text(path), str(path))
+
+
+def element_table_text(path: str | Path) -> str:
+    """The text of a CSV file (also gzipped) of an element table.
+
+    Raises
+    ------
+    DataError : the file cannot be read, is no text, or too large.
+    """
     place = Path(path)
     try:
         with gzip.open(place, "rb") if place.suffix == ".gz" else place.open("rb") as stream:
@@ -40,7 +50,7 @@ def read_element_table(path: str | Path) -> ElementTable:
         raise DataError(f"the element table {str(path)!r} is no UTF-8 text. Save it as CSV in UTF-8.") from error
     if len(content) > LARGEST:
         raise DataError(f"the element table {str(path)!r} is larger than {LARGEST:,} bytes: is it one?")
-    return parse_element_table(text, str(path))
+    return text
 
 
 def parse_element_table(text: str, name: str = "element table") -> ElementTable:

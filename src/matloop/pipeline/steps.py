@@ -104,7 +104,9 @@ def prepare(problem: Problem, raw: RawTable, vaults: Path, where: RunFolder, clo
         cleaned = clean(raw, problem)
         write_account(where.path / "removed.csv", Removal, cleaned.removed)
     with clock.step("represent", where):
-        representation = plan_representation(cleaned.dataset, problem.inputs, polynomial=problem.features.polynomial)
+        representation = plan_representation(
+            cleaned.dataset, problem.inputs, polynomial=problem.features.polynomial, folder=raw.folder
+        )
         table = represent(cleaned.dataset, representation, _effort(problem))
     with clock.step("seal", where):
         sealed = seal(cleaned.dataset, problem, vaults)

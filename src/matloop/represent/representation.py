@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import combinations_with_replacement
+from pathlib import Path
 
 import numpy as np
 
 from matloop.core import units
 from matloop.core.arrays import FloatArray, frozen
+from matloop.core.element_csv import element_table_text, parse_element_table
 from matloop.core.errors import ConfigError, DataError
 from matloop.data.dataset import Categories, Column, Dataset, Numbers
 from matloop.data.windows import window_names
 from matloop.matter.compositions import Compositions
 from matloop.matter.molecules import Molecules, shown_molecule, to_compositions
 from matloop.matter.structures import Structures
+from matloop.matter.structures import to_compositions as structure_atoms
 from matloop.problem.question import Input, InputKind
 from matloop.represent import FEATURIZERS
 from matloop.represent.auto import AUTO, chosen
@@ -50,6 +53,7 @@ class InputFeatures:
     words : the vocabulary of a category, sorted; or from low to high where it is `ordered`.
     unit : of a number.
     prefix : put before each column name; empty when this is the only composition or molecule.
+    tables : element tables of one's own that the featurizers name: (path as written, content of the CSV).
     atoms, bags : columns of features that grow with the molecule (Coulomb spectrum, bag of bonds), set by the data that
         were planned for.
     """
@@ -63,6 +67,7 @@ class InputFeatures:
     atoms: int = 0
     bags: Bags = ()
     ordered: bool = False
+    tables: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,9 @@ class Representation:
         return tuple(dict.fromkeys(found))
 
 
-def plan_representation(dataset: Dataset, inputs: Sequence[Input], *, polynomial: int = 1) -> Representation:
+def plan_representation(
+    dataset: Dataset, inputs: Sequence[Input], *, polynomial: int = 1, folder: str = ""
+) -> Representation:
     """Choose featurizers and name the words of categories.
 
     Only words of unsealed rows should be in `dataset` when that matters; words carry no labels.
@@ -106,11 +113,13 @@ def plan_representation(dataset: Dataset, inputs: Sequence[Input], *, polynomial
     inputs : as in the problem; an empty `features` means "auto" (`represent.auto`): what suits the kind and the number
         of rows. Element fractions are always made.
     polynomial : highest degree of products of number inputs; 1 for none.
+    folder : where else than in the working folder element tables of one's own are looked for, `elements(table=...)`.
+        Their content is kept: what is fitted does not depend on the files.
 
     Raises
     ------
     ConfigError : an unknown featurizer, or one for molecules where there is none.
-    DataError : an input that the dataset does not hold.
+    DataError : an input that the dataset does not hold, an element table that cannot be read.
     """
     several = sum(i.kind in ("composition", "structure", "molecule") for i in inputs) > 1
     planned = []
@@ -132,6 +141,7 @@ def plan_representation(dataset: Dataset, inputs: Sequence[Input], *, polynomial
             planned += [
                 _windowed(dataset, name) for name in (window_names(given.name, given.window) if given.window else ())
             ]
+    planned = [replace(given, tables=_own_tables(given.featurizers, folder)) for given in planned]
     powers = {entry.name: entry.degree for entry in inputs if entry.kind == "number"}
     representation = Representation(tuple(planned), products_of(powers, polynomial))
     _named(representation)
@@ -184,6 +194,19 @@ def _chosen(given: Input, n_rows: int) -> tuple[str, ...]:
         if kind != given.kind and kind != "composition":
             raise ConfigError(f"input {given.name!r}: {name!r} describes a {kind}, this is a {given.kind}.")
     return names if FRACTIONS in names else (*names, FRACTIONS)
+
+
+def _own_tables(featurizers: Sequence[str], folder: str) -> tuple[tuple[str, str], ...]:
+    """The element tables that featurizers name, and what is in them."""
+    paths = [path for text in featurizers if (path := _table_of(text))]
+    places = [path if not folder or Path(path).is_file() else str(Path(folder) / path) for path in paths]
+    return tuple((path, element_table_text(place)) for path, place in zip(paths, places, strict=True))
+
+
+def _table_of(text: str) -> str:
+    """The path of the element table that a featurizer names; "" where it names none."""
+    path = dict(read_spec(text).options).get("table", "") if "table" in text else ""
+    return path if isinstance(path, str) else ""
 
 
 def planned_text(text: str, column: Structures) -> str:
@@ -282,10 +305,15 @@ def _structure_blocks(
 ) -> Iterator[tuple[FloatArray, dict[int, str]]]:
     """Features of structures, with one neighbour list for all of them, and those of compositions from their atoms."""
     unread = dict.fromkeys(np.flatnonzero(column.sizes == 0).tolist(), "the structure could not be read")
-    found = describe(
-        given.featurizers, column, workers=effort.workers, seconds_per_row=effort.seconds_per_row, cache=effort.cache
-    )
-    yield found.X, {**found.by_row, **unread}
+    plain = [name for name in given.featurizers if not _table_of(name)]
+    found = describe(plain, column, workers=effort.workers, seconds_per_row=effort.seconds_per_row, cache=effort.cache)
+    reasons = {**found.by_row, **unread}
+    for name in given.featurizers:
+        if name in plain:
+            yield found.X[:, [origin == name for origin in found.origins]], reasons
+        else:
+            own, atoms = _featurizer(name, given), structure_atoms(column)
+            yield own.transform(atoms), own.limits(atoms) if isinstance(own, CompositionFeaturizer) else {}
 
 
 def _molecule_blocks(column: Molecules, given: InputFeatures) -> Iterator[tuple[FloatArray, dict[int, str]]]:
@@ -314,7 +342,18 @@ def _codes(column: Categories, given: InputFeatures) -> tuple[FloatArray, dict[i
 
 
 def _featurizer(name: str, given: InputFeatures) -> CompositionFeaturizer | StructureFeaturizer | MoleculeFeaturizer:
+    if path := _table_of(name):
+        return _with_table(name, path, dict(given.tables)[path])
     return _made(name, given.atoms if name == "coulomb_matrix" else 0, given.bags if name == "bag_of_bonds" else ())
+
+
+@lru_cache(maxsize=16)
+def _with_table(text: str, path: str, content: str) -> CompositionFeaturizer:
+    """Element statistics from a table whose content was kept, whatever became of its file."""
+    options = dict(read_spec(text).options)
+    own = {"table": parse_element_table(content, path), "name": options.get("name") or Path(path).name.split(".")[0]}
+    found: CompositionFeaturizer = FEATURIZERS.load(read_spec(text).name)(**{**options, **own})
+    return found
 
 
 @lru_cache(maxsize=64)
