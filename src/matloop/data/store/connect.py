@@ -86,8 +86,12 @@ class Database:
             pause = min(2 * pause, 2.0)
 
 
-def connect(place: str | Path, *, create: bool = True, patience: float = PATIENCE) -> Database:
+def connect(place: str | Path, *, create: bool = True, current: bool = True, patience: float = PATIENCE) -> Database:
     """The store at a path (SQLite) or URL (`postgresql://user@host/database`, `sqlite:///path`).
+
+    Parameters
+    ----------
+    create : make one where there is none. current : refuse one that another release made.
 
     Raises
     ------
@@ -105,7 +109,8 @@ def connect(place: str | Path, *, create: bool = True, patience: float = PATIENC
             if not create:
                 raise DataError(f"{database.place}: holds no store yet. Put something into it: matloop data add --help")
             database.repeated(lambda: _made(database), again=True)
-        _checked(database)
+        if current:
+            _checked(database)
     except sa.exc.DBAPIError as error:
         database.engine.dispose()
         raise told(error, database.place, patience) from error
@@ -215,7 +220,8 @@ def _made(database: Database) -> None:
 def layout(database: Database) -> tuple[int, str]:
     """Number of the layout of a store, and the release of matloop that made it."""
     with database.engine.connect() as connection:
-        facts = dict(connection.execute(sa.select(schema.about.c.name, schema.about.c.value)).tuples().all())
+        rows = connection.execute(sa.select(schema.about.c.name, schema.about.c.value))
+        facts = {row.name: row.value for row in rows}
     return int(facts.get("schema", "0")), facts.get("matloop", "unknown")
 
 

@@ -16,6 +16,7 @@ from matloop.data.store.values import LONGEST_KEY, Origin, Property, Record
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 _EXACT = 2**53
+MOST_PROPERTIES = 30_000
 PropertyRow = tuple[str, float | None, str | None, float | None, str | None]
 """kind, number, text, error, conditions: columns of the table of properties."""
 
@@ -61,14 +62,29 @@ def _fault(record: Record) -> str:
     if type(key) is not str or not key.strip() or len(key) > LONGEST_KEY:
         return f"key {str(key)[:60]!r}: a text of 1 to {LONGEST_KEY} characters is needed"
     if type(record.formula) is not str:
-        return f"{key}: the formula is {type(record.formula).__name__}, not a text"
-    if len(record.properties) > 30_000:
-        return f"{key}: {len(record.properties):,} properties; 30,000 are the most"
+        return f"{key!r}: the formula is {type(record.formula).__name__}, not a text"
+    if len(record.properties) > MOST_PROPERTIES:
+        return f"{key!r}: {len(record.properties):,} properties; {MOST_PROPERTIES:,} are the most"
+    texts = [key, record.formula, record.origin.id, record.origin.place]
     for one in record.properties:
         if type(one.name) is not str or not one.name.strip():
-            return f"{key}: a property has no name"
+            return f"{key!r}: a property has no name"
         if not (type(one.unit) is type(one.method) is str):
-            return f"{key}: unit and method of {one.name!r} must be texts"
+            return f"{key!r}: unit and method of {one.name!r} must be texts"
+        texts += (one.name, one.unit, one.method)
+        if type(one.value) is str:
+            texts.append(one.value)
+    return next((f"{key!r}: {why}" for text in texts if (why := unstorable(text))), "")
+
+
+def unstorable(text: str) -> str:
+    """Why a database cannot hold a text, "" where it can."""
+    if type(text) is not str:
+        return f"{text!r} is {type(text).__name__}, not a text"
+    if "\0" in text:
+        return f"{text[:60]!r} holds a null character, which databases cannot store"
+    if not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text):
+        return f"{text[:60]!r} holds half a pair of code units, which is no character"
     return ""
 
 
@@ -96,19 +112,8 @@ def _hash(text: str, record: Record) -> bytes:
     try:
         content = text.encode()
     except UnicodeEncodeError as error:
-        raise DataError(f"{record.key!r}: holds {text[error.start]!r}, which is no character. Correct it.") from error
-    if "\\u0000" in text and _has_null(record):
-        raise DataError(f"{record.key!r}: a text holds a null character, which databases cannot store. Take it out.")
+        raise DataError(f"{record.key!r}: metadata or conditions hold {text[error.start]!r}, no character.") from error
     return hashlib.blake2b(content, digest_size=16).digest()
-
-
-def _has_null(record: Record) -> bool:
-    origins = [record.origin, *(one.origin for one in record.properties if one.origin)]
-    texts = [record.key, record.formula, json.dumps(to_jsonable(record.metadata), ensure_ascii=False)]
-    texts += [str(getattr(origin, name)) for origin in origins for name in Origin.__slots__]
-    for one in record.properties:
-        texts += [one.name, one.unit, one.method, str(one.value), str(dict(one.conditions))]
-    return any("\0" in text or "\\u0000" in text or "\\x00" in text for text in texts)
 
 
 def _property_row(one: Property, key: str) -> PropertyRow:

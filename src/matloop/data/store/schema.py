@@ -4,6 +4,9 @@ A record is never changed: it lives from version `since` until version `until` (
 correction is a further row in the same `slot`. So a version is the rows with `since <= number < until`. What many
 records share (origins, quantities, structures, chemical systems) is stored once, found by its content, and is never
 changed either.
+
+That records and properties refer to what is there is not asked of the database row by row, which would double the time
+of a load: only `matloop.data.store.write` writes them, in one transaction, and `matloop.data.store.verify` looks.
 """
 
 from __future__ import annotations
@@ -133,7 +136,7 @@ records = sa.Table(
     "records",
     metadata,
     sa.Column("id", _Big, primary_key=True, autoincrement=False),
-    sa.Column("dataset_id", sa.ForeignKey("datasets.id"), nullable=False),
+    sa.Column("dataset_id", sa.Integer, nullable=False),
     sa.Column("slot", _Big, nullable=False),
     sa.Column("key", _Text, nullable=False),
     sa.Column("since", sa.Integer, nullable=False),
@@ -144,8 +147,8 @@ records = sa.Table(
     sa.Column("system", _Text),
     sa.Column("n_elements", sa.SmallInteger, nullable=False),
     sa.Column("n_sites", sa.Integer),
-    sa.Column("structure", sa.ForeignKey("structures.hash")),
-    sa.Column("origin_id", sa.ForeignKey("origins.id"), nullable=False),
+    sa.Column("structure", _Text),
+    sa.Column("origin_id", _Big, nullable=False),
     sa.Column("origin_key", _Text, nullable=False),
     sa.Column("origin_place", _Text, nullable=False),
     sa.Column("metadata", _Text),
@@ -162,15 +165,15 @@ of all but where and when it was retrieved."""
 properties = sa.Table(
     "properties",
     metadata,
-    sa.Column("record_id", sa.ForeignKey("records.id"), primary_key=True),
-    sa.Column("place", sa.SmallInteger, primary_key=True),
-    sa.Column("quantity_id", sa.ForeignKey("quantities.id"), nullable=False),
+    sa.Column("record_id", _Big, primary_key=True, autoincrement=False),
+    sa.Column("place", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("quantity_id", sa.Integer, nullable=False),
     sa.Column("kind", sa.CHAR(1), nullable=False),
     sa.Column("number", _Number),
     sa.Column("text", _Text),
     sa.Column("error", _Number),
     sa.Column("conditions", _Text),
-    sa.Column("origin_id", sa.ForeignKey("origins.id")),
+    sa.Column("origin_id", _Big),
     sa.Column("origin_key", _Text),
     sa.Column("origin_place", _Text),
     sa.Index("properties_origin", "origin_key", **_only("origin_key IS NOT NULL")),

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from matloop.core.errors import DataError, all_faults
 from matloop.core.optional import require
 from matloop.data.store import schema
 from matloop.data.store.bulk import insert_missing
 from matloop.data.store.connect import Database
 from matloop.data.store.interchange import compressed
-from matloop.data.store.rows import Prepared
+from matloop.data.store.rows import Prepared, unstorable
 from matloop.data.store.search import among, one_by_one
 from matloop.data.store.values import Origin, Property
 
@@ -59,6 +60,9 @@ class Shared:
         hashes = {_hash(key): key for key in wanted if key not in self.origins}
         if not hashes:
             return
+        faults = [why for key in hashes.values() for text in key[:-1] if (why := unstorable(text))]
+        if faults:
+            raise DataError(all_faults("these texts of origins cannot be stored:", faults))
         rows = [(h, *hashes[h]) for h in sorted(hashes)]
         insert_missing(self.connection, schema.origins, ("hash", *FIELDS), rows)
         t = schema.origins.c
@@ -107,7 +111,8 @@ def _origin_key(origin: Origin) -> OriginKey:
 
 
 def _hash(key: OriginKey) -> str:
-    return hashlib.blake2b("\x1f".join(map(str, key)).encode(), digest_size=16).hexdigest()
+    text = "\x1f".join(map(str, key))
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 @contextmanager
