@@ -123,7 +123,7 @@ class Parts:
     def _join(self, texts: Sequence[str]) -> None:
         ending = ".parquet" if self.ending == ".xlsx" else self.ending
         whole = self.folder / f"whole{ending}"
-        settings = {"threads": self.threads, "preserve_insertion_order": True, "memory_limit": "1GB",
+        settings = {"threads": self.threads, "preserve_insertion_order": True,
                     "temp_directory": str(self.folder / "spill")}  # fmt: skip
         with duckdb.connect(config=settings) as connection:
             parts = connection.read_parquet(self._files())
@@ -131,6 +131,9 @@ class Parts:
             shown = [f"TRY_CAST(trim({_quoted(n)}) AS {types[n]}) AS {_quoted(n)}" if types.get(n) else _quoted(n)
                      for n in parts.columns]  # fmt: skip
             rows = max(CELLS // max(len(shown), 1), 2048)
+            # without a limit the buffers of DuckDB grow with the number of parts
+            megabytes = max(256, 6 * self.threads * rows * len(shown) * 8 // 10**6)
+            connection.execute(f"SET memory_limit = '{megabytes}MB'")
             way = _WAYS[ending] + (f", ROW_GROUP_SIZE {rows}" if ending == ".parquet" else "")
             parts.create_view("parts")
             _copied(connection, f"(SELECT {', '.join(shown)} FROM parts)", whole, way)
