@@ -130,9 +130,17 @@ def by_peer(name: str, featurizer: object, composition: object) -> list[float]:
     """Numbers of the peer; for ions its states are guessed first; an error is a row without values."""
     try:
         given = composition.add_charges_from_oxi_state_guesses() if name in OF_IONS else composition
-        return [float(value) for value in featurizer.featurize(given)]
+        found = [float(value) for value in featurizer.featurize(given)]
+        return [value - _metallic_again(featurizer, composition) for value in found] if name == "miedema" else found
     except (ValueError, TypeError, ZeroDivisionError):
         return [np.nan] * len(featurizer.feature_labels())
+
+
+def _metallic_again(miedema: object, composition: object) -> float:
+    """What the peer adds for each pair, ours once: eV/atom to make metals of non-metals."""
+    table = miedema.df_dataset["H_trans"]
+    once = sum(fraction * table[e.symbol] for e, fraction in composition.fractional_composition.items())
+    return max(len(composition) - 2, 0) * once / 96.4853
 
 
 def against_matminer(texts: list[str], n_peer: int, repeats: int) -> dict[str, float]:

@@ -38,6 +38,8 @@ def test_values_are_those_of_matminer(name):
     compared = [column for column in names if column in theirs]
     assert len(compared) >= {"megnet": 48, "alloy": 20}.get(name, len(names))
     for column in compared:
+        if name.startswith("miedema"):
+            theirs[column] = theirs[column] - metallic_again(REFERENCE["formulas"].tolist())
         known = np.isfinite(theirs[column])
         if name in FEW:
             assert known.sum() >= FEW[name]
@@ -46,6 +48,18 @@ def test_values_are_those_of_matminer(name):
         else:
             assert known.all() or np.array_equal(known, np.isfinite(values[:, names.index(column)]))
         np.testing.assert_allclose(values[known, names.index(column)], theirs[column][known], rtol=1e-8, atol=1e-8)
+
+
+def metallic_again(formulas):
+    """What matminer's Miedema adds once too often per element above two: enthalpy to make metals of non-metals, eV."""
+    mean = made("elements(source='miedema', properties=['H_trans'], statistics=['mean'])").transform(formulas)[:, 0]
+    count = made("stoichiometry").transform(formulas)[:, 0]
+    return np.maximum(count - 2, 0) * mean / 96.4853
+
+
+def test_a_trace_of_a_third_element_does_not_change_the_enthalpy_of_an_alloy():
+    alone, trace = made("miedema").transform(["AlSi", "Al100000Si100000Fe"])
+    np.testing.assert_allclose(trace, alone, atol=1e-4)
 
 
 def test_magpie_has_the_132_columns_in_matminers_order():

@@ -31,8 +31,10 @@ class AlloyFeaturizer(CompositionFeaturizer):
     """Parameters of Yang & Zhang (2012) and Wen et al. (2019), as in matminer's `WenAlloys` without its text columns.
 
     Enthalpies in kJ/mol, entropy in kJ/(mol K), cohesive energy in eV/atom, shear modulus in GPa. "Mixing enthalpy" is
-    an absolute value there; "Mixing enthalpy signed" keeps the sign. Values unknown for an element or a pair are the
-    mean over the known ones. Meant for metals; for other compositions the numbers exist but mean little.
+    an absolute value there; "Mixing enthalpy signed" keeps the sign. "Configuration entropy" and "Lambda entropy" have
+    matminer's sign, which is the opposite of the papers' (R sum c ln c). Its "APE mean" is in `packing`, its "Atomic
+    weight mean" in `magpie`. Values unknown for an element or a pair are the mean over the known ones. Meant for
+    metals; for other compositions the numbers exist but mean little.
     """
 
     def columns(self) -> tuple[str, ...]:

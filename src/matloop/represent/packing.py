@@ -24,7 +24,7 @@ class PackingFeaturizer(CompositionFeaturizer):
     Mean of how far each atom is from an ideally packed cluster when its neighbours are as the alloy on average, and of
     its magnitude; then mean distance (of atomic fractions) to the nearest, the nearest 3 and 5 efficient clusters of
     these elements, 1 for each that there is not. The nearest ones of all clusters of 3 to 24 neighbours are found
-    without listing them (`packing_search`), so a row with six elements takes 0.3 ms where matminer takes a minute.
+    without listing them (`packing_search`), so a row with six elements takes 0.3 ms where matminer takes seconds.
 
     Parameters
     ----------
