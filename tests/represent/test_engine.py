@@ -11,6 +11,7 @@ import pytest
 
 from matloop.core.errors import ConfigError, DataError
 from matloop.matter.compositions import from_formulas
+from matloop.matter.structures import from_arrays, joined
 from matloop.represent.engine import Describer, column_names, describe
 from matloop.represent.spec import made
 from matloop.represent.work import parts
@@ -207,3 +208,19 @@ def test_dividing_loses_no_row_and_ends(n):
     assert [found[0][0], found[-1][1]] == [3, 3 + n]
     assert all(a[1] == b[0] for a, b in pairwise(found))
     assert n == 1 or max(b - a for a, b in found) < n
+
+
+def test_neighbour_lists_that_are_shared_change_no_bit():
+    pytest.importorskip("matscipy")
+    draw = np.random.default_rng(0)
+    cells = [
+        from_arrays((4 * np.eye(3) + draw.normal(0, 0.5, (3, 3)))[None], [draw.uniform(0, 1, (3, 3))], [[11, 17, 8]])
+        for _ in range(40)
+    ]
+    batch = joined(cells)
+    names = ["smooth_coordination", "grdf(cutoff=9.0)", "rdf(cutoff=7.0)", "magpie"]
+    together = describe(names, batch)
+    np.testing.assert_array_equal(together.X, np.hstack([made(name).transform(batch) for name in names]))
+    bounded = describe(names, batch, seconds_per_row=30.0, workers=2)
+    np.testing.assert_array_equal(together.X, bounded.X)
+    assert together.reasons == bounded.reasons

@@ -17,6 +17,8 @@ from matloop.matter.structures import Structures
 EXTRA = "structures"
 MOST_PAIRS = 20_000_000
 """Pairs of one row: about 1.5 GB of lists. A row with more is refused with its count."""
+MARGIN = 1e-6
+"""Angstrom beyond the cutoff that are searched, so that rounding in the search drops no pair."""
 CLOSEST = 1e-3
 """Angstrom: two sites nearer than this are the same place (the parts of a split site), not neighbours."""
 
@@ -91,13 +93,26 @@ def neighbours(structures: Structures, cutoff: float) -> Neighbours:
         start, end = int(structures.offsets[row]), int(structures.offsets[row + 1])
         if row in refused or end == start:
             continue
-        i, j, images, vectors, distances = listed(
-            "ijSDd", cutoff=cutoff, positions=positions[start:end], cell=structures.lattices[row],
+        i, j, images = listed(
+            "ijS", cutoff=cutoff + MARGIN, positions=positions[start:end], cell=structures.lattices[row],
             pbc=structures.periodic[row],
         )  # fmt: skip
-        keep = distances > CLOSEST
+        vectors, distances = _apart(positions[start:end], structures.lattices[row], i, j, images)
+        keep = (distances > CLOSEST) & (distances < cutoff)
         parts.append((i[keep] + start, j[keep] + start, images[keep], vectors[keep], distances[keep]))
     return _sorted(parts, len(positions), cutoff, refused)
+
+
+def _apart(
+    positions: FloatArray, lattice: FloatArray, first: IntArray, second: IntArray, images: IntArray
+) -> tuple[FloatArray, FloatArray]:
+    """Vectors (n_pairs, 3) and distances (n_pairs,). matscipy's own differ in the last digit with the cutoff, and then
+    a list that was cut from a larger one would not be the same as one that was counted."""
+    vectors = positions[second] - positions[first]
+    for k in range(3):
+        vectors += images[:, k, None] * lattice[k]
+    x, y, z = vectors.T
+    return vectors, np.sqrt(x * x + y * y + z * z)
 
 
 def _sorted(parts: Sequence[tuple[NDArray, ...]], n_sites: int, cutoff: float, refused: dict[int, str]) -> Neighbours:
