@@ -220,7 +220,7 @@ def test_neighbour_lists_that_are_shared_change_no_bit():
     batch = joined(cells)
     names = ["smooth_coordination", "grdf(cutoff=9.0)", "rdf(cutoff=7.0)", "magpie"]
     together = describe(names, batch)
-    np.testing.assert_array_equal(together.X, np.hstack([made(name).transform(batch) for name in names]))
+    np.testing.assert_array_equal(together.X, np.hstack([describe([name], batch).X for name in names]))
     bounded = describe(names, batch, seconds_per_row=30.0, workers=2)
     np.testing.assert_array_equal(together.X, bounded.X)
     assert together.reasons == bounded.reasons
