@@ -21,7 +21,7 @@ from matloop.data.ase_db import looks_like_ase_json, open_ase_json
 from matloop.data.folders import open_folder, structure_files
 from matloop.data.layout import NAMES
 from matloop.data.opened import Opened, collected
-from matloop.data.sources import FORMATS, OPENED, SOURCES
+from matloop.data.sources import FORMATS, OPENED, QUERIED, SOURCES
 from matloop.data.table import RawTable, checked_rows, named, provenance
 from matloop.data.unpack import GZIP, checked_zip, gunzipped, unpacked
 from matloop.problem.fault import did_you_mean, nearest, quoted
@@ -37,8 +37,8 @@ _MOST_SHEETS = 100_000  # entries of the zip file that a workbook is
 
 
 def collect(source: Source, *, base: Path | None = None) -> RawTable:
-    """The table that `source` names: a file or a folder of structure files (path relative to `base`), or a set of
-    `SOURCES` ("name" or "name:query").
+    """The table that `source` names: a file or a folder of structure files (path relative to `base`), a set of
+    `SOURCES` ("name" or "name:query"), or what is asked of one of `QUERIED` ("store:materials.db#gaps@3").
 
     Parameters
     ----------
@@ -59,6 +59,9 @@ def collect(source: Source, *, base: Path | None = None) -> RawTable:
     if name in SOURCES and not path.is_file():
         table: RawTable = SOURCES.load(name)(query)
         return table
+    if name in QUERIED and query and not path.is_file():
+        asked: RawTable = QUERIED.load(name)(query, Path(base or "."))
+        return asked
     opened = open_rows(path, source)
     if opened is not None:
         return collected(opened, path, source)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from matloop.core.registry import Registry
 
 SOURCES = Registry("matloop.sources", **{"ricci-transport": "matloop.data.sets.embedded:ricci_transport"})
 """Name -> function(query: str) -> RawTable. Must pass `matloop.testing.sources.check_source`."""
+
+QUERIED = Registry("matloop.queried", store="matloop.data.store.source:read_stored")
+"""Name -> function(query: str, base: Path) -> RawTable: what is asked for as "name:query", a relative path in the query
+starting from `base`."""
 
 FORMATS = Registry(
     "matloop.formats",
@@ -47,3 +53,9 @@ OPENED = Registry(
 
 Must pass `matloop.testing.sources.check_opened`.
 """
+
+
+def is_named(source: str) -> bool:
+    """Whether a source is that of a name ("ricci-transport", "store:materials.db#gaps") and not a path."""
+    name, _, query = source.partition(":")
+    return (name in SOURCES or (name in QUERIED and query != "")) and not Path(source).expanduser().is_file()

@@ -32,7 +32,7 @@ from matloop.data.json_parts import listed
 from matloop.data.layout import ID_COLUMN, PROPERTIES, STRUCTURE_COLUMN
 from matloop.data.opened import Opened
 from matloop.data.records import with_structure
-from matloop.data.sources import SOURCES
+from matloop.data.sources import is_named
 from matloop.data.table import RawTable, named, no_column
 from matloop.data.text import decoded, sniffed
 from matloop.data.unpack import unpacked
@@ -83,7 +83,7 @@ def stream(source: Source, *, base: Path | None = None) -> Stream:
     DataError : as `collect`.
     """
     path = Path(base or ".") / Path(source.source).expanduser()
-    if source.source.partition(":")[0] in SOURCES and not path.is_file():
+    if is_named(source.source) and not path.is_file():
         return _whole(collect(source, base=base))
     if path.is_dir() and not (path / PROPERTIES).exists():
         files = structure_files(path)

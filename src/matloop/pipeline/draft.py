@@ -14,7 +14,7 @@ from matloop.core.arrays import FloatArray
 from matloop.core.errors import ConfigError, DataError
 from matloop.core.files import write_text
 from matloop.data.collect import collect, from_frame
-from matloop.data.sources import SOURCES
+from matloop.data.sources import is_named
 from matloop.data.table import RawTable, no_column
 from matloop.matter.molecules import rdkit_missing
 from matloop.matter.structures import structures_missing
@@ -94,14 +94,14 @@ def write_draft(
     drafted = draft(table, targets=targets, sheet=sheet, encoding=encoding)
     source = drafted.problem.data.source
     written = drafted.toml
-    if not _carried(source):
+    if source.startswith("store:"):
+        place, hash_, rest = source.removeprefix("store:").partition("#")
+        seen = place if "://" in place else _seen_from(place, out)
+        written = written.replace(f"source = {_toml(source)}", f"source = {_toml(f'store:{seen}{hash_}{rest}')}", 1)
+    elif not is_named(source):
         written = written.replace(f"source = {_toml(source)}", f"source = {_toml(_seen_from(source, out))}", 1)
     write_text(out, written)
     return drafted
-
-
-def _carried(source: str) -> bool:
-    return source.partition(":")[0] in SOURCES and not Path(source).is_file()
 
 
 def _toml(text: str) -> str:

@@ -48,6 +48,12 @@ def place(request, tmp_path):
 
 
 @pytest.fixture
+def on_server(postgres):
+    """Where an empty store can be made on PostgreSQL."""
+    return emptied(postgres)
+
+
+@pytest.fixture
 def store(place):
     from matloop.data.store.store import open_store
 

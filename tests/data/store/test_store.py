@@ -10,7 +10,7 @@ from matloop.data.store.values import NotInStore, Origin, Property, Record, Vers
 pytest.importorskip("sqlalchemy")
 
 from matloop.data.store.query import query
-from matloop.data.store.store import open_store, split_place
+from matloop.data.store.store import open_store
 from matloop.data.store.verify import verify
 
 
@@ -197,6 +197,3 @@ def test_names(store):
     with pytest.raises(DataError, match="no records to store"):
         store.add("empty", [])
     assert store.datasets() == ()
-    assert split_place("/a/b.db") == ("/a/b.db", "", 0)
-    with pytest.raises(ConfigError, match="'x' is no number"):
-        split_place("a.db#b@x")

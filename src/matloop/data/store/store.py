@@ -297,24 +297,3 @@ class Store:
         most = SOME if limit is None or limit > read.PAGE else FEW
         found: Plan = self._read(lambda connection: plan(connection, query, in_version(known, number), most))
         return read.Part(known, number, Plan((*found.finds, *more), (*found.checks, *more), found.few))
-
-
-def split_place(text: str) -> tuple[str, str, int]:
-    """Store, dataset and version of `PLACE#DATASET@VERSION`; "" and `LATEST` for what is not said.
-
-    Raises
-    ------
-    ConfigError : the version is no number.
-
-    Examples
-    --------
-    >>> split_place("materials.db#gaps@3")
-    ('materials.db', 'gaps', 3)
-    >>> split_place("postgresql://me@host/db#gaps")
-    ('postgresql://me@host/db', 'gaps', 0)
-    """
-    place, _, rest = text.partition("#")
-    dataset, _, number = rest.partition("@")
-    if number and not number.isdigit():
-        raise ConfigError(f"{text}: the version {number!r} is no number. Write {place}#{dataset}@1")
-    return place, dataset, int(number or LATEST)
