@@ -28,3 +28,7 @@ def test_closed_shells_have_no_empty_level_and_heavy_elements_no_data(edges):
     neon, plutonium = edges("Ne", "PuO2")
     assert np.isnan(neon).tolist() == [False, True, True, False, True]
     assert np.isnan(plutonium).all()
+    reasons = OrbitalsFeaturizer().reasons(["Ne", "PuO2", "Fe"])
+    assert "full" in reasons[0]
+    assert "Pu" in reasons[1]
+    assert 2 not in reasons

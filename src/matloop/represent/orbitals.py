@@ -57,7 +57,10 @@ class OrbitalsFeaturizer(CompositionFeaturizer):
         heavy = np.isnan(_valence()[3])[compositions.elements]
         rows, elements = compositions.rows[heavy].tolist(), compositions.elements[heavy].tolist()
         symbols = {row: SYMBOLS[z] for row, z in zip(rows, elements, strict=True)}
-        return {row: f"orbitals: no orbital energies of {symbol} are known" for row, symbol in symbols.items()}
+        unknown = {row: f"orbitals: no orbital energies of {symbol} are known" for row, symbol in symbols.items()}
+        features = self.transform(compositions)
+        closed = np.flatnonzero(np.isnan(features[:, 1]) & ~np.isnan(features[:, 0])).tolist()
+        return {**dict.fromkeys(closed, "orbitals: all orbitals that are listed are full, so no empty one"), **unknown}
 
     def units(self) -> dict[str, str]:
         return dict.fromkeys(("HOMO energy", "LUMO energy", "gap of atomic orbitals"), "eV")
