@@ -15,7 +15,7 @@ from matloop.data.store.query import query
 from matloop.data.store.store import open_store
 from matloop.data.store.table import to_columns
 from matloop.data.stream import stream
-from matloop.problem.question import Input, Source
+from matloop.problem.question import Source
 
 
 def table(*records):

@@ -290,8 +290,8 @@ def told(error: sa.exc.DBAPIError, place: str, patience: float) -> MatloopError:
         )
     if state.startswith(("28", "3D")) or "FATAL" in text or "no password supplied" in text:
         return ConfigError(
-            f"{place}: the database refuses ({_short(error)}). Check user and database (createdb makes one); a password "
-            "is best kept in the file ~/.pgpass or in PGPASSWORD."
+            f"{place}: the database refuses ({_short(error)}). Check user and database (createdb makes one); a "
+            "password is best kept in the file ~/.pgpass or in PGPASSWORD."
         )
     if isinstance(error, sa.exc.OperationalError) and not state:
         return RunError(f"{place}: {_short(error)}. Nothing of this change was written.")

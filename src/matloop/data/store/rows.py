@@ -74,6 +74,12 @@ def _fault(record: Record) -> str:
         texts += (one.name, one.unit, one.method)
         if type(one.value) is str:
             texts.append(one.value)
+    try:
+        together = "".join(texts)
+    except TypeError:
+        together = "\0"
+    if "\0" not in together and together.isascii():
+        return ""
     return next((f"{key!r}: {why}" for text in texts if (why := unstorable(text))), "")
 
 
