@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import matloop
+from matloop.cli import stored
 from matloop.cli.shell import Shell, load, show
 
 app = typer.Typer(
@@ -275,6 +276,9 @@ def data_profile(
             progress=progress,
         )  # fmt: skip
     show(found.lines(), found.as_json(), json)
+
+
+stored.add_to(data)
 
 
 @models.command("list", epilog="Example: matloop models list")
