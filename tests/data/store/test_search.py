@@ -163,5 +163,13 @@ def test_properties_that_are_not_there(filled):
         store.count("x", query(where="band_gap > 1 GPa"))
 
 
+def test_a_value_in_another_kind_of_unit_does_not_match(store):
+    store.add("x", [Record("a", "Si", properties=(Property("gap", 2.0, "eV"),)),
+                    Record("b", "Ge", properties=(Property("gap", "direct"),)),
+                    Record("c", "Sn", properties=(Property("gap", 2.0, "mm"),))])  # fmt: skip
+    assert [one.key for one in store.records("x", query(where="gap > 100 meV"))] == ["a"]
+    assert [one.key for one in store.records("x", query(where="gap > 1"))] == ["a", "c"]
+
+
 def test_the_limits_are_those_of_the_documentation():
     assert (search.FEW, search.SOME) == (10_000, 100_000)

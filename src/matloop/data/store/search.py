@@ -213,7 +213,14 @@ def _property(connection: Connection, asked: Where) -> Condition:
         names = list(connection.execute(sa.select(q.name).distinct()).scalars())
         raise ConfigError(f'no record has a property "{asked.name}". {did_you_mean(asked.name, names)}')
     chosen = [row for row in rows if asked.method in ("", row.method)]
-    alternatives = [sa.and_(P.quantity_id == row.id, *_value(asked, row.unit)) for row in chosen]
+    alternatives, faults = [], []
+    for row in chosen:
+        try:
+            alternatives.append(sa.and_(P.quantity_id == row.id, *_value(asked, row.unit)))
+        except ConfigError as error:  # that value is in something else; an error only if all are
+            faults.append(error)
+    if faults and not alternatives:
+        raise faults[0]
     inside = sa.or_(*alternatives) if alternatives else sa.false()
     ids = sa.select(P.record_id).where(inside)
     return Condition(R.id.in_(ids), sa.exists().where(P.record_id == R.id, inside), ids)
