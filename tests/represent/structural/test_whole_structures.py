@@ -20,6 +20,8 @@ from matloop.represent.structural.voronoi_shape import (
 )
 from matloop.testing.structures import repeated, sample_structures
 
+pytest.importorskip("matscipy", reason="the extra structures is not installed")
+
 FCC = np.array([[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]])
 BCC = np.array([[0, 0, 0], [0.5, 0.5, 0.5]])
 
