@@ -11,7 +11,11 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 SLOW = "# a few minutes"
 """A block that begins with this is compiled only: it trains models."""
-NEEDS = {"docs/howto/molecules.md": "rdkit", "docs/howto/crystals.md": "pymatgen"}
+NEEDS = {
+    "docs/howto/molecules.md": "rdkit",
+    "docs/howto/crystals.md": "pymatgen",
+    "docs/howto/keep-data-in-a-store.md": "sqlalchemy",
+}
 """The library of an extra without which the blocks of a page do not run."""
 
 

@@ -78,7 +78,8 @@ def _few(database: Database, part: Part, after: int) -> list[int]:
 
     def read() -> list[int]:
         with database.engine.connect() as connection:
-            found = connection.execute(sa.select(R.slot, R.id).where(part.found, R.slot > after))
+            behind = (R.slot > after,) if after else ()
+            found = connection.execute(sa.select(R.slot, R.id).where(part.found, *behind))
             return [number for _, number in sorted([(slot, number) for slot, number in found])]
 
     return database.repeated(read, again=True)

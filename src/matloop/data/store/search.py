@@ -216,14 +216,18 @@ def _property(connection: Connection, asked: Where) -> Condition:
     alternatives, faults = [], []
     for row in chosen:
         try:
-            alternatives.append(sa.and_(P.quantity_id == row.id, *_value(asked, row.unit)))
+            alternatives.append((row.id, _value(asked, row.unit)))
         except ConfigError as error:  # that value is in something else; an error only if all are
             faults.append(error)
     if faults and not alternatives:
         raise faults[0]
-    inside = sa.or_(*alternatives) if alternatives else sa.false()
+    if not alternatives:
+        return _both(sa.false())
+    inside = sa.or_(*(sa.and_(P.quantity_id == number, *value) for number, value in alternatives))
+    # "+ 0" keeps the index of values out: the properties of one record are looked at
+    beside = sa.or_(*(sa.and_(P.quantity_id + 0 == number, *value) for number, value in alternatives))
     ids = sa.select(P.record_id).where(inside)
-    return Condition(R.id.in_(ids), sa.exists().where(P.record_id == R.id, inside), ids)
+    return Condition(R.id.in_(ids), sa.exists().where(P.record_id == R.id, beside), ids)
 
 
 def _value(asked: Where, unit: str) -> list[ColumnElement[bool]]:

@@ -35,7 +35,7 @@ Mode = Literal["add", "replace", "update", "whole"]
 update : a correction, and keys that are not there are refused. whole : a correction, and records that are not given
 are taken out."""
 BATCH = 5_000
-_MANY = 50_000
+_MANY, _WORTH = 50_000, 10_000
 _MODULUS = 2**128
 
 
@@ -93,10 +93,7 @@ def write(database: Database, order: Order) -> Version:
                 raise
             return done
 
-    version = database.repeated(work, again=not once)
-    if version.added + version.changed >= _MANY:
-        _analysed(database)
-    return version
+    return database.repeated(work, again=not once)
 
 
 def _attempt(database: Database, order: Order, token: str) -> Version:
@@ -115,7 +112,10 @@ def _attempt(database: Database, order: Order, token: str) -> Version:
         if work.deferred:
             for index in schema.SEARCH:
                 index.create(connection)
-        return _recorded(work, order, token)
+        version = _recorded(work, order, token)
+        if 10 * (version.added + version.changed) >= max(version.n_records, _WORTH):
+            _analysed(connection)
+        return version
 
 
 def batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
@@ -179,13 +179,12 @@ def _gone_through(database: Database, dataset: str, token: str) -> Version | Non
     return database.repeated(look, again=True)
 
 
-def _analysed(database: Database) -> None:
+def _analysed(connection: Connection) -> None:
     """Let the database learn how its values are distributed, so that it chooses the right index."""
-    with database.writing() as connection:
-        for table in ("records", "properties", "systems", "system_elements"):
-            if database.is_sqlite:
-                connection.exec_driver_sql("PRAGMA analysis_limit=1000")
-            connection.exec_driver_sql(f"ANALYZE {table}")
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA analysis_limit=1000")
+    for table in ("records", "properties", "systems", "system_elements"):
+        connection.exec_driver_sql(f"ANALYZE {table}")
 
 
 # ---- records ----
