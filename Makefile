@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 EXTRAS = all
 # what the optional libraries are needed for; the rest was tested without them
-EXTRA_TESTS = tests/matter tests/data tests/represent tests/split tests/models tests/train tests/doubt tests/explain tests/profile \
+EXTRA_TESTS = tests/matter tests/data tests/service tests/represent tests/split tests/models tests/train tests/doubt tests/explain tests/profile \
 	tests/deploy tests/docs tests/pipeline/test_estimators.py tests/pipeline/test_molecules.py tests/pipeline/test_structures.py
 export PYTHONHASHSEED = 0
 

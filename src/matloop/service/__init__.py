@@ -1,0 +1,1 @@
+"""Servers: the OPTIMADE standard and REST over a store."""
