@@ -21,7 +21,7 @@ from matloop.data.ase_db import looks_like_ase_json, open_ase_json
 from matloop.data.folders import open_folder, structure_files
 from matloop.data.layout import NAMES
 from matloop.data.opened import Opened, collected
-from matloop.data.sources import FORMATS, OPENED, QUERIED, SOURCES
+from matloop.data.sources import FORMATS, OPENED, QUERIED, SOURCES, is_file
 from matloop.data.table import RawTable, checked_rows, named, provenance
 from matloop.data.unpack import GZIP, checked_zip, gunzipped, unpacked
 from matloop.problem.fault import did_you_mean, nearest, quoted
@@ -55,13 +55,13 @@ def collect(source: Source, *, base: Path | None = None) -> RawTable:
     ('mp_id', 'pretty_formula')
     """
     name, _, query = source.source.partition(":")
-    path = Path(base or ".") / Path(source.source).expanduser()
-    if name in SOURCES and not path.is_file():
+    path = Path(base or ".") / (Path(source.source).expanduser() if name not in QUERIED else Path(source.source))
+    if name in SOURCES and not is_file(path):
         table: RawTable = SOURCES.load(name)(query)
         return table
-    if name in QUERIED and query and not path.is_file():
+    if name in QUERIED and query and not is_file(path):
         asked: RawTable = QUERIED.load(name)(query, Path(base or "."))
-        return asked
+        return replace(asked, missing=(*asked.missing, *source.missing))
     opened = open_rows(path, source)
     if opened is not None:
         return collected(opened, path, source)

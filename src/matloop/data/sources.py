@@ -9,7 +9,11 @@ from matloop.core.registry import Registry
 SOURCES = Registry("matloop.sources", **{"ricci-transport": "matloop.data.sets.embedded:ricci_transport"})
 """Name -> function(query: str) -> RawTable. Must pass `matloop.testing.sources.check_source`."""
 
-QUERIED = Registry("matloop.queried", store="matloop.data.store.source:read_stored")
+QUERIED = Registry(
+    "matloop.queried",
+    store="matloop.data.store.source:read_stored",
+    sql="matloop.data.sql:read_sql",
+)
 """Name -> function(query: str, base: Path) -> RawTable: what is asked for as "name:query", a relative path in the query
 starting from `base`."""
 
@@ -58,4 +62,12 @@ Must pass `matloop.testing.sources.check_opened`.
 def is_named(source: str) -> bool:
     """Whether a source is that of a name ("ricci-transport", "store:materials.db#gaps") and not a path."""
     name, _, query = source.partition(":")
-    return (name in SOURCES or (name in QUERIED and query != "")) and not Path(source).expanduser().is_file()
+    return (name in SOURCES or (name in QUERIED and query != "")) and not is_file(source)
+
+
+def is_file(source: str | Path) -> bool:
+    """Whether there is such a file; a query may be longer than any name of one."""
+    try:
+        return Path(source).expanduser().is_file()
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: "~name" of nobody
+        return False

@@ -83,7 +83,7 @@ def stream(source: Source, *, base: Path | None = None) -> Stream:
     DataError : as `collect`.
     """
     path = Path(base or ".") / Path(source.source).expanduser()
-    if is_named(source.source) and not path.is_file():
+    if is_named(source.source):
         return _whole(collect(source, base=base))
     if path.is_dir() and not (path / PROPERTIES).exists():
         files = structure_files(path)

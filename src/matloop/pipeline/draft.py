@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from matloop.core.errors import ConfigError, DataError
 from matloop.core.files import write_text
 from matloop.data.collect import collect, from_frame
 from matloop.data.sources import is_named
+from matloop.data.sql import moved
 from matloop.data.table import RawTable, no_column
 from matloop.matter.molecules import rdkit_missing
 from matloop.matter.structures import structures_missing
@@ -98,6 +101,9 @@ def write_draft(
         place, hash_, rest = source.removeprefix("store:").partition("#")
         seen = place if "://" in place else _seen_from(place, out)
         written = written.replace(f"source = {_toml(source)}", f"source = {_toml(f'store:{seen}{hash_}{rest}')}", 1)
+    elif source.startswith("sql:"):
+        seen = moved(source.removeprefix("sql:"), out.parent)
+        written = written.replace(f"source = {_toml(source)}", f"source = {_toml(f'sql:{seen}')}", 1)
     elif not is_named(source):
         written = written.replace(f"source = {_toml(source)}", f"source = {_toml(_seen_from(source, out))}", 1)
     write_text(out, written)
@@ -105,7 +111,7 @@ def write_draft(
 
 
 def _toml(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _seen_from(source: str, out: Path) -> str:
@@ -153,6 +159,9 @@ def _stem(source: str) -> str:
     """What the table is called; the folder's name where the file is only called "data"."""
     if source == IN_MEMORY:
         return "table"
+    if ":" in source and is_named(source):
+        place = re.split(r"[?#]", source.partition(":")[2])[0]
+        return place.rstrip("/").rpartition("/")[2].partition(".")[0] or "table"
     stem = Path(source).name.split(".")[0]
     folder = Path(source).absolute().parent.name
     return folder if stem.lower() in ("data", "table", "dataset", "train") and folder else stem

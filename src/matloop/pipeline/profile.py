@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -49,6 +49,8 @@ DRAWN = {"composition": 3000, "molecule": 1000, "structure": 500}
 """Rows that are described for the map and for what tells of the target, by the slowest kind among the inputs."""
 MOST_SYMMETRIES = 5000
 """Structures whose space groups are found; in larger tables polymorphs are told only by a column that names phases."""
+HIDDEN = ("target", "error", "other")
+"""Columns that sealed rows must not show: labels, and what may hold them in other words."""
 _PHASE = re.compile(
     r"space[\s_]?group|\bspg|\bsg[\s_]?(num|no)|prototype|\bphase\b|polymorph|crystal[\s_]?sys|crys_sys", re.I
 )
@@ -176,8 +178,22 @@ def _of_problem(problem: Problem | Path, folder: Path, seed: int) -> TableRead:
     raw = collect(problem.data, base=base)
     cleaned = clean(raw, problem)
     sealed = seal(cleaned.dataset, problem, folder / slug(problem.name) / "vault")
+    return read_development(problem, raw, cleaned.dataset, sealed.development, seed=seed)
+
+
+def read_development(
+    problem: Problem, raw: RawTable, dataset: Dataset, development: IntArray, *, seed: int,
+    features: FeatureTable | None = None,
+) -> TableRead:  # fmt: skip
+    """The table of a problem, with targets, and all columns that are not inputs, of development rows alone.
+
+    Parameters
+    ----------
+    dataset : the cleaned table, its labels are not read. development : rows of it.
+    features : of the rows of `dataset`; without them those of some rows are made.
+    """
     labels = np.zeros(len(raw), dtype=bool)
-    labels[[row - 1 for i in sealed.development.tolist() for row in cleaned.dataset.source_rows[i]]] = True
+    labels[[row - 1 for i in development.tolist() for row in dataset.source_rows[i]]] = True
     facts = look(raw)
     roles = problem.roles
     parts: dict[str, Part] = {fact.name: "other" for fact in facts}
@@ -191,9 +207,17 @@ def _of_problem(problem: Problem | Path, folder: Path, seed: int) -> TableRead:
     kinds = {entry.column or entry.name: entry.kind for entry in inputs}
     words = {fact.name for fact in facts if _is_words(fact) and kinds.get(fact.name, "category") != "number"}
     words |= {name for name, kind in kinds.items() if kind in ("category", "composition", "molecule", "structure")}
+    # what a target holds is said by the problem: sealed cells must not decide it
+    words -= {target.column for target in problem.targets} | {target.error_column for target in problem.targets}
     words |= {target.column for target in problem.targets if target.task == "classification"}
+    units = {entry.column or entry.name: entry.unit for entry in inputs}
+    units |= {target.error_column: target.unit for target in problem.targets}
+    units |= {target.column: target.unit for target in problem.targets}
     notes = (*raw.notes, "labels, and columns that are no inputs, are shown of development rows only")
-    return _read(raw, problem.data.source, facts, parts, inputs, roles.time, words, labels, notes, seed)
+    drawn = None if features is None else _drawn_of(dataset, features, _slowest(inputs), seed)
+    return _read(
+        raw, problem.data.source, facts, parts, inputs, roles.time, words, labels, notes, seed, units=units, drawn=drawn
+    )
 
 
 def _kind(fact: Facts) -> Any:
@@ -211,14 +235,18 @@ def _is_words(fact: Facts) -> bool:
 def _read(
     raw: RawTable, source: str, facts: Sequence[Facts], parts: dict[str, Part], inputs: list[Input], time: str,
     words: set[str], labels: BoolArray, notes: Sequence[str], seed: int,
+    *, units: Mapping[str, str] | None = None, drawn: tuple[FeatureTable | None, IntArray] | None = None,
 ) -> TableRead:  # fmt: skip
     by_name = {fact.name: fact for fact in facts}
     dates = {fact.name for fact in facts if fact.kind == "date"} | {time}
     fields = [
-        _words(raw, name, parts[name]) if name in words else _number(raw, by_name[name], parts[name])
+        _words(raw, name, parts[name])
+        if name in words
+        else _number(raw, by_name[name], parts[name], (units or {}).get(name, ""))
         for name in raw.names
         if parts[name] != "id" and name not in dates
     ]
+    fields = [_hidden(one, labels) if one.part in HIDDEN else one for one in fields]
     read = read_columns(raw, inputs, {})
     columns = dict(read.columns)
     keys = input_keys(columns, read.distinct) if columns else np.full(len(raw), -1)
@@ -231,8 +259,8 @@ def _read(
         elif isinstance(column, Structures) and structures is None:
             structures = column
             compositions = structure_atoms(column)
-    phase, phase_from = _phase(raw, structures, [name for name in raw.names if parts[name] in ("input", "other")])
-    drawn, rows = _drawn(raw, inputs, seed)
+    phase, phase_from = _phase(raw, structures, parts, labels)
+    drawn, rows = drawn or _drawn(raw, inputs, seed)
     ids = next((name for name in raw.names if parts[name] == "id"), "")
     shown = compositions.formulas if compositions is not None else texts(raw.column(ids)) if ids else None
     known_as = (
@@ -241,16 +269,27 @@ def _read(
     kept = [name for name in raw.names if parts[name] != "id"]
     return TableRead(
         source=source, fields=tuple(fields), compositions=compositions, phase=phase, phase_from=phase_from,
-        input_keys=keys, row_keys=_row_keys(raw, kept), seconds=_seconds(raw, time), labels=labels, drawn=drawn,
-        drawn_rows=rows, shown=known_as, notes=tuple(notes),
+        input_keys=keys, row_keys=np.where(labels, _row_keys(raw, kept), -1), seconds=_seconds(raw, time),
+        labels=labels, drawn=drawn, drawn_rows=rows, shown=known_as, notes=tuple(notes),
     )  # fmt: skip
 
 
-def _number(raw: RawTable, fact: Facts, part: Part) -> Field:
-    """A column of numbers, in the unit that it states."""
+def _hidden(one: Field, labels: BoolArray) -> Field:
+    """A column without what stands in rows whose labels must not be looked at."""
+    if labels.all():
+        return one
+    return replace(
+        one, values=np.where(labels, one.values, np.nan) if one.is_number else one.values,
+        codes=one.codes if one.is_number else np.where(labels, one.codes, -1),
+        missing=one.missing & labels, unreadable=one.unreadable & labels,
+    )  # fmt: skip
+
+
+def _number(raw: RawTable, fact: Facts, part: Part, unit: str) -> Field:
+    """A column of numbers, in the unit that is asked for, else in the one that it states."""
     column = raw.column(fact.name)
     try:
-        read = number_column(raw, fact.name, fact.unit)
+        read = number_column(raw, fact.name, unit or fact.unit)
         values, unit = read.values, read.unit
     except DataError:  # units that cannot be converted: the numbers beside the first unit are shown
         values, unit = numbers_of(column, raw, fact.name)
@@ -283,11 +322,14 @@ def _words(raw: RawTable, name: str, part: Part) -> Field:
     return Field(name, part, "", np.zeros(0), known, tuple(words), known < 0, none)
 
 
-def _phase(raw: RawTable, structures: Structures | None, names: Sequence[str]) -> tuple[TextArray, str]:
+def _phase(
+    raw: RawTable, structures: Structures | None, parts: Mapping[str, Part], labels: BoolArray
+) -> tuple[TextArray, str]:
     """What tells polymorphs apart: a column that names phases, else the space groups of structures."""
-    for name in names:
-        if _PHASE.search(name):
-            return np.asarray(texts(raw.column(name)), dtype=np.str_), name
+    for name in raw.names:
+        if parts[name] in ("input", "other") and _PHASE.search(name):
+            found = np.asarray(texts(raw.column(name)), dtype=np.str_)
+            return found if parts[name] == "input" else np.where(labels, found, ""), name
     if structures is not None and len(structures) <= MOST_SYMMETRIES:
         numbers = symmetry(structures).numbers
         return np.where(numbers > 0, numbers.astype(np.str_), ""), "space group"
@@ -298,12 +340,25 @@ def _drawn(raw: RawTable, inputs: list[Input], seed: int) -> tuple[FeatureTable 
     """Some rows with their features; none where there is nothing to describe."""
     if not inputs:
         return None, np.zeros(0, dtype=np.int64)
-    most = min(DRAWN.get(entry.kind, 3000) for entry in inputs)
-    rows = np.arange(len(raw))
-    if len(rows) > most:
-        rows = np.sort(np.random.default_rng(seed).choice(len(raw), size=most, replace=False))
+    rows = _some(len(raw), _slowest(inputs), seed)
     dataset: Dataset = read_inputs(_rows_of(raw, rows), inputs)[0]
     return represent(dataset, plan_representation(dataset, inputs)), rows
+
+
+def _drawn_of(dataset: Dataset, features: FeatureTable, most: int, seed: int) -> tuple[FeatureTable, IntArray]:
+    """Some rows of a table that has its features."""
+    chosen = _some(len(dataset), most, seed)
+    return features.take(chosen), np.array([dataset.source_rows[i][0] - 1 for i in chosen.tolist()], dtype=np.int64)
+
+
+def _slowest(inputs: Sequence[Input]) -> int:
+    return min((DRAWN.get(entry.kind, 3000) for entry in inputs), default=3000)
+
+
+def _some(n: int, most: int, seed: int) -> IntArray:
+    if n <= most:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, size=most, replace=False))
 
 
 def _rows_of(raw: RawTable, rows: IntArray) -> RawTable:

@@ -102,7 +102,7 @@ def _walk(
     problem: Problem, raw: RawTable, where: RunFolder, clock: Clock, begun: float, *, like: RunFolder | None
 ) -> RunRecord:
     prepared = steps.prepare(problem, raw, where.path.parent / "vault", where, clock)
-    budget = Budget(problem.limits.minutes * 60.0, spent=seconds_trained(where))
+    budget = Budget(problem.limits.minutes * 60.0, spent=seconds_trained(where) + clock.seconds["profile"])
     where.log.append({"event": "training begins", "seconds left": round(budget.left, 1)})
     answered = []
     for number, target in enumerate(problem.targets):
@@ -133,6 +133,7 @@ def _walk(
             f"matloop predict {where.path}/bundle TABLE -o OUT.csv",
         ),
         notes=prepared.cleaned.notes,
+        profile=prepared.profile,
     )
     with clock.step("report", where):
         write_record(where, record)

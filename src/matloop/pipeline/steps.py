@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from matloop.core.arrays import IntArray
+from matloop.core.errors import DataError
 from matloop.core.jsonable import dumps
 from matloop.data.clean import Cleaned, clean, sealed_account
 from matloop.data.dataset import Labels, Provenance, Removal, Repair
@@ -33,12 +34,17 @@ from matloop.pipeline.card import manifest_of, model_card
 from matloop.pipeline.clock import Clock
 from matloop.pipeline.develop import develop, labelled_rows
 from matloop.pipeline.folder import RunFolder, slug
+from matloop.pipeline.profile import read_development
+from matloop.pipeline.store import PROFILE, PROFILE_PAGE
 from matloop.pipeline.studies import RESERVED, Material, make_studies
 from matloop.pipeline.tables import dataset_frame, write_account, write_parquet
 from matloop.pipeline.versions import versions
 from matloop.problem.question import Problem, Target
 from matloop.problem.toml import dump_problem
-from matloop.report.record import TargetRecord
+from matloop.profile.five import profile_table
+from matloop.profile.five_values import DataProfile
+from matloop.report.profile_summary import summarised
+from matloop.report.record import ProfileSummary, TargetRecord
 from matloop.report.studies import Studies
 from matloop.represent.cache import Cache
 from matloop.represent.representation import Effort, Representation, plan_representation, represent
@@ -74,6 +80,7 @@ class Prepared:
     representation: Representation
     table: FeatureTable
     suspicions: tuple[Suspicion, ...]
+    profile: ProfileSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,23 @@ def prepare(problem: Problem, raw: RawTable, vaults: Path, where: RunFolder, clo
         write_parquet(where.path / "data.parquet", dataset_frame(sealed.dataset))
         where.write("split.json", dumps({"how": sealed.how, "sealed": sealed.dataset.ids[sealed.sealed]}))
         suspicions = screen_development(sealed.dataset, sealed.development, problem)
-    return Prepared(problem, raw.provenance, cleaned, sealed, representation, table, suspicions)
+    with clock.step("profile", where):
+        profile = profiled(problem, raw, sealed, table, where)
+    return Prepared(problem, raw.provenance, cleaned, sealed, representation, table, suspicions, profile)
+
+
+def profiled(problem: Problem, raw: RawTable, sealed: Sealed, table: FeatureTable, where: RunFolder) -> ProfileSummary:
+    """The five Vs of the table; no sealed label is looked at. A table that has none is told, not refused."""
+
+    def made() -> DataProfile:
+        seed = problem.protocol.seeds[0]
+        read = read_development(problem, raw, sealed.dataset, sealed.development, seed=seed, features=table)
+        return profile_table(read, seed=seed)
+
+    try:
+        return summarised(where.kept(PROFILE, DataProfile, made), PROFILE_PAGE)
+    except (DataError, ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
+        return ProfileSummary(left_out=" ".join(str(error).split())[:300])
 
 
 def answer(

@@ -10,10 +10,13 @@ from typing import Any
 from matloop.core.errors import DataError, RunError
 from matloop.core.jsonable import from_jsonable, to_jsonable
 from matloop.pipeline.folder import FORMAT, RunFolder
+from matloop.profile.five_values import DataProfile
 from matloop.report.page import write_page
+from matloop.report.profile_page import write_profile
 from matloop.report.record import RunRecord
 from matloop.report.summary import report_json
 
+PROFILE, PROFILE_PAGE = "profile.json", "profile.html"
 PARTS = ("evaluation", "explanation", "studies")
 """Files of their own: the evidence by target."""
 
@@ -28,7 +31,9 @@ def write_record(where: RunFolder, record: RunRecord) -> None:
 
 
 def write_pages(where: RunFolder, record: RunRecord) -> None:
-    """Write report.html and report.json."""
+    """Write report.html and report.json, and the page of the table's profile again from its file."""
+    if record.profile is not None and (where.path / PROFILE).exists():
+        where.write(record.profile.page, write_profile(where.recall(PROFILE, DataProfile)))
     where.write("report.html", write_page(record))
     where.write(
         "report.json", json.dumps(to_jsonable(report_json(record)), indent=2, allow_nan=False, ensure_ascii=False)

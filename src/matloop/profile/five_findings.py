@@ -173,10 +173,10 @@ def veracity_findings(
 
 def _duplicates(table: TableRead) -> list[Finding]:
     exact, same = _surplus(table.row_keys), _surplus(table.input_keys)
-    n = len(table)
+    n, compared = max(len(table), 1), max(int((table.row_keys >= 0).sum()), 1)
     return [
         Finding(
-            "exact duplicates", exact, f"{exact:,} rows ({exact / n:.1%})",
+            "exact duplicates", exact, f"{exact:,} rows ({exact / compared:.1%})",
             "copies of an earlier row: they add no knowledge, and on both sides of a split they flatter the score"
             if exact else "no row is a copy of another one",
             "look" if exact else "good",

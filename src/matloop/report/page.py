@@ -13,6 +13,7 @@ from plotly.offline import get_plotlyjs
 from matloop.report import palette, words
 from matloop.report.figures.figure import Figure
 from matloop.report.figures.splitmap import split_figure
+from matloop.report.profile_summary import summary_rows
 from matloop.report.record import RunRecord
 from matloop.report.target_view import ANSWERS, TargetView, target_view
 from matloop.report.templating import TEMPLATES, environment
@@ -44,6 +45,7 @@ def write_page(record: RunRecord) -> str:
             several=len(views) > 1,
             cautions=_cautions(views),
             split=_shown_split(record),
+            five=summary_rows(record.profile) if record.profile is not None else (),
             answers=ANSWERS,
             evidence=words.EVIDENCE,
             **page_parts(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from matloop.profile.five_values import ColumnProfile, DataProfile, Finding, Relation
+from matloop.profile.five_values import ColumnProfile, DataProfile, Relation
 from matloop.report import words
 from matloop.report.figures.figure import Figure
 from matloop.report.figures.profile import (
@@ -18,6 +18,7 @@ from matloop.report.figures.profile import (
 from matloop.report.map_view import MapView, map_view
 from matloop.report.page import page_parts
 from matloop.report.periodic import PeriodicMap, rows_map
+from matloop.report.profile_summary import FindingRow, finding_row
 from matloop.report.templating import environment
 
 PURPOSE = {
@@ -27,17 +28,6 @@ PURPOSE = {
     "Validity": "whether cells hold what they should",
     "Volatility": "how fast it ages",
 }
-MARKS = {"good": "", "look": "look", "bad": "act"}
-
-
-@dataclass(frozen=True, slots=True)
-class FindingRow:
-    """One figure in words; `mark` is empty where nothing is to be done."""
-
-    name: str
-    shown: str
-    meaning: str
-    mark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +97,7 @@ def profile_view(found: DataProfile) -> ProfileView:
     beside = {"Velocity": dates_figure(found), "Validity": gaps_figure(found)}
     sections = tuple(
         VSection(
-            name.lower(), name, PURPOSE[name], tuple(_finding(one) for one in findings),
+            name.lower(), name, PURPOSE[name], tuple(finding_row(one) for one in findings),
             tuple(one for one in (beside.get(name),) if one is not None),
         )
         for name, findings in found.vs
@@ -138,10 +128,6 @@ def _sentence(found: DataProfile) -> str:
     if looks:
         return f"Nothing stands against learning. Worth a look: {', '.join(one.name for one in looks[:4])}."
     return "Nothing stands against learning."
-
-
-def _finding(one: Finding) -> FindingRow:
-    return FindingRow(words.sentence(one.name), one.shown, words.sentence(one.meaning), MARKS[one.level])
 
 
 def _column(one: ColumnProfile) -> ColumnRow:

@@ -10,6 +10,7 @@ from matloop.data.dataset import Provenance, Removal, Repair
 from matloop.evaluate.values import Evaluation
 from matloop.explain.values import Explanation
 from matloop.problem.question import Problem
+from matloop.profile.five_values import Finding
 from matloop.report.studies import Studies
 from matloop.train.values import Candidate, LossCurve, Recipe
 
@@ -62,6 +63,29 @@ class TargetRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ProfileSection:
+    """One of the five Vs of the table."""
+
+    name: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSummary:
+    """What the profile of the table says, with labels of development rows only.
+
+    hidden : what correlations hide, in sentences. page : the whole profile, beside the report. left_out : why there is
+    none, else empty.
+    """
+
+    sections: tuple[ProfileSection, ...] = ()
+    labels_shown: int = 0
+    hidden: tuple[str, ...] = ()
+    page: str = ""
+    left_out: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """One finished run."""
 
@@ -81,3 +105,5 @@ class RunRecord:
     reproduce: tuple[str, ...]
     """commands that give this result again"""
     notes: tuple[str, ...] = ()
+    profile: ProfileSummary | None = None
+    """None in a run of a release before it"""
