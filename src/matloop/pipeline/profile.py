@@ -16,6 +16,7 @@ from matloop.core.errors import ConfigError, DataError
 from matloop.core.files import write_text
 from matloop.core.jsonable import to_jsonable
 from matloop.core.progress import SILENT, Progress
+from matloop.core.threads import one_thread
 from matloop.data.clean import clean
 from matloop.data.collect import collect, from_frame
 from matloop.data.dataset import Dataset
@@ -136,7 +137,8 @@ def profile_data(
         raw = collect(source) if isinstance(table, Path | str) else from_frame(table)  # type: ignore[arg-type]
         read = _of_table(raw, source.source, targets, seed)
     progress.step("measuring")
-    found = profile_table(read, seed=seed, depth=depth)
+    with one_thread():
+        found = profile_table(read, seed=seed, depth=depth)
     if page is not None:
         write_text(page, write_profile(found))
     return TableProfiled(found, page)

@@ -16,6 +16,7 @@ import numpy as np
 from matloop.core.arrays import IntArray
 from matloop.core.errors import DataError
 from matloop.core.jsonable import dumps
+from matloop.core.threads import one_thread
 from matloop.data.clean import Cleaned, clean, sealed_account
 from matloop.data.dataset import Labels, Provenance, Removal, Repair
 from matloop.data.screen import Suspicion, screen_development
@@ -135,7 +136,8 @@ def profiled(problem: Problem, raw: RawTable, sealed: Sealed, table: FeatureTabl
     def made() -> DataProfile:
         seed = problem.protocol.seeds[0]
         read = read_development(problem, raw, sealed.dataset, sealed.development, seed=seed, features=table)
-        return profile_table(read, seed=seed)
+        with one_thread():
+            return profile_table(read, seed=seed)
 
     try:
         return summarised(where.kept(PROFILE, DataProfile, made), PROFILE_PAGE)
