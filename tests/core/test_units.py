@@ -18,6 +18,7 @@ from matloop.core.units import compatible, convert, in_base, known, tidy
         (1.0, "eV/atom", "meV/atom", 1000.0),
         (1.0, "eV/Å^3", "GPa", 160.2176634),  # CODATA: 1 eV = 1.602176634e-19 J
         (5.0, "wt%", "", 0.05),
+        (250.0, "wppm", "", 2.5e-4),
         (3.0, "10^18 cm^-3", "m^-3", 3e24),
         (1.0, "mΩ·cm", "ohm*m", 1e-5),
         (150.0, "µV/K", "mV/K", 0.15),

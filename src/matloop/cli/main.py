@@ -23,7 +23,7 @@ app = typer.Typer(
     "check problem.toml, matloop run problem.toml",
 )
 features = typer.Typer(no_args_is_help=True, help="Turn compositions, molecules and structures into numbers.")
-data = typer.Typer(no_args_is_help=True, help="Data sets that matloop carries.")
+data = typer.Typer(no_args_is_help=True, help="Tables, stores of data sets, and what is in them.")
 models = typer.Typer(no_args_is_help=True, help="Model families that a run may try.")
 trust = typer.Typer(no_args_is_help=True, help="Whether a model, or the way it was tested, can be believed.")
 app.add_typer(features, name="features")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, BinaryIO
 
 import pandas as pd
@@ -25,6 +26,8 @@ from matloop.deploy.predict import write_frame
 
 SHOWN = 20
 """Records that are printed when nobody says how many."""
+MOST_SHOWN, LONGEST_SHOWN = 6, 60
+"""Values of a record on the screen, and letters of one."""
 _ENDINGS = (".jsonl", ".parquet")
 
 
@@ -113,10 +116,12 @@ def _write(records: Iterator[Record], out: Path, progress: Progress) -> int:
 
 def _shown(record: Record, *, origins: bool) -> list[str]:
     matter = record.formula or (f"{len(record.structure.coordinates)} sites" if record.structure is not None else "")
-    values = [_value(one) for one in record.properties]
-    lines = ["  ".join(filter(None, [record.key, matter, *values]))]
+    head = "  ".join(filter(None, [record.key, matter]))
+    values = [shorten(_value(one), LONGEST_SHOWN, placeholder=" ...") for one in record.properties]
     if not origins:
-        return lines
+        more = [f"{len(values) - MOST_SHOWN} more"] if len(values) > MOST_SHOWN else []
+        return [" | ".join([head, *values[:MOST_SHOWN], *more])]
+    lines = [" | ".join([head, *values])]
     lines += [f"    record: {line}" for line in record.origin.lines()]
     for one in record.properties:
         if one.origin is not None:
