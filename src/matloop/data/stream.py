@@ -33,6 +33,7 @@ from matloop.data.layout import ID_COLUMN, PROPERTIES, STRUCTURE_COLUMN
 from matloop.data.opened import Opened
 from matloop.data.records import with_structure
 from matloop.data.sources import is_named
+from matloop.data.sql import Asked, columns_of, parsed, pieces
 from matloop.data.table import RawTable, named, no_column
 from matloop.data.text import decoded, sniffed
 from matloop.data.unpack import unpacked
@@ -83,6 +84,8 @@ def stream(source: Source, *, base: Path | None = None) -> Stream:
     DataError : as `collect`.
     """
     path = Path(base or ".") / Path(source.source).expanduser()
+    if source.source.startswith("sql:") and is_named(source.source):
+        return _database(parsed(source.source.removeprefix("sql:"), Path(base or ".")))
     if is_named(source.source):
         return _whole(collect(source, base=base))
     if path.is_dir() and not (path / PROPERTIES).exists():
@@ -349,6 +352,15 @@ def _folder(path: Path, files: Sequence[str], source: Source) -> Stream:
 
     digest = _folder_hash(path, files)
     return Stream(source.source, (ID_COLUMN, STRUCTURE_COLUMN), digest, str(path), _read=read)
+
+
+def _database(asked: Asked) -> Stream:
+    def read(own: Stream, columns: Sequence[str], size: int) -> Iterator[dict[str, Cells]]:
+        del own
+        return pieces(asked, columns, size)
+
+    digest = hashlib.sha256(f"{asked.shown}#{asked.query}".encode()).hexdigest()
+    return Stream(asked.shown, columns_of(asked), digest, str(asked.base), _read=read)
 
 
 def _whole(raw: RawTable) -> Stream:

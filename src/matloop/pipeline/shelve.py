@@ -164,15 +164,19 @@ def _records(
     if table.startswith("store:"):
         return _copied(table), ("records are copied with their origins",)
     source = Source(table)
-    known = collect(source).provenance if is_named(table) else _provenance(table)
     rows = stream(source)
+    known = _provenance(table, rows)
     if {"key"} <= set(rows.names) <= _RECORD:
         return _written(rows, table), ("the lines are records",)
     roles = _roles(rows, reading)
     return _read(rows, roles, reading, known, account, progress), tuple(_told(roles))
 
 
-def _provenance(table: str) -> Provenance:
+def _provenance(table: str, rows: Stream) -> Provenance:
+    if table.startswith("sql:") and is_named(table):  # too many rows to be read twice; a hash would need all of them
+        return Provenance(rows.source, "", -1, len(rows.names), retrieved=now(), query=table.partition("#")[2])
+    if is_named(table):
+        return collect(Source(table)).provenance
     path = Path(table).expanduser()
     return Provenance(str(path), sha256(path) if path.is_file() else "", 0, 0, retrieved=now())
 
