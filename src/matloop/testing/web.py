@@ -53,7 +53,7 @@ class Web:
             disable_nagle_algorithm = True
             wbufsize = -1
 
-            def do_GET(self) -> None:  # noqa: N802 - the name that the library calls
+            def do_GET(self) -> None:
                 with lock:
                     asked = Asked(self, counts[self.path])
                     counts[self.path] += 1
