@@ -1,13 +1,25 @@
 """A table and a problem profiled end to end; the page; what sealed labels may tell."""
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from matloop.core.errors import ConfigError, DataError
+from matloop.core.jsonable import dumps
+from matloop.data.clean import clean
+from matloop.data.collect import collect
+from matloop.pipeline import steps
 from matloop.pipeline.draft import write_draft
-from matloop.pipeline.profile import profile_data
+from matloop.pipeline.folder import RunFolder
+from matloop.pipeline.profile import profile_data, read_development
+from matloop.problem.question import Problem, Source
+from matloop.problem.toml import load_problem
+from matloop.profile.five import profile_table
+from matloop.report.profile_page import write_profile
+from matloop.split.vault import seal
 
 FORMULAS = ("GaAs", "SiC", "NaCl", "TiO2", "MgO", "ZnS", "LiF", "KBr", "CdTe", "InP")
 
@@ -68,3 +80,60 @@ def test_of_a_problem_sealed_labels_are_not_shown(path, tmp_path):
 def test_what_is_wrong_is_said(path, wanted, error, said):
     with pytest.raises(error, match=said):
         profile_data(path, **wanted)
+
+
+def changed_in_the_vault(problem, raw, development, dataset):
+    """The table with other labels, and other words beside them, in the sealed rows."""
+    hidden = np.ones(len(raw), dtype=bool)
+    hidden[[row - 1 for i in development.tolist() for row in dataset.source_rows[i]]] = False
+    columns = {name: np.array(column, dtype=object) for name, column in raw.columns.items()}
+    columns["gap (eV)"][hidden] = "7.7"
+    columns["route"][hidden] = "a secret"
+    return replace(raw, columns=columns), int(hidden.sum())
+
+
+def test_sealed_labels_change_nothing_in_the_profile(path, tmp_path):
+    file = tmp_path / "problem.toml"
+    write_draft(str(path), file, targets=["gap (eV)"])
+    problem = load_problem(file)
+    # a column that is no input may say the target in other words
+    problem = replace(problem, inputs=tuple(one for one in problem.inputs if one.name != "route"))
+    raw = collect(problem.data, base=tmp_path)
+    dataset = clean(raw, problem).dataset
+    development = seal(dataset, problem, tmp_path / "vault").development
+    other, n_hidden = changed_in_the_vault(problem, raw, development, dataset)
+    assert n_hidden > 10
+    pages = []
+    for table in (raw, other):
+        found = profile_table(read_development(problem, table, dataset, development, seed=0))
+        pages.append(write_profile(found))
+        assert "secret" not in dumps(found)
+    assert pages[0] == pages[1]
+    shown = changed_in_the_vault(problem, raw, np.zeros(0, np.int64), dataset)[0]
+    assert write_profile(profile_table(read_development(problem, shown, dataset, development, seed=0))) != pages[0]
+
+
+def test_the_report_of_a_run_shows_the_profile_without_sealed_labels(regression):
+    record, folder = regression.result.record, regression.result.folder
+    assert [one.name for one in record.profile.sections] == ["Volume", "Velocity", "Veracity", "Validity", "Volatility"]
+    assert record.profile.labels_shown < record.provenance.n_rows
+    text = (folder / "report.html").read_text("utf-8")
+    assert 'id="profile"' in text
+    assert 'href="profile.html"' in text
+    assert "are sealed, or not used" in (folder / "profile.html").read_text("utf-8")
+    sealed = len(json.loads((folder / "split.json").read_text("utf-8"))["sealed"])
+    assert json.loads((folder / "profile.json").read_text("utf-8"))["labels_shown"] <= record.provenance.n_rows - sealed
+
+
+def test_a_table_that_cannot_be_profiled_does_not_stop_a_run(path, tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise ValueError("planted")
+
+    monkeypatch.setattr(steps, "read_development", broken)
+    where = RunFolder(tmp_path / "run", "0")
+    (tmp_path / "run").mkdir()
+    problem = Problem("p", Source("x"), (), ())
+    assert (
+        steps.profiled(problem, None, SimpleNamespace(dataset=None, development=None), None, where).left_out
+        == "planted"
+    )
