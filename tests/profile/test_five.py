@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from matloop.data.cleaning.levels import mentioned_level
 from matloop.matter.compositions import from_formulas
 from matloop.profile.five import profile_table
 from matloop.profile.five_values import Field, TableRead
-from matloop.profile.levels import level_of
 from matloop.profile.relations import correlations, holm
 from matloop.profile.replicates import class_noise, replicate_noise
 
@@ -204,4 +204,4 @@ def test_holm_by_hand():
 
 @pytest.mark.parametrize(("word", "level"), [("GGA+U", "PBE+U"), ("r2SCAN", "r2SCAN"), ("PBEsol", "PBEsol"), ("A", "")])
 def test_levels(word, level):
-    assert level_of(word) == level
+    assert mentioned_level(word) == level

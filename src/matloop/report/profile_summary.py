@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matloop.profile.five_values import DataProfile, Finding
 from matloop.report import words
@@ -26,7 +26,10 @@ class FindingRow:
 def summarised(found: DataProfile, page: str) -> ProfileSummary:
     """The part of a profile that the report of a run shows; the rest is on `page`."""
     return ProfileSummary(
-        sections=tuple(ProfileSection(name, findings) for name, findings in found.vs),
+        sections=tuple(
+            ProfileSection(name, tuple(replace(one, value=float(one.value)) for one in findings))
+            for name, findings in found.vs
+        ),
         labels_shown=found.labels_shown,
         hidden=tuple(
             f"{pair.first} and {pair.second}: {warned.said}" for pair in found.warnings for warned in pair.warnings

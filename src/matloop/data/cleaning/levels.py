@@ -38,7 +38,14 @@ _SPELLINGS = {
     "scGW": ("scgw", "qsgw"),
     "RPA": ("rpa",),
     "CCSD(T)": ("ccsd(t)", "ccsdt"),
-    "experiment": ("experiment", "experimental", "exp", "exp.", "expt", "expt.", "measured", "measurement"),
+    "experiment": ("experiment", "experimental", "exp", "exp.", "expt", "expt.", "measured", "measurement",
+                   "icsd"),
+    "EAM": ("eam", "meam"),
+    "ReaxFF": ("reaxff",),
+    "MACE": ("mace", "macemp0", "macemp"),
+    "CHGNet": ("chgnet",),
+    "M3GNet": ("m3gnet",),
+    "force field": ("forcefield", "interatomicpotential", "mlip"),
 }  # fmt: skip
 """Level: its spellings, in lower case without spaces, hyphens and underscores. Two levels that are not the same do not
 compare: total and formation energies, band gaps and lattice constants of them differ systematically."""
@@ -48,6 +55,8 @@ _CODES = ("vasp", "quantumespresso", "qe", "castep", "fhiaims", "aims", "wien2k"
 Lejaeghere et al., Science 351 (2016) aad3000. doi:10.1126/science.aad3000"""
 
 _LEVEL = {spelling: level for level, spellings in _SPELLINGS.items() for spelling in spellings}
+_PARTS = re.compile(r"[\s_,;:/()\[\]–-]+")
+_LONGEST = 4
 _MOST_WORDS = 12
 _FIRST_ROWS = 2000
 
@@ -85,6 +94,24 @@ def level_of(word: str) -> str:
         if rest != plain and rest in _LEVEL:
             return _LEVEL[rest]
     return _LEVEL.get(plain, "")
+
+
+def mentioned_level(text: str) -> str:
+    """The level that stands somewhere in a text, "" where there is none; the longest name counts, then the first.
+
+    Examples
+    --------
+    >>> mentioned_level("band gap by HSE06 (VASP)"), mentioned_level("GGA + U, relaxed"), mentioned_level("cubic")
+    ('HSE06', 'PBE+U', '')
+    """
+    if whole := level_of(text):
+        return whole
+    parts = [part for part in _PARTS.split(text.strip()) if part]
+    for length in range(min(_LONGEST, len(parts)), 0, -1):
+        for start in range(len(parts) - length + 1):
+            if found := level_of("".join(parts[start : start + length])):
+                return found
+    return ""
 
 
 def read_levels(column: NDArray, compatible: Sequence[str] = ()) -> Levels:
