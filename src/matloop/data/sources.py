@@ -13,6 +13,9 @@ QUERIED = Registry(
     "matloop.queried",
     store="matloop.data.store.source:read_stored",
     sql="matloop.data.sql:read_sql",
+    matbench="matloop.data.benchmarks.source:read_matbench",
+    matminer="matloop.data.benchmarks.source:read_matminer",
+    jarvis="matloop.data.benchmarks.source:read_jarvis",
 )
 """Name -> function(query: str, base: Path) -> RawTable: what is asked for as "name:query", a relative path in the query
 starting from `base`."""

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import numpy as np
 from numpy.typing import NDArray
 
 from matloop.core.errors import ConfigError, DataError, MatloopError, MissingExtra, RunError
 from matloop.core.optional import require
+from matloop.data.cells import joined, typed
 from matloop.data.opened import MOST_CELLS
 from matloop.data.sql_statement import found, is_ordered, place, pointed, statement
 from matloop.data.table import RawTable, checked_rows, named, provenance
@@ -330,10 +330,10 @@ def _gathered(
         for k, name in enumerate(names):
             cells = [_cell(row[k]) for row in rows]
             binary[name] += sum(cell is _BINARY for cell in cells)
-            parts[name].append(_array(cells))
+            parts[name].append(typed(cells))
     left = [name for name, count in binary.items() if count]
     notes = tuple(f'column "{name}" is left out: {binary[name]:,} values are binary' for name in left)
-    return {name: _joined(own) for name, own in parts.items() if name not in left}, notes
+    return {name: joined(own) for name, own in parts.items() if name not in left}, notes
 
 
 _BINARY = object()
@@ -347,32 +347,6 @@ def _cell(value: Any) -> Any:
     if isinstance(value, dict | list | tuple):
         return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)
-
-
-def _array(cells: list[Any]) -> NDArray:
-    """Floats (NULL is NaN), whole numbers and truth values as such, everything else as objects."""
-    kinds = {type(cell) for cell in cells}
-    if kinds == {float} or kinds == {float, type(None)}:
-        return np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64)
-    if kinds == {bool}:
-        return np.array(cells, dtype=bool)
-    if kinds == {int} and all(-(2**63) <= cell < 2**63 for cell in cells):
-        return np.array(cells, dtype=np.int64)
-    found_cells = np.empty(len(cells), dtype=object)
-    found_cells[:] = cells
-    return found_cells
-
-
-def _joined(parts: Sequence[NDArray]) -> NDArray:
-    """The parts of a column; where they are of several kinds, as objects (NaN is None again)."""
-    if not parts:
-        return np.empty(0, dtype=object)
-    kinds = {part.dtype.kind for part in parts}
-    if len(kinds) > 1:
-        parts = [np.array([None if cell != cell else cell for cell in part.tolist()], dtype=object) for part in parts]
-    column = np.concatenate(parts)
-    column.flags.writeable = False
-    return column
 
 
 def content_hash(columns: dict[str, NDArray]) -> str:

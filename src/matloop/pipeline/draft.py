@@ -15,6 +15,7 @@ import numpy as np
 from matloop.core.arrays import FloatArray
 from matloop.core.errors import ConfigError, DataError
 from matloop.core.files import write_text
+from matloop.data.benchmarks.source import moved as mirror_moved
 from matloop.data.collect import collect, from_frame
 from matloop.data.sources import is_named
 from matloop.data.sql import moved
@@ -101,10 +102,11 @@ def write_draft(
         place, hash_, rest = source.removeprefix("store:").partition("#")
         seen = place if "://" in place else _seen_from(place, out)
         written = written.replace(f"source = {_toml(source)}", f"source = {_toml(f'store:{seen}{hash_}{rest}')}", 1)
-    elif source.startswith("sql:"):
-        seen = moved(source.removeprefix("sql:"), out.parent)
-        written = written.replace(f"source = {_toml(source)}", f"source = {_toml(f'sql:{seen}')}", 1)
-    elif not is_named(source):
+    elif is_named(source):
+        name, _, query = source.partition(":")
+        seen = f"sql:{moved(query, out.parent)}" if name == "sql" else mirror_moved(source, out.parent)
+        written = written.replace(f"source = {_toml(source)}", f"source = {_toml(seen)}", 1)
+    else:
         written = written.replace(f"source = {_toml(source)}", f"source = {_toml(_seen_from(source, out))}", 1)
     write_text(out, written)
     return drafted

@@ -24,6 +24,7 @@ import numpy as np
 from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.core.errors import RunError
 from matloop.core.files import sha256, write_bytes, write_text
+from matloop.core.places import cache_folder
 from matloop.represent.batches import KEY_BYTES
 from matloop.represent.work import Ticket
 
@@ -38,18 +39,6 @@ _LIBRARIES = (
     *("matloop", "networkx"),
 )
 _ENDING = ".rows"
-
-
-def cache_folder() -> Path:
-    """Where features are kept: `MATLOOP_CACHE`, else the user's folder for such things on this system."""
-    if given := os.environ.get("MATLOOP_CACHE", ""):
-        return Path(given).expanduser()
-    home = Path.home()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local")) / "matloop" / "cache"
-    if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "matloop"
-    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "matloop"
 
 
 @dataclass(frozen=True, slots=True)
