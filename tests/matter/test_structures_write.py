@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from matloop.core.errors import DataError
@@ -77,11 +77,25 @@ def test_extended_xyz_holds_all_of_ordered_structures(rows):
     same_values(found, batch)
 
 
+def is_half_told(part):
+    """A crystal whose charge is that of the oxidation states it has: pymatgen's JSON does not tell it from none."""
+    known = np.nansum(part.occupancies * part.oxidation)
+    return part.periodic.any() and np.isnan(part.oxidation).any() and part.charge != 0 and abs(part.charge - known) < 1e-6
+
+
+def test_a_molecule_keeps_a_charge_that_its_known_states_sum_to():
+    pytest.importorskip("pymatgen.core")
+    one = {"sites": [{"species": [{"element": "H", "occu": 1.0, "oxidation_state": -1}], "xyz": [0, 0, 0]},
+                     {"species": [{"element": "O", "occu": 1.0}], "xyz": [0, 0, 1]}], "charge": -1}  # fmt: skip
+    assert read_structures([one])[0].charges.tolist() == [-1.0]
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @settings(max_examples=40, deadline=None)
 @given(st.lists(parts(), min_size=1, max_size=3))
 def test_pymatgen_and_its_json_hold_all_but_names(rows):
     pytest.importorskip("pymatgen.core")
+    assume(not any(is_half_told(one) for one in rows))
     batch = assembled(rows)
     objects = to_pymatgen(batch)
     for again in (objects, [json.loads(json.dumps(one.as_dict())) for one in objects]):

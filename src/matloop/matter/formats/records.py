@@ -114,15 +114,18 @@ def _from_pymatgen_dict(one: Mapping[str, Any]) -> Part:
     return mixed_part(
         lattice, periodic, coordinates.reshape(-1, 3), species, site_values=values,
         row_values={name: value for name, value in numbers.items() if value is not None},
-        charge=_charge(one.get("charge"), species),
+        charge=_charge(one.get("charge"), () if cell is None else species),
         notes=(*noted_isotopes(symbols), *left_out(lost, "site properties"), *left_out(more, "properties")),
     )  # fmt: skip
 
 
-def _charge(given: Any, species: list[list[Species]]) -> float | None:
-    """The charge, None where it is only what the oxidation states sum to (pymatgen writes it without being asked)."""
+def _charge(given: Any, species: Sequence[list[Species]]) -> float | None:
+    """The charge, None where it is only what the oxidation states sum to (pymatgen writes it for crystals without being
+    asked; that of a molecule, for which no species are given here, is always one)."""
+    if given is None or not species:
+        return None if given is None else float(given)
     total = sum(share * state for site in species for _, share, state in site if state == state)
-    return None if given is None or abs(float(given) - total) < 1e-6 else float(given)
+    return None if abs(float(given) - total) < 1e-6 else float(given)
 
 
 def _species(entry: Mapping[str, Any]) -> Species:
