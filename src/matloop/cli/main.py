@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import matloop
-from matloop.cli import stored
+from matloop.cli import published, stored
 from matloop.cli.shell import Shell, load, show
 
 app = typer.Typer(
@@ -279,6 +279,7 @@ def data_profile(
 
 
 stored.add_to(data)
+published.add_to(data)
 
 
 @models.command("list", epilog="Example: matloop models list")
