@@ -28,7 +28,7 @@ from matloop.data.harvest.versions import Account, Mode, Stored, made_versions, 
 from matloop.data.store.address import Address, address
 from matloop.data.store.interchange import record_to_json
 from matloop.data.store.store import Store, open_store
-from matloop.data.store.values import Origin, Record, Version
+from matloop.data.store.values import Origin, Record
 
 PARTIAL = 9
 """Exit code where something is missing: a database or a page did not answer, or an entry could not be read."""
