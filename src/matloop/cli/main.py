@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import matloop
-from matloop.cli import published, stored
+from matloop.cli import designing, harvest, published, shared, stored
 from matloop.cli.shell import Shell, load, show
 
 app = typer.Typer(
@@ -113,6 +113,9 @@ def predict(
     with load("matloop.cli.bar:listener")(quiet=quiet or out is None) as progress:
         done = load("matloop.deploy.predict:predict_file")(bundle, table, out, progress=progress)
     show(load("matloop.cli.words:predict_lines")(done), load("matloop.cli.words:predict_json")(done), json)
+
+
+app.command("design", epilog=designing.EXAMPLE)(designing.design)
 
 
 @app.command(epilog="Example: matloop report runs/steels/1f3a")
@@ -279,6 +282,8 @@ def data_profile(
 
 
 stored.add_to(data)
+harvest.add_to(data)
+shared.add_to(data)
 published.add_to(data)
 
 

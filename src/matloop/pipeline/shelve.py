@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,10 +19,12 @@ from matloop.core.progress import SILENT, Progress
 from matloop.data.collect import collect
 from matloop.data.crystals import read_structure_column
 from matloop.data.dataset import Provenance
+from matloop.data.share.receive import Received, is_crate, receive
+from matloop.data.licensed import Licensed, whose
 from matloop.data.sources import is_named
 from matloop.data.store.address import address
 from matloop.data.store.interchange import record_from_json
-from matloop.data.store.store import open_store
+from matloop.data.store.store import Store, open_store
 from matloop.data.store.values import Origin, Property, Record, Version
 from matloop.data.store.write import Mode, now
 from matloop.data.stream import Stream, stream
@@ -98,14 +100,16 @@ class _Account:
     rows: int = 0
     unread: dict[str, int] = field(default_factory=dict)
     first: dict[str, str] = field(default_factory=dict)
+    private: dict[str, int] = field(default_factory=dict)
 
     def note(self, column: str, row: int, why: str) -> None:
         self.unread[column] = self.unread.get(column, 0) + 1
         self.first.setdefault(column, f"row {row}: {why}")
 
     def lines(self) -> list[str]:
-        return [f'column "{name}": {n:,} values could not be read and are kept as text ({self.first[name]})'
-                for name, n in self.unread.items()]  # fmt: skip
+        said = [f"{n:,} records come from {owner}: marked as not to be shared" for owner, n in self.private.items()]
+        return said + [f'column "{name}": {n:,} values could not be read and are kept as text ({self.first[name]})'
+                       for name, n in self.unread.items()]  # fmt: skip
 
 
 def reading(
@@ -133,12 +137,12 @@ def add_table(
     table: str, to: str, how: Reading | None = None, *, mode: Mode = "add", base: int | None = None,
     message: str = "", author: str = "", progress: Progress = SILENT,
 ) -> Shelved:  # fmt: skip
-    """Store a table of any length, records as JSON lines, or a dataset of another store as a new version.
+    """Store a table of any length, records as JSON lines, a shared folder, or a dataset of another store as a version.
 
     Parameters
     ----------
-    table : path, carried data set, or "store:STORE#DATASET@VERSION". to : "STORE#DATASET". mode, base : see
-        `matloop.data.store.store.Store.add`.
+    table : path, carried data set, folder of `matloop data export`, or "store:STORE#DATASET@VERSION".
+    to : "STORE#DATASET". mode, base : see `matloop.data.store.store.Store.add`.
 
     Raises
     ------
@@ -150,12 +154,29 @@ def add_table(
     if where.version or not where.query.everything:
         raise ConfigError(f"{to}: a new version is made by what is stored. Write {where.place}#{where.dataset}")
     account = _Account()
+    folder = Path(table).expanduser()
+    said: tuple[str, ...]
+    shared = receive(folder) if is_crate(folder) else None
     with open_store(where.place) as store:
-        records, said = _records(table, how or Reading(), account, progress)
+        if shared is not None:
+            records, said = shared.records(), (f"{shared.n_files:,} files are as they were shared",)
+        else:
+            records, said = _records(table, how or Reading(), account, progress)
         version = store.add(
             where.dataset, records, mode=mode, base=base, message=message or f"from {table}", author=author
         )
+        if shared is not None:
+            _describe(store, where.dataset, shared)
     return Shelved(store.place, version, (*said, *account.lines()))
+
+
+def _describe(store: Store, dataset: str, shared: Received) -> None:
+    """What a shared folder says of itself, as far as the dataset says nothing yet."""
+    card = store.card(dataset)
+    names = ("title", "about", "licence", "citation")
+    new = {name: shared.facts[name] for name in names if shared.facts.get(name) and not getattr(card, name)}
+    if new:
+        store.describe(dataset, **new)
 
 
 def _records(
@@ -307,7 +328,12 @@ def _read(
             conditions = {name: _setting(columns[name][i]) for name in roles.conditions if _text(columns[name][i])}
             origin = Origin(provider, key if roles.key else "", known.source, retrieved, licence, known.sha256,
                             f"row {number}", citation, doi, given.note, given.shareable)  # fmt: skip
-            structure, why = structures[i] if structures else (None, "")
+            structure, why, owner = structures[i] if structures else (None, "", None)
+            if owner is not None:
+                account.private[whose(owner)] = account.private.get(whose(owner), 0) + 1
+                origin = replace(
+                    origin, provider=owner.provider, id=owner.code or origin.id, licence=owner.licence, shareable=False
+                )
             yield Record(
                 key, _text(columns[roles.formula][i]) if roles.formula else "", structure,
                 tuple([_with(one, conditions) for one in values(i)]), origin, {"structure": why} if why else {},
@@ -361,21 +387,23 @@ def _numbers(
 
 def _structures(
     columns: Mapping[str, NDArray], roles: _Roles, rows: Stream, account: _Account
-) -> list[tuple[Structures | None, str]]:
+) -> list[tuple[Structures | None, str, Licensed | None]]:
+    """Structure, why there is none, and the licensed database that it comes from, of each row."""
     if not roles.structure:
         return []
     column = columns[roles.structure]
     raw = RawTable({roles.structure: column}, Provenance(rows.source, rows.hash, len(column), 1), folder=rows.folder)
     read = read_structure_column(raw, roles.structure)
-    found: list[tuple[Structures | None, str]] = []
+    found: list[tuple[Structures | None, str, Licensed | None]] = []
     for i in range(len(column)):
         why = read.unreadable.get(i)
         if why is None:
-            found.append((read.batch.take(np.array([i])), ""))
+            found.append((read.batch.take(np.array([i])), "", read.licensed.get(i)))
             continue
         if _text(column[i]):
             account.note(roles.structure, account.rows + i + 1, why.reason)
-        found.append((None, f"could not be read: {why.reason}" if _text(column[i]) else ""))
+        said = f"could not be read: {why.reason}" if _text(column[i]) else ""
+        found.append((None, said, read.licensed.get(i)))
     return found
 
 

@@ -232,7 +232,7 @@ def _array(data: Any, kind: str) -> NDArray:
 
 
 def _property_to_json(one: Property) -> dict[str, Any]:
-    found: dict[str, Any] = {"name": one.name, "value": to_jsonable(one.value)}
+    found: dict[str, Any] = {"name": one.name, "value": value_to_json(one.value)}
     if one.unit:
         found["unit"] = one.unit
     if one.error is not None:
@@ -260,15 +260,39 @@ def _property_from_json(data: Any, where: str) -> Property:
     if not all(isinstance(text, str) for text in texts.values()) or not isinstance(data.get("conditions", {}), Mapping):
         raise DataError(f'{where}: unit and method of "{name}" must be texts, its conditions an object.')
     return Property(
-        name=name, value=_number(data["value"]), error=None if error is None else float(error),
+        name=name, value=value_from_json(data["value"]), error=None if error is None else float(error),
         conditions=dict(data.get("conditions", {})), **texts,
         origin=None if data.get("origin") is None else origin_from_json(data["origin"], where),
     )  # fmt: skip
 
 
-def _number(value: Any) -> Any:
-    """Infinity is a text in JSON."""
-    return {"inf": math.inf, "-inf": -math.inf}.get(value, value) if isinstance(value, str) else value
+_INFINITE = {"inf": math.inf, "-inf": -math.inf}
+
+
+def value_to_json(value: Any) -> Any:
+    """A value of a property as JSON, which has no infinity: "inf" stands for it, in an array {"number": "inf"}; the
+    text "inf" is {"text": "inf"}."""
+    if isinstance(value, str) and value in _INFINITE:
+        return {"text": value}
+    return [_in_array(part) for part in value] if isinstance(value, tuple) else to_jsonable(value)
+
+
+def _in_array(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_in_array(part) for part in value]
+    return {"number": to_jsonable(value)} if isinstance(value, float) and math.isinf(value) else to_jsonable(value)
+
+
+def value_from_json(value: Any) -> Any:
+    """The inverse of `value_to_json`."""
+    return _INFINITE.get(value, value) if isinstance(value, str) else _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping) and len(value) == 1:
+        ((kind, text),) = value.items()
+        return _INFINITE.get(text, value) if kind == "number" else text if kind == "text" else value
+    return tuple(_plain(part) for part in value) if isinstance(value, list) else value
 
 
 def _check(data: Any, known: tuple[str, ...], what: str) -> None:
