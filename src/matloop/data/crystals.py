@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pandas as pd
 from matloop.core.arrays import IntArray
 from matloop.data.folders import LARGEST_FILE
 from matloop.data.layout import is_file_name
+from matloop.data.licensed import Licensed, licensed, whose
 from matloop.data.opened import UNREADABLE
 from matloop.data.table import RawTable
 from matloop.data.words import Why, shown
@@ -21,11 +23,13 @@ from matloop.matter.structures_read import read_structures_noted
 
 @dataclass(frozen=True, slots=True)
 class StructuresRead:
-    """The structures of all rows (unreadable: without sites), why some cannot be read, and what is worth knowing."""
+    """The structures of all rows (unreadable: without sites), why some cannot be read, what is worth knowing, and which
+    rows come from licensed databases."""
 
     batch: Structures
     unreadable: Mapping[int, Why]
     notes: tuple[str, ...]
+    licensed: Mapping[int, Licensed] = field(default_factory=dict)
 
 
 def read_structure_column(raw: RawTable, name: str) -> StructuresRead:
@@ -44,7 +48,10 @@ def read_structure_column(raw: RawTable, name: str) -> StructuresRead:
         for row in np.flatnonzero(np.isin(codes, list(reasons)))
     }
     places = np.asarray(codes, dtype=np.int64)
-    return StructuresRead(batch.take(places), unreadable, _said(name, notes, places))
+    owned = {code: found for code, text in enumerate(texts) if (found := licensed(text)) is not None}
+    owners = {int(row): owned[int(codes[row])] for row in np.flatnonzero(np.isin(codes, list(owned)))}
+    said = (*_said(name, notes, places), *_private(name, owners))
+    return StructuresRead(batch.take(places), unreadable, said, owners)
 
 
 def _trimmed(value: object) -> str:
@@ -87,6 +94,14 @@ def _file(name: str, folder: str) -> str:
         return place.read_text("utf-8", errors="replace") + "\n"
     except OSError as error:
         return f"the file cannot be read ({error.strerror}); it is looked for in {folder}"
+
+
+def _private(name: str, owners: Mapping[int, Licensed]) -> tuple[str, ...]:
+    by = Counter(whose(one) for one in owners.values())
+    return tuple(
+        f'column "{name}": {count:,} rows come from {owner}, whose entries may be used and not passed on'
+        for owner, count in by.items()
+    )
 
 
 def _said(name: str, notes: Mapping[int, str], codes: IntArray) -> tuple[str, ...]:
