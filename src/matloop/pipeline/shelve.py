@@ -19,8 +19,8 @@ from matloop.core.progress import SILENT, Progress
 from matloop.data.collect import collect
 from matloop.data.crystals import read_structure_column
 from matloop.data.dataset import Provenance
-from matloop.data.share.receive import Received, is_crate, receive
 from matloop.data.licensed import Licensed, whose
+from matloop.data.share.receive import Received, is_crate, receive
 from matloop.data.sources import is_named
 from matloop.data.store.address import address
 from matloop.data.store.interchange import record_from_json
