@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 
 from matloop.core.arrays import BoolArray, FloatArray, IntArray, TextArray
 from matloop.core.errors import DataError, listed
-from matloop.data.cleaning.decide import columns_of, decide, near
+from matloop.data.cleaning.decide import columns_of, decide, levels_of, near
 from matloop.data.cleaning.decided import Decided
-from matloop.data.dataset import Categories, Column, Dataset, Labels, Numbers, Removal, Repair
+from matloop.data.cleaning.fidelity import beside
+from matloop.data.cleaning.levels import Levels
+from matloop.data.dataset import Categories, Column, Dataset, Flagged, Labels, Numbers, Removal, Repair
 from matloop.data.inputs import (
     InputsRead,
     absent,
@@ -53,11 +55,12 @@ from matloop.problem.question import (
     Problem,
 )
 
-__all__ = ["Cleaned", "Suspicion", "clean", "read_inputs", "screen_development", "sealed_account"]
+__all__ = ["Cleaned", "Suspicion", "clean", "read_inputs", "screen_development", "sealed_account", "with_levels"]
 
 FEWEST_ROWS = 10
 """Fewer usable rows than this cannot be split, learnt from and judged."""
 
+_LEVEL = "\0level"
 _NO_LABEL = "has no value for any target"
 
 
@@ -68,6 +71,8 @@ class Cleaned:
     removed, repaired : by row of the source; what stands in removed.csv and repaired.csv.
     notes : sentences on whole columns and on what was merged.
     n_source_rows : rows of the table; n_merged : rows that went into another one.
+    flagged : what stays and should be looked at, without what `[cleaning] keep` accepts.
+    levels : shape (n_rows,), level of theory of each row of `dataset` where values are to be corrected, else (0,).
     """
 
     dataset: Dataset
@@ -76,6 +81,8 @@ class Cleaned:
     notes: tuple[str, ...]
     n_source_rows: int
     n_merged: int
+    flagged: tuple[Flagged, ...] = ()
+    levels: TextArray = field(default_factory=lambda: as_text([]))
 
 
 @dataclass(slots=True)
@@ -88,6 +95,7 @@ class _Ledger:
     removals: dict[int, Why] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    flags: list[tuple[int, Why]] = field(default_factory=list)
 
     def remove(self, row: int, why: Why) -> None:
         self.out[row] = True
@@ -97,6 +105,13 @@ class _Ledger:
         return tuple(
             Removal(row + 1, str(self.ids[row]), why.column, why.found, why.reason)
             for row, why in sorted(self.removals.items())
+        )
+
+    def flagged(self, accepted: frozenset[str]) -> tuple[Flagged, ...]:
+        return tuple(
+            Flagged(row + 1, str(self.ids[row]), why.column, why.found, why.reason)
+            for row, why in sorted(self.flags, key=lambda one: one[0])
+            if not self.out[row] and str(self.ids[row]) not in accepted
         )
 
     def repaired(self) -> tuple[Repair, ...]:
@@ -117,6 +132,7 @@ def clean(raw: RawTable, problem: Problem) -> Cleaned:
         lost, fewer than 10 rows are usable, a target is the same everywhere, a class has one member; the message names
         file, rows, columns, what was found and what to do.
     """
+    raw, levels = with_levels(raw, problem)
     _refuse_unknown(raw, problem)
     ids, id_changes = _ids(raw, problem)
     ledger = _Ledger(raw, ids, np.zeros(len(raw), dtype=bool), changes=list(id_changes), notes=list(raw.notes))
@@ -127,13 +143,18 @@ def clean(raw: RawTable, problem: Problem) -> Cleaned:
     weights = _weights(raw, problem, ledger)
     times = _times(raw, problem, ledger)
     _refuse_losses(ledger, problem)
-    _apply(ledger, decide(raw, problem, ids, inputs, {name: read.labels for name, read in labels.items()}, ledger.out))
+    asked = {name: read.labels for name, read in labels.items()}
+    _apply(ledger, decide(raw, problem, ids, inputs, asked, ledger.out, levels))
     formulas = reduced(inputs.distinct)
     whole = _dataset(raw, ids, inputs, labels, weights, times, _groups(raw, problem, inputs, formulas))
     kept = np.flatnonzero(~ledger.out)
     found, near_codes = near(problem, ids, inputs, kept)
     _apply(ledger, found)
-    keys = input_keys(*_parts(inputs, kept), near_codes)
+    columns, distinct = _parts(inputs, kept)
+    families = as_text([""] * len(raw)) if levels is None else levels[1].family
+    if problem.cleaning.mixed == "correct":
+        columns[_LEVEL] = Categories(families[kept])  # values of two levels are not merged before they are corrected
+    keys = input_keys(columns, distinct, near_codes)
     merged = merge(whole.take(kept), by_appearance(keys), problem.targets, raw.provenance.source)
     dataset = _with_used_classes(merged.dataset, problem)
     _refuse_targets(raw, dataset, problem)
@@ -142,7 +163,23 @@ def clean(raw: RawTable, problem: Problem) -> Cleaned:
     ledger.notes.extend(_about_inputs(raw, dataset, problem))
     ledger.notes.extend(_about_groups(dataset, problem))
     repaired = sorted((*ledger.repaired(), *merged.repairs), key=lambda repair: repair.row)
-    return Cleaned(dataset, ledger.removed(), tuple(repaired), tuple(ledger.notes), len(raw), merged.n_merged)
+    return Cleaned(
+        dataset, ledger.removed(), tuple(repaired), tuple(ledger.notes), len(raw), merged.n_merged,
+        ledger.flagged(frozenset(problem.cleaning.keep)),
+        families[[rows[0] - 1 for rows in dataset.source_rows] if problem.cleaning.mixed == "correct" else []],
+    )  # fmt: skip
+
+
+def with_levels(raw: RawTable, problem: Problem) -> tuple[RawTable, tuple[str, Levels] | None]:
+    """The table with columns of other levels of theory where the problem asks for them, and the levels themselves.
+
+    Columns that the table lacks are not told here.
+    """
+    needs = [problem.cleaning.method or raw.names[0], *(target.column for target in problem.targets)]
+    if not set(needs) <= set(raw.columns):
+        return raw, None
+    levels = levels_of(raw, problem)
+    return (beside(raw, problem, levels) if problem.cleaning.mixed == "columns" else raw), levels
 
 
 def _apply(ledger: _Ledger, decided: Decided) -> None:
@@ -150,6 +187,7 @@ def _apply(ledger: _Ledger, decided: Decided) -> None:
         ledger.remove(row, why)
     ledger.changes.extend(decided.changes)
     ledger.notes.extend(decided.notes)
+    ledger.flags.extend(decided.flags)
 
 
 def _parts(inputs: InputsRead, rows: IntArray) -> tuple[dict[str, Column], dict[str, tuple[Compositions, IntArray]]]:

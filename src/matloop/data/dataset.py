@@ -124,6 +124,20 @@ class Repair:
 
 
 @dataclass(frozen=True, slots=True)
+class Flagged:
+    """A row that stays and should be looked at: its 1-based data row, id, column, what was found, why.
+
+    Its name in `[cleaning] remove` takes it out, in `keep` it is accepted and not told again.
+    """
+
+    row: int
+    id: str
+    column: str
+    found: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """Where the data came from."""
 

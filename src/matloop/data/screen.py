@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -13,7 +13,7 @@ from scipy import stats
 from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.data.cleaning import outliers
 from matloop.data.cleaning.levels import names_levels
-from matloop.data.dataset import Categories, Column, Dataset, Labels, Numbers
+from matloop.data.dataset import Categories, Column, Dataset, Flagged, Labels, Numbers
 from matloop.data.inputs import absent
 from matloop.matter.compositions import Compositions, reduced_formulas
 from matloop.matter.structures import Structures, to_compositions
@@ -35,6 +35,7 @@ class Suspicion:
     kind : "outlier", "leak" (an input that gives the target away), "identifier" (an input that names the row) or
         "levels" (what lies between levels of theory).
     rows : rows of the dataset it is about (outliers), most extreme first.
+    flags : a line for each of them, all of them; without those that `[cleaning] keep` accepts.
     """
 
     kind: Literal["outlier", "leak", "identifier", "levels"]
@@ -42,6 +43,7 @@ class Suspicion:
     input: str
     said: str
     rows: tuple[int, ...] = ()
+    flags: tuple[Flagged, ...] = ()
 
     def __str__(self) -> str:
         return self.said
@@ -70,7 +72,13 @@ def screen_development(dataset: Dataset, rows: IntArray, problem: Problem) -> tu
             kept = column.take(np.flatnonzero(known))
             found += _given_away(name, kept, y, labels, target)
     found += _identifiers(part.inputs)
-    return tuple(found)
+    accepted = frozenset(problem.cleaning.keep)
+    return tuple(replace(one, flags=tuple(flag for flag in one.flags if flag.id not in accepted)) for one in found)
+
+
+def _flag(part: Dataset, target: Target, labels: Labels, row: int, reason: str) -> Flagged:
+    found = f"{labels.values[row]:.10g} {labels.unit}".rstrip()
+    return Flagged(part.source_rows[row][0], str(part.ids[row]), target.column, found, reason)
 
 
 def _outliers(part: Dataset, target: Target, labels: Labels, rows: IntArray) -> list[Suspicion]:
@@ -96,7 +104,11 @@ def _outliers(part: Dataset, target: Target, labels: Labels, rows: IntArray) -> 
         f"{shown}. "
         "They were kept; look whether they are slips of unit or decimal sign."
     )
-    return [Suspicion("outlier", target.name, "", said, tuple(int(rows[i]) for i in far[:_MOST_LISTED]))]
+    flags = tuple(
+        _flag(part, target, labels, i, f"lies {distance[i]:.3g} robust standard deviations from the median")
+        for i in far.tolist()
+    )
+    return [Suspicion("outlier", target.name, "", said, tuple(int(rows[i]) for i in far[:_MOST_LISTED]), flags)]
 
 
 def _misfits(part: Dataset, target: Target, labels: Labels, rows: IntArray) -> list[Suspicion]:
@@ -119,7 +131,14 @@ def _misfits(part: Dataset, target: Target, labels: Labels, rows: IntArray) -> l
         for k in odd[:5].tolist()
     )
     said = f'"{target.name}": {len(odd)} values are unlike those of similar compositions: {shown}. They were kept.'
-    return [Suspicion("outlier", target.name, "", said, tuple(int(rows[known[k]]) for k in odd[:_MOST_LISTED]))]
+    flags = tuple(
+        _flag(part, target, labels, int(known[k]), f"seems off by a {slips[k]}: similar compositions differ by that")
+        if k in slips
+        else _flag(part, target, labels, int(known[k]),
+                   f"lies {distances[k]:.3g} robust standard deviations from similar compositions")
+        for k in odd.tolist()
+    )  # fmt: skip
+    return [Suspicion("outlier", target.name, "", said, tuple(int(rows[known[k]]) for k in odd[:_MOST_LISTED]), flags)]
 
 
 def _matter(part: Dataset) -> Compositions | None:

@@ -34,7 +34,7 @@ METHODS = (
 )
 
 
-def cleaning_summary(cleaned: Cleaned) -> CleaningSummary:
+def cleaning_summary(cleaned: Cleaned, n_flagged: int = 0) -> CleaningSummary:
     """Counts by reason and the first hundred of each account."""
     return CleaningSummary(
         n_source_rows=cleaned.n_source_rows,
@@ -47,6 +47,7 @@ def cleaning_summary(cleaned: Cleaned) -> CleaningSummary:
         removed=cleaned.removed[:SHOWN],
         repaired=cleaned.repaired[:SHOWN],
         notes=cleaned.notes,
+        n_flagged=n_flagged,
     )
 
 

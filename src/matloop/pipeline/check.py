@@ -16,7 +16,7 @@ from matloop.core import units
 from matloop.core.arrays import FloatArray
 from matloop.core.errors import ConfigError, DataError, MatloopError
 from matloop.core.jsonable import to_jsonable
-from matloop.data.clean import Cleaned, clean
+from matloop.data.clean import Cleaned, clean, with_levels
 from matloop.data.collect import collect, from_frame
 from matloop.data.dataset import Dataset, Labels
 from matloop.data.inputs import needed
@@ -181,6 +181,7 @@ def _optional_extras(problem: Problem) -> Iterable[str]:
 
 def _columns(problem: Problem, raw: RawTable) -> Iterable[Fault]:
     """Columns that are not in the table, and units that do not fit those in its header."""
+    raw, _ = with_levels(raw, problem)
     for path, name in _named_columns(problem):
         if name not in raw.columns:
             yield Fault(path, no_column(name, raw.names))

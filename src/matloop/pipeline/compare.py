@@ -22,6 +22,7 @@ from matloop.evaluate.feature_comparison import Arm, compare_representations
 from matloop.evaluate.feature_values import FeatureComparison
 from matloop.pipeline.develop import develop, labelled_rows
 from matloop.pipeline.folder import slug
+from matloop.pipeline.steps import at_one_level
 from matloop.problem.fault import did_you_mean, quoted
 from matloop.problem.question import Input, InputKind, Problem, Target
 from matloop.problem.toml import load_problem
@@ -154,6 +155,7 @@ def compare_features(
     raw = collect(problem.data, base=base) if data is None else from_frame(data)
     cleaned = clean(raw, problem)
     sealed = seal(cleaned.dataset, problem, Path(folder) / slug(problem.name) / "vault")
+    cleaned, sealed, _ = at_one_level(problem, cleaned, sealed)
     rest = _rest(sealed.dataset, problem, varied)
     whole = develop(sealed.dataset, rest, sealed.development, asked, problem)
     development, kept = _some(whole, rows, problem.protocol.seeds[0])

@@ -17,7 +17,7 @@ from matloop.core.files import write_text
 from matloop.core.jsonable import to_jsonable
 from matloop.core.progress import SILENT, Progress
 from matloop.core.threads import one_thread
-from matloop.data.clean import clean
+from matloop.data.clean import clean, with_levels
 from matloop.data.collect import collect, from_frame
 from matloop.data.dataset import Dataset
 from matloop.data.inputs import absent, number_column, read_columns, read_inputs
@@ -194,6 +194,7 @@ def read_development(
     dataset : the cleaned table, its labels are not read. development : rows of it.
     features : of the rows of `dataset`; without them those of some rows are made.
     """
+    raw, _ = with_levels(raw, problem)
     labels = np.zeros(len(raw), dtype=bool)
     labels[[row - 1 for i in development.tolist() for row in dataset.source_rows[i]]] = True
     facts = look(raw)
@@ -262,7 +263,7 @@ def _read(
             structures = column
             compositions = structure_atoms(column)
     phase, phase_from = _phase(raw, structures, parts, labels)
-    drawn, rows = drawn or _drawn(raw, inputs, seed)
+    features, rows = drawn or _drawn(raw, inputs, seed)
     ids = next((name for name in raw.names if parts[name] == "id"), "")
     shown = compositions.formulas if compositions is not None else texts(raw.column(ids)) if ids else None
     known_as = (
@@ -272,7 +273,7 @@ def _read(
     return TableRead(
         source=source, fields=tuple(fields), compositions=compositions, phase=phase, phase_from=phase_from,
         input_keys=keys, row_keys=np.where(labels, _row_keys(raw, kept), -1), seconds=_seconds(raw, time),
-        labels=labels, drawn=drawn, drawn_rows=rows, shown=known_as, notes=tuple(notes),
+        labels=labels, drawn=features, drawn_rows=rows, shown=known_as, notes=tuple(notes),
     )  # fmt: skip
 
 

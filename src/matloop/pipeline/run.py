@@ -119,7 +119,7 @@ def _walk(
         folder=str(where.path),
         problem=problem,
         provenance=raw.provenance,
-        cleaning=cleaning_summary(prepared.cleaned),
+        cleaning=cleaning_summary(prepared.cleaned, prepared.n_flagged),
         split=split_summary(problem, prepared.sealed, prepared.table),
         features=features_by_origin(prepared.table),
         targets=tuple(targets),

@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,8 @@ from matloop.core.errors import DataError
 from matloop.core.jsonable import dumps
 from matloop.core.threads import one_thread
 from matloop.data.clean import Cleaned, clean, sealed_account
-from matloop.data.dataset import Labels, Provenance, Removal, Repair
+from matloop.data.cleaning.fidelity import correct, judged_by
+from matloop.data.dataset import Flagged, Labels, Provenance, Removal, Repair
 from matloop.data.screen import Suspicion, screen_development
 from matloop.data.table import RawTable
 from matloop.deploy.bundle import save_bundle
@@ -82,6 +83,8 @@ class Prepared:
     table: FeatureTable
     suspicions: tuple[Suspicion, ...]
     profile: ProfileSummary
+    judged: Mapping[str, str]
+    n_flagged: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +122,31 @@ def prepare(problem: Problem, raw: RawTable, vaults: Path, where: RunFolder, clo
     with clock.step("seal", where):
         sealed = seal(cleaned.dataset, problem, vaults)
         check_split(cleaned.dataset, sealed.development, sealed.sealed)
+        cleaned, sealed, judged = at_one_level(problem, cleaned, sealed)
         # repairs tell values: those of sealed labels only after the look
         repaired = sealed_account(cleaned.repaired, cleaned.dataset, sealed.sealed, problem)
         write_account(where.path / "repaired.csv", Repair, repaired)
         write_parquet(where.path / "data.parquet", dataset_frame(sealed.dataset))
         where.write("split.json", dumps({"how": sealed.how, "sealed": sealed.dataset.ids[sealed.sealed]}))
         suspicions = screen_development(sealed.dataset, sealed.development, problem)
+        flagged = (*cleaned.flagged, *(flag for one in suspicions for flag in one.flags))
+        write_account(where.path / "flagged.csv", Flagged, sorted(flagged, key=lambda one: one.row))
     with clock.step("profile", where):
         profile = profiled(problem, raw, sealed, table, where)
-    return Prepared(problem, raw.provenance, cleaned, sealed, representation, table, suspicions, profile)
+    return Prepared(
+        problem, raw.provenance, cleaned, sealed, representation, table, suspicions, profile, judged, len(flagged)
+    )
+
+
+def at_one_level(problem: Problem, cleaned: Cleaned, sealed: Sealed) -> tuple[Cleaned, Sealed, Mapping[str, str]]:
+    """Development labels shifted to one level of theory where the problem asks for that, and {target: its level}."""
+    if problem.cleaning.mixed != "correct":
+        return cleaned, sealed, {}
+    labelled = {name: np.isfinite(one.values) for name, one in cleaned.dataset.targets.items()}
+    found = correct(sealed.dataset, sealed.development, cleaned.levels, problem, labelled)
+    repaired = sorted((*cleaned.repaired, *found.repairs), key=lambda one: one.row)
+    cleaned = replace(cleaned, repaired=tuple(repaired), notes=(*cleaned.notes, *found.notes))
+    return cleaned, replace(sealed, dataset=found.dataset), found.to
 
 
 def profiled(problem: Problem, raw: RawTable, sealed: Sealed, table: FeatureTable, where: RunFolder) -> ProfileSummary:
@@ -260,6 +279,8 @@ def look(
                 digest.update(np.ascontiguousarray(array).tobytes())
         vault = prepared.sealed.vault
         labels = vault.look(run=where.path.name, why="evaluation", predictions_sha=digest.hexdigest())
+        if prepared.judged:
+            labels = judged_by(labels, prepared.cleaned.levels[prepared.sealed.sealed], prepared.judged)
         write_account(where.path / "repaired.csv", Repair, prepared.cleaned.repaired)
         return predictions, labels, vault.looks()
 

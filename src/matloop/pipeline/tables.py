@@ -16,7 +16,7 @@ import pandas as pd
 
 from matloop.core.errors import RunError
 from matloop.core.files import write_atomic, write_text
-from matloop.data.dataset import Column, Dataset, Removal, Repair
+from matloop.data.dataset import Column, Dataset, Flagged, Removal, Repair
 from matloop.matter.compositions import Compositions
 from matloop.matter.molecules import Molecules
 from matloop.matter.structures import Structures, shown_structures
@@ -66,8 +66,8 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> None:
         raise RunError(f"{path} cannot be written ({error}). Mend that, then run the same command again.") from error
 
 
-def write_account(path: Path, kind: type, entries: Sequence[Removal] | Sequence[Repair]) -> None:
-    """Write removals or repairs as CSV, one line each, with a header also when there are none."""
+def write_account(path: Path, kind: type, entries: Sequence[Removal] | Sequence[Repair] | Sequence[Flagged]) -> None:
+    """Write removals, repairs or flags as CSV, one line each, with a header also when there are none."""
     stream = io.StringIO()
     writer = csv.writer(stream)
     writer.writerow([field.name for field in fields(kind)])

@@ -29,6 +29,7 @@ class CleaningSummary:
     removed: tuple[Removal, ...]
     repaired: tuple[Repair, ...]
     notes: tuple[str, ...]
+    n_flagged: int = 0
 
 
 @dataclass(frozen=True, slots=True)

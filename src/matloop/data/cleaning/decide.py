@@ -28,7 +28,7 @@ from matloop.matter.structure_keys import reduced_formulas as formulas_of_struct
 from matloop.matter.structures import Structures
 from matloop.matter.symmetry import symmetry
 from matloop.problem.fault import did_you_mean
-from matloop.problem.question import Problem
+from matloop.problem.question import Input, Problem
 
 _REMOVED = "stands in [cleaning] remove"
 
@@ -41,8 +41,9 @@ def columns_of(problem: Problem) -> list[tuple[str, str]]:
 
 
 def decide(
-    raw: RawTable, problem: Problem, ids: TextArray, inputs: InputsRead, labels: Mapping[str, Labels], out: BoolArray
-) -> Decided:
+    raw: RawTable, problem: Problem, ids: TextArray, inputs: InputsRead, labels: Mapping[str, Labels], out: BoolArray,
+    levels: tuple[str, Levels] | None,
+) -> Decided:  # fmt: skip
     """What the choices of `[cleaning]` do to the rows that are not `out`; `keep` and `remove` have the last word.
 
     Raises
@@ -57,7 +58,7 @@ def decide(
     gone = out.copy()
     gone[list(removals)] = True
     kept: set[int] = set()
-    levels = _levels(raw, problem)
+    flags: list[tuple[int, Why]] = []
     for step in (_mixed, _geometry, _polymorphs):
         found = step(raw, problem, ids, inputs, labels, levels, gone)
         saved = set(keep.tolist()) & set(found.removals)
@@ -66,8 +67,9 @@ def decide(
         gone[list(removals)] = True
         changes += found.changes
         notes += found.notes
+        flags += found.flags
     notes += [f"row {row + 1} ({ids[row]}) stays: it stands in [cleaning] keep" for row in sorted(kept)]
-    return Decided(removals, tuple(changes), tuple(notes))
+    return Decided(removals, tuple(changes), tuple(notes), tuple(flags))
 
 
 def _named(raw: RawTable, ids: TextArray, names: tuple[str, ...], key: str) -> IntArray:
@@ -84,7 +86,7 @@ def _named(raw: RawTable, ids: TextArray, names: tuple[str, ...], key: str) -> I
 # ---- levels of theory ----
 
 
-def _levels(raw: RawTable, problem: Problem) -> tuple[str, Levels] | None:
+def levels_of(raw: RawTable, problem: Problem) -> tuple[str, Levels] | None:
     """The column of methods, named or recognised, and the level of each row."""
     if problem.cleaning.method:
         return problem.cleaning.method, read_levels(raw.column(problem.cleaning.method), problem.cleaning.compatible)
@@ -118,8 +120,17 @@ def _mixed(
             notes.append(f"{said}; the column is ignored as [roles] says")
         elif problem.cleaning.mixed == "separate":
             level = _level(raw, problem, families)
-            removals |= _others(column, found, rows, level)
+            reason = f"is another level of theory than {level}, which is kept; they do not compare"
+            removals |= _others(column, found, rows, level, reason)
             notes.append(f"{said}; {level} is kept")
+        elif problem.cleaning.mixed == "columns":
+            level = _level(raw, problem, families)
+            reason = f"is another level of theory than {level}; its value is a column of rows with the same inputs"
+            removals |= _others(column, found, rows, level, reason)
+            notes.append(f"{said}; {level} is asked for, values of the others are columns beside it")
+        elif problem.cleaning.mixed == "correct":
+            level = _level(raw, problem, families)
+            notes.append(f"{said}; development rows are shifted to {level} once the others are sealed")
         else:
             raise DataError(_refusal(raw, column, said, rows, found, next(iter(families))))
     return Decided(removals, notes=tuple(notes))
@@ -147,9 +158,8 @@ def _level(raw: RawTable, problem: Problem, families: Mapping[str, int]) -> str:
     return level
 
 
-def _others(column: str, found: Levels, rows: BoolArray, level: str) -> dict[int, Why]:
+def _others(column: str, found: Levels, rows: BoolArray, level: str, reason: str) -> dict[int, Why]:
     other = rows & (found.family != level) & (found.family != "")
-    reason = f"is another level of theory than {level}, which is kept; they do not compare"
     return {row: Why(column, str(found.written[row]), reason) for row in np.flatnonzero(other).tolist()}
 
 
@@ -159,7 +169,8 @@ def _refusal(raw: RawTable, column: str, said: str, rows: BoolArray, found: Leve
     return (
         f"{raw.provenance.source}, {said} ({where}). Make the method an input, so that the difference is learnt: "
         f'{column} = {{ kind = "category" }} under [inputs]; or keep one: [cleaning] method = "{column}", mixed = '
-        f'"separate", level = "{most}"; or say which compare here: compatible = [...] under [cleaning].'
+        f'"separate", level = "{most}"; or shift the others to it: mixed = "correct"; or give them as columns beside '
+        'it: mixed = "columns"; or say which compare here: compatible = [...] under [cleaning].'
     )
 
 
@@ -173,6 +184,7 @@ def _geometry(
     choice = problem.cleaning.geometry
     removals: dict[int, Why] = {}
     notes: list[str] = []
+    flags: list[tuple[int, Why]] = []
     for item in problem.inputs:
         batch = inputs.columns.get(item.name)
         if choice == "ignore" or not isinstance(batch, Structures):
@@ -190,7 +202,9 @@ def _geometry(
         elif bad:
             shown = examples([f"row {row + 1} ({ids[row]}): {why}" for row, why in bad.items()])
             notes.append(f'column "{column}": {len(bad):,} structures look impossible and were kept: {shown}')
-    return Decided(removals, notes=tuple(notes))
+            flags += [(row, Why(column, str(ids[row]), f"looks like no possible structure: {why}"))
+                      for row, why in bad.items()]  # fmt: skip
+    return Decided(removals, notes=tuple(notes), flags=tuple(flags))
 
 
 # ---- polymorphs ----
@@ -254,6 +268,7 @@ def near(problem: Problem, ids: TextArray, inputs: InputsRead, rows: IntArray) -
     notes: list[str] = []
     changes: list[Change] = []
     merged: dict[str, IntArray] = {}
+    flags: list[tuple[int, Why]] = []
     for item in problem.inputs:
         column = inputs.columns.get(item.name)
         if isinstance(column, Structures) and problem.cleaning.near_structures != "ignore":
@@ -265,6 +280,9 @@ def near(problem: Problem, ids: TextArray, inputs: InputsRead, rows: IntArray) -
                 notes.append(
                     f'input "{item.name}": {len(pairs):,} structures are nearly those of earlier rows: {shown}'
                 )
+            if problem.cleaning.near_structures == "tell":
+                flags += [(j, Why(needed(item)[0], str(ids[j]), f"a structure nearly that of row {i + 1} ({ids[i]})"))
+                          for i, j in pairs]  # fmt: skip
             if problem.cleaning.near_structures == "merge":
                 merged[item.name] = leader
                 reason = f"a structure nearly the same as that of row {{}}, {how} it where all other inputs agree"
@@ -272,12 +290,29 @@ def near(problem: Problem, ids: TextArray, inputs: InputsRead, rows: IntArray) -
                     Change(j, needed(item)[0], str(ids[j]), str(ids[i]), reason.format(i + 1)) for i, j in pairs
                 ]
         elif isinstance(column, Compositions) and problem.cleaning.near_compositions > 0:
-            notes += _alike_compositions(item.name, column.take(rows), ids, rows, problem.cleaning.near_compositions)
-    return Decided({}, tuple(changes), tuple(notes)), merged
+            batch, within = column.take(rows), problem.cleaning.near_compositions
+            alike = near_compositions(batch, within)
+            notes += _alike_compositions(item.name, batch, rows, within, alike)
+            flags += _alike_flags(item, batch, ids, rows, alike)
+    return Decided({}, tuple(changes), tuple(notes), tuple(flags)), merged
 
 
-def _alike_compositions(name: str, batch: Compositions, ids: TextArray, rows: IntArray, within: float) -> Iterator[str]:
-    first, second, count = near_compositions(batch, within)
+def _alike_flags(
+    item: Input, batch: Compositions, ids: TextArray, rows: IntArray, found: tuple[IntArray, IntArray, int]
+) -> Iterator[tuple[int, Why]]:
+    """A line per row that is near to an earlier one."""
+    seen: set[int] = set()
+    for i, j in zip(found[0].tolist(), found[1].tolist(), strict=True):
+        if j not in seen:
+            seen.add(j)
+            said = f"a composition nearly that of row {rows[i] + 1} ({ids[rows[i]]}, {batch.formulas[i]})"
+            yield int(rows[j]), Why(needed(item)[0], str(batch.formulas[j]), said)
+
+
+def _alike_compositions(
+    name: str, batch: Compositions, rows: IntArray, within: float, found: tuple[IntArray, IntArray, int]
+) -> Iterator[str]:
+    first, second, count = found
     if count:
         pairs = [f"rows {rows[i] + 1} and {rows[j] + 1} ({batch.formulas[i]}, {batch.formulas[j]})"
                  for i, j in zip(first[:6].tolist(), second[:6].tolist(), strict=True)]  # fmt: skip

@@ -12,11 +12,13 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """Rows that go, values that change, and what is said about the whole; rows are 0-based rows of the source."""
+    """Rows that go, values that change, rows to look at, and what is said about the whole; rows are 0-based ones of
+    the source."""
 
     removals: Mapping[int, Why] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
     notes: tuple[str, ...] = ()
+    flags: tuple[tuple[int, Why], ...] = ()
 
 
 def examples(found: Sequence[str]) -> str:
