@@ -1,8 +1,14 @@
 """Servers of this machine, good and bad ones."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from matloop.testing.web import Web
+
+sys.path.insert(0, str(Path(__file__).parent))
+from harvest_servers import Database, entry
 
 
 @pytest.fixture
@@ -17,3 +23,11 @@ def serve():
     yield start
     for one in running:
         one.close()
+
+
+@pytest.fixture
+def database(serve):
+    """Makes databases of so many entries, or of these."""
+    return lambda n=30, trouble=None, **more: Database(
+        serve, [entry(i) for i in range(n)] if isinstance(n, int) else n, trouble, **more
+    )
