@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import matloop
-from matloop.cli import designing, harvest, published, shared, stored
+from matloop.cli import designing, harvest, published, serving, shared, stored
 from matloop.cli.shell import Shell, load, show
 
 app = typer.Typer(
@@ -282,6 +282,7 @@ def data_profile(
 
 
 stored.add_to(data)
+serving.add_to(data)
 harvest.add_to(data)
 shared.add_to(data)
 published.add_to(data)

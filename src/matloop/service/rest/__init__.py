@@ -1,0 +1,1 @@
+"""The store over HTTP: datasets, versions, records, differences; and changes to them."""
