@@ -25,7 +25,7 @@ import pymatgen.core
 from matminer.utils.data import OpticalData, PymatgenData, TransportData
 from matminer.utils.data_files.deml_elementdata import properties as deml
 from monty.serialization import loadfn
-from pymatgen.analysis import diffraction
+from pymatgen.analysis import diffraction, hhi
 from pymatgen.core import Element, Species
 from pymatgen.core.molecule_structure_comparator import CovalentRadius
 
@@ -232,6 +232,19 @@ def radii(folder: Path) -> None:
             writer.writerows([z, state, text(float(listed[str(state)]))] for state in sorted(int(q) for q in listed))
 
 
+def supply(folder: Path) -> None:
+    """Price (USD/kg) and how concentrated production and reserves are (Herfindahl-Hirschman index, 0 to 10,000)."""
+    place = Path(hhi.__file__).parent
+    prices = {line[0]: line[1] for line in csv.reader((place / "costdb_elements.csv").read_text("utf-8").splitlines())}
+    lines = (place / "hhi_data.csv").read_text("utf-8").splitlines()
+    spread = {line[0].strip(): line[1:3] for line in csv.reader(lines) if line and not line[0].startswith("#")}
+    rows = {
+        z: [text(cell or None) for cell in (prices.get(s, ""), *spread.get(s, ("", "")))]
+        for z, s in enumerate(SYMBOLS, start=1)
+    }
+    write(folder, "supply", ["price", "hhi_production", "hhi_reserve"], rows)
+
+
 def _pairs() -> list[tuple[str, str, str]]:
     lines = (DATA / "MiedemaLiquidDeltaHf.tsv").read_text().splitlines()[1:]
     read = {tuple(sorted(line.split()[:2])): line.split()[2] for line in lines if line.strip()}
@@ -252,7 +265,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for make in (
         magpie, deml_table, deml_ions, periodic, occurrences, bond_valence, vectors, alloys, orbitals, fitted,
-        in_crystals, radii, sources,
+        in_crystals, radii, supply, sources,
     ):  # fmt: skip
         make(folder)
 

@@ -124,7 +124,8 @@ def _lines(name: str) -> list[list[str]]:
 def table(name: str) -> ElementTable:
     """The element table `core/tables/<name>.csv`.
 
-    Names: magpie, bond_valence, covalent, deml, periodic, miedema, matscholar, megnet, optical, scattering, transport.
+    Names: magpie, bond_valence, covalent, deml, periodic, miedema, matscholar, megnet, optical, scattering, supply,
+    transport.
     Sources and licences are in `core/tables/README.md`.
 
     Raises

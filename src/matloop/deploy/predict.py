@@ -19,6 +19,7 @@ from matloop.core.files import write_atomic
 from matloop.core.progress import SILENT, Progress
 from matloop.data.clean import read_inputs
 from matloop.data.collect import collect, from_frame
+from matloop.data.dataset import Dataset
 from matloop.data.table import RawTable
 from matloop.deploy.bundle import Bundle, load_bundle
 from matloop.doubt.prediction import Prediction
@@ -90,6 +91,17 @@ def predict_raw(bundle: Bundle, raw: RawTable, *, progress: Progress = SILENT) -
     """Predict the rows of a collected table with a loaded bundle."""
     known = {entry.name: entry.words for entry in bundle.manifest.representation.inputs if entry.words}
     dataset, unreadable = read_inputs(raw, bundle.manifest.inputs, words=known)
+    predictions = predict_dataset(bundle, dataset, unreadable, progress=progress)
+    columns: dict[str, object] = dict(raw.columns.items())
+    for name, prediction in predictions.items():
+        columns |= prediction_columns(name, prediction, columns)
+    return Predicted(pd.DataFrame(columns), predictions, {row + 1: why for row, why in sorted(unreadable.items())})
+
+
+def predict_dataset(
+    bundle: Bundle, dataset: Dataset, unreadable: Mapping[int, str], *, progress: Progress = SILENT
+) -> dict[str, Prediction]:
+    """Predictions per target for every row, `CHUNK` rows at a time; `unreadable` rows carry their reason."""
     progress.step("predict")
     parts: list[dict[str, Prediction]] = []
     for start in range(0, max(len(dataset), 1), CHUNK):
@@ -98,11 +110,7 @@ def predict_raw(bundle: Bundle, raw: RawTable, *, progress: Progress = SILENT) -
         progress.tell(
             f"{rows[-1] + 1 if len(rows) else 0:,} of {len(dataset):,} rows", (start + len(rows)) / max(len(dataset), 1)
         )
-    predictions = {name: joined([part[name] for part in parts], unreadable) for name in parts[0]}
-    columns: dict[str, object] = dict(raw.columns.items())
-    for name, prediction in predictions.items():
-        columns |= prediction_columns(name, prediction, columns)
-    return Predicted(pd.DataFrame(columns), predictions, {row + 1: why for row, why in sorted(unreadable.items())})
+    return {name: joined([part[name] for part in parts], unreadable) for name in parts[0]}
 
 
 def joined(parts: list[Prediction], unreadable: Mapping[int, str]) -> Prediction:

@@ -238,7 +238,7 @@ def _judge_bundle(folder: Path, table: Path | str | pd.DataFrame) -> tuple[Judge
     judged = []
     for target in targets:
         prediction = predictions[target.name]
-        y = _labels(raw, target, prediction)
+        y = labels_of(raw, target, prediction)
         judged.append(
             judge_rows(
                 y, prediction, _terms(problem, target, prediction), subject=f"the bundle {bundle.manifest.name!r}",
@@ -252,7 +252,7 @@ def _judge_bundle(folder: Path, table: Path | str | pd.DataFrame) -> tuple[Judge
     return tuple(judged)
 
 
-def _labels(raw: RawTable, target: Target, prediction: Prediction) -> FloatArray:
+def labels_of(raw: RawTable, target: Target, prediction: Prediction) -> FloatArray:
     """Labels in the bundle's unit, or as indices into the bundle's classes; a class that it does not know is NaN."""
     read = read_labels(raw, replace(target, unit=target.unit or prediction.unit)).labels
     exact = (read.censored == 0) | (target.censored == "at_bound")

@@ -1,0 +1,1 @@
+"""What to make or measure next: goals, limits, merit under doubt, and picks that differ from each other."""
