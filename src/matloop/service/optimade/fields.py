@@ -91,43 +91,35 @@ class JsonItems:
     dialect: str
     length: Sql | None = None
 
-    def _each(self, kind: type) -> tuple[Sql, Sql]:
-        """The entries as a table, and the value of one (NULL where it is of another kind)."""
+    def _each(self) -> Sql:
+        """The entries as a table."""
         if self.dialect == "sqlite":
-            each = sa.func.json_each(self.text).table_valued("value", "type")
-            names = ("text",) if kind is str else ("integer", "real")
-            return each, sa.case((each.c.type.in_(names), each.c.value))
-        each = sa.func.jsonb_array_elements(sa.cast(self.text, postgresql.JSONB)).table_valued(
-            sa.column("value", postgresql.JSONB)
-        )
-        plain = each.c.value.op("#>>")(sa.literal_column("'{}'"))
-        if kind is str:
-            return each, sa.case((sa.func.jsonb_typeof(each.c.value) == "string", plain)).collate("C")
-        return each, sa.case((sa.func.jsonb_typeof(each.c.value) == "number", sa.cast(plain, sa.Double)))
+            return sa.func.json_each(self.text).table_valued("value", "type")
+        rows = sa.func.jsonb_array_elements(sa.cast(self.text, postgresql.JSONB))
+        return rows.table_valued(sa.column("value", postgresql.JSONB))
+
+    def _fits(self, each: Sql, item: Item) -> Sql:
+        """That an entry fulfils `item`; NULL where it is of another kind."""
+        operator, wanted = item
+        is_text = isinstance(wanted, str)
+        if self.dialect == "sqlite":
+            kinds = ("text",) if is_text else ("integer", "real")
+            value = sa.case((each.c.type.in_(kinds), each.c.value))
+        else:
+            plain = each.c.value.op("#>>", return_type=sa.Text())(sa.literal_column("'{}'"))
+            value = plain.collate("C") if is_text else sa.cast(plain, sa.Double)
+            value = sa.case((sa.func.jsonb_typeof(each.c.value) == ("string" if is_text else "number"), value))
+        return COMPARISONS[operator](value, typed(wanted))
 
     def has(self, item: Item) -> Sql:
-        operator, wanted = item
-        each, value = self._each(type(wanted))
-        return sa.exists(sa.select(sa.literal(1)).select_from(each).where(COMPARISONS[operator](value, typed(wanted))))
+        each = self._each()
+        return sa.exists(sa.select(sa.literal(1)).select_from(each).where(self._fits(each, item)))
 
     def only(self, items: Sequence[Item]) -> Sql:
-        each, _ = self._each(str)
-        fits = []
-        for operator, wanted in items:
-            kind = str if isinstance(wanted, str) else float
-            value = self._of(each, kind)
-            fits.append(sa.func.coalesce(COMPARISONS[operator](value, typed(wanted)), sa.false()))
+        each, any_ = self._each(), self._each()
+        fits = [sa.func.coalesce(self._fits(each, item), sa.false()) for item in items]
         other = sa.exists(sa.select(sa.literal(1)).select_from(each).where(sa.not_(sa.or_(*fits))))
-        again, _ = self._each(str)
-        return sa.and_(sa.exists(sa.select(sa.literal(1)).select_from(again)), sa.not_(other))
-
-    def _of(self, each: Sql, kind: type) -> Sql:
-        if self.dialect == "sqlite":
-            return sa.case((each.c.type.in_(("text",) if kind is str else ("integer", "real")), each.c.value))
-        plain = each.c.value.op("#>>")(sa.literal_column("'{}'"))
-        if kind is str:
-            return sa.case((sa.func.jsonb_typeof(each.c.value) == "string", plain)).collate("C")
-        return sa.case((sa.func.jsonb_typeof(each.c.value) == "number", sa.cast(plain, sa.Double)))
+        return sa.and_(sa.exists(sa.select(sa.literal(1)).select_from(any_)), sa.not_(other))
 
     def find(self, how: str, items: Sequence[Item]) -> Sql | None:
         del how, items
