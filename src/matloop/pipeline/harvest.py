@@ -17,12 +17,12 @@ from matloop.core.jsonable import to_jsonable
 from matloop.core.progress import SILENT, Progress
 from matloop.data.harvest.addresses import host_of, local_hosts, parsed, shown
 from matloop.data.harvest.chains import Chain, Journal, Order
+from matloop.data.harvest.dialects import dialect_of
 from matloop.data.harvest.fetch import Fetcher, Policy, run
 from matloop.data.harvest.filters import Filter, checked_filter, foreign
 from matloop.data.harvest.harvest import Walked, walk_all
-from matloop.data.harvest.mapping import Facts, read_entries
-from matloop.data.harvest.pages import first_url, read_page
-from matloop.data.harvest.providers import Provider, chosen_providers, known_providers, listed_providers
+from matloop.data.harvest.mapping import Facts
+from matloop.data.harvest.providers import INTERFACES, Provider, chosen_providers, known_providers, listed_providers
 from matloop.data.harvest.responses import FetchError, Kept
 from matloop.data.harvest.versions import Account, Mode, Stored, made_versions, make_again, records_of, store_version
 from matloop.data.store.address import Address, address
@@ -31,7 +31,7 @@ from matloop.data.store.store import Store, open_store
 from matloop.data.store.values import Origin, Record
 
 PARTIAL = 9
-"""Exit code where something is missing: a database or a page did not answer, or an entry could not be read."""
+"""Exit code where something is missing: a database or a page did not answer."""
 SHOWN = 10
 
 
@@ -124,8 +124,9 @@ class Harvested:
 
     @property
     def state(self) -> str:
-        """ "complete", or "partial" where a database or a page did not answer."""
-        return "complete" if all(one.state == "complete" for one in self.told) else "partial"
+        """ "complete", or "partial" where a database or a page did not answer, or none of its entries is a record."""
+        whole = all(one.state == "complete" and (one.records or not one.n_aside) for one in self.told)
+        return "complete" if whole else "partial"
 
     @property
     def exit_code(self) -> int:
@@ -189,6 +190,9 @@ def harvest(
     folder, where = _places(to, cache)
     known = _known(providers, manners)
     chosen = chosen_providers(source, known)
+    if not offline:
+        for one in chosen:
+            dialect_of(one).ready(asked.text)
     wanted = tuple(name.strip() for name in fields.split(",") if name.strip())
     orders = [Order(one, asked.text, limit, wanted) for one in chosen]
     progress.step("harvest")
@@ -305,7 +309,8 @@ class Databases:
 
 def databases(providers: str = "", manners: Manners | None = None) -> Databases:
     """The databases that can be named after --from; `providers` reads another list (file or address of /links)."""
-    return Databases(tuple(_known(providers, manners or Manners())))
+    known = tuple(_known(providers, manners or Manners()))
+    return Databases(known if providers else (*known, *INTERFACES))
 
 
 def _known(providers: str, manners: Manners) -> Sequence[Provider]:
@@ -427,13 +432,16 @@ def search(
 
 
 async def _hits(fetch: Fetcher, provider: Provider, asked: Filter, show: int) -> Hits:
+    dialect = dialect_of(provider)
     try:
-        response = await fetch.get(first_url(provider, asked.text, page=max(show, 1)), check=read_page)
+        dialect.ready(asked.text)
+        url = dialect.first_url(provider, asked.text, page=max(show, 1))
+        response = await dialect.get(fetch, url, dialect.read_page)
     except (FetchError, ConfigError) as error:
         return Hits(provider.name, None, (), str(error))
-    page = read_page(response)
+    page = dialect.read_page(response)
     origin = Origin(retrieved=response.retrieved, sha256=response.sha256)
-    found = read_entries(page.entries[:show], provider, Facts(), origin)
+    found = dialect.read_entries(page.entries[:show], provider, Facts(), origin)
     return Hits(provider.name, page.returned, found.records)
 
 

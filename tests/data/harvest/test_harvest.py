@@ -399,11 +399,12 @@ def test_broken_entries_are_listed_and_the_others_kept(harvest, database):
 
 KILLED = """
     import os, signal, sys
-    from matloop.data.harvest import versions
+    from dataclasses import replace
+    from matloop.data.harvest import dialects
     from matloop.pipeline.harvest import Manners, harvest
-    url, store, at_sync, at_record = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    counts = dict(sync=0, record=0)
-    sync, read = os.fsync, versions.read_entries
+    url, store, at_sync, at_page = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    counts = dict(sync=0, page=0)
+    sync, read = os.fsync, dialects.OPTIMADE.read_entries
 
     def end(what, at):
         counts[what] += 1
@@ -415,10 +416,10 @@ KILLED = """
         return sync(handle)
 
     def read_entries(*given):
-        end("record", at_record)
+        end("page", at_page)
         return read(*given)
 
-    os.fsync, versions.read_entries = fsync, read_entries
+    os.fsync, dialects.OPTIMADE = fsync, replace(dialects.OPTIMADE, read_entries=read_entries)
     harvest("", store, source=f"a={url}", manners=Manners(rate=10_000, allow_local=True))
 """
 
@@ -431,9 +432,9 @@ def test_a_harvest_of_10000_records_that_is_killed_again_and_again_loses_and_dou
     base = database([entry(i, structure=i % 100 == 0) for i in range(10_000)])
     script = tmp_path / "killed.py"
     script.write_text(textwrap.dedent(KILLED))
-    for at_sync, at_record in ((8, 0), (100, 0), (61, 0), (0, 40)):
+    for at_sync, at_page in ((8, 0), (100, 0), (61, 0), (0, 40)):
         ended = subprocess.run(
-            [sys.executable, str(script), base.url, f"{harvest.store}#oxides", str(at_sync), str(at_record)],
+            [sys.executable, str(script), base.url, f"{harvest.store}#oxides", str(at_sync), str(at_page)],
             capture_output=True, timeout=120,
         )  # fmt: skip
         assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()

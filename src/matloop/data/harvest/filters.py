@@ -100,6 +100,16 @@ def _parser() -> Any:
     return require("optimade.filterparser", extra=EXTRA).LarkParser()
 
 
+def parsed_filter(text: str) -> Any:
+    """The tree of a filter.
+
+    Raises
+    ------
+    FilterError, MissingExtra : see `checked_filter`.
+    """
+    return _parsed(text.strip())
+
+
 def _parsed(text: str) -> Any:
     lark = require("lark", extra=EXTRA)
     parser = _parser()

@@ -13,9 +13,10 @@ from typing import Any
 from matloop.core.progress import SILENT, Progress
 from matloop.data.harvest.addresses import AddressRefused
 from matloop.data.harvest.chains import Chain, Gap, Journal, Order, Step
+from matloop.data.harvest.dialects import dialect_of
 from matloop.data.harvest.fetch import Fetcher
 from matloop.data.harvest.mapping import Facts, facts_of, identity
-from matloop.data.harvest.pages import SMALLEST, Page, asked_fields, first_url, next_url, read_page, size_of, skipped_to
+from matloop.data.harvest.pages import Page, asked_fields, next_url, size_of, skipped_to
 from matloop.data.harvest.responses import FetchError, Kept, Response
 
 MOST_GAPS = 3
@@ -91,17 +92,18 @@ async def _begin(walk: _Walk) -> bool:
     if why:
         _end(walk, "partial", why)
         return False
-    page, fields = order.provider.page, asked_fields(order.provider, facts, order.fields)
+    page, dialect = order.provider.page, dialect_of(order.provider)
+    fields = asked_fields(order.provider, facts, order.fields) if dialect.tells_itself else order.fields
     if order.limit:
         page = min(page, max(order.limit, 1))
     while True:
-        url = first_url(order.provider, order.filter, page=page, fields=fields)
+        url = dialect.first_url(order.provider, order.filter, page=page, fields=fields)
         try:
             response, found = await _asked(walk, url)
         except (FetchError, AddressRefused) as error:
             status = getattr(error, "status", 0)
-            if status == 403 and page > SMALLEST:
-                page = max(page // 2, SMALLEST)
+            if status == 403 and page > 1:  # what the standard asks for where a page is too large
+                page //= 2
             elif status in (400, 422, 501) and fields:
                 fields = ()
             else:
@@ -119,6 +121,8 @@ async def _facts(walk: _Walk) -> tuple[dict[str, str], Facts, str]:
     """The kept answers about the database, what they say, and why nothing can be asked ("" if it can)."""
     told: dict[str, Any] = {}
     info: dict[str, str] = {}
+    if not dialect_of(walk.chain.order.provider).tells_itself:
+        return info, Facts(), ""
     for name, path in (("info", "info"), ("structures", "info/structures")):
         try:
             response = await walk.fetch.get(
@@ -142,11 +146,12 @@ def facts_kept(chain: Chain, kept: Kept) -> Facts:
 
 async def _asked(walk: _Walk, url: str) -> tuple[Response, Page]:
     found: list[Page] = []
+    dialect = dialect_of(walk.chain.order.provider)
 
     def check(response: Response) -> None:
-        found[:] = [read_page(response)]
+        found[:] = [dialect.read_page(response)]
 
-    response = await walk.fetch.get(url, memory="ask", check=check)
+    response = await dialect.get(walk.fetch, url, check)
     return response, found[0]
 
 
@@ -273,6 +278,7 @@ def _end(walk: _Walk, state: str, why: str) -> None:
 def seen_ids(chain: Chain, kept: Kept) -> set[str]:
     """The ids in the pages that came."""
     found: set[str] = set()
+    read_page = dialect_of(chain.order.provider).read_page
     for step in chain.steps.values():
         page = read_page(Response(step.url, 200, {}, kept.body(step.sha256), step.sha256, step.retrieved))
         found.update(filter(None, map(identity, page.entries)))
@@ -286,7 +292,7 @@ def _kept(walk: _Walk) -> Kept:
 
 
 def _offset(url: str) -> int:
-    _, _, rest = url.partition("page_offset=")
+    _, _, rest = url.partition("page_offset=" if "page_offset=" in url else "_skip=")
     digits = rest.partition("&")[0]
     return int(digits) if digits.isdigit() else -1
 

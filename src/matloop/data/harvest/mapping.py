@@ -264,7 +264,7 @@ def _plain(value: Any) -> Value:
 def _mapped(path: str, value: Value, provider: Provider, facts: Facts, said: list[str]) -> Property:
     known = known_fields().get(path.lower())
     stated = facts.units.get(path, "")
-    stated = stated if stated and units.known(stated) else ""
+    stated = stated if stated and _is_unit(stated) else ""
     if known is None:
         return Property(path, value, stated, None, provider.method)
     wanted = schema_units()[known.name]
@@ -278,6 +278,11 @@ def _mapped(path: str, value: Value, provider: Provider, facts: Facts, said: lis
         said.append(f"{path} is {str(value)[:30]!r} {given}, which is no {wanted}; kept under its own name")
         return Property(path, value, given, None, method)
     return Property(known.name, number if factor == 1.0 else _scaled(number, factor), wanted, None, method)
+
+
+@lru_cache(maxsize=1024)
+def _is_unit(text: str) -> bool:
+    return units.known(text)
 
 
 def _number(value: Value) -> float | int | tuple[Any, ...] | None:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 else:
     httpx = require("httpx", extra=EXTRA)
 
-SMALLEST = 10
-"""Records per page that every server gives."""
 EVERY = "all"
 """As the only field: all that the database has."""
 
@@ -48,7 +46,7 @@ def first_url(provider: Provider, filter_text: str, *, page: int, fields: Sequen
 def asked_fields(provider: Provider, facts: Facts, own: Sequence[str]) -> tuple[str, ...]:
     """Which fields to ask for: what structures are made of, what the schema knows, and `own`; () leaves it to the
     server, where it does not say what it has. Of a database that is not in the table, all of its own properties."""
-    if not facts.properties:
+    if not any(name.startswith("_") for name in facts.properties):  # it says nothing of its own properties
         return tuple(dict.fromkeys((*NEEDED, *own))) if own and own != (EVERY,) else ()
     if tuple(own) == (EVERY,):
         return tuple(sorted(facts.properties - {"id", "type"}))
@@ -135,11 +133,13 @@ def skipped_to(url: str, n: int) -> str | None:
         return str(found.copy_merge_params({"page_number": str(int(asked["page_number"]) + 1)}))
     if any(name in asked for name in ("page_cursor", "page_above", "page_below")):
         return None
-    start = asked.get("page_offset", "0")
-    return str(found.copy_merge_params({"page_offset": str(int(start) + n)})) if start.isdigit() else None
+    name = "_skip" if "_skip" in asked else "page_offset"
+    start = asked.get(name, "0")
+    return str(found.copy_merge_params({name: str(int(start) + n)})) if start.isdigit() else None
 
 
 def size_of(url: str) -> int:
     """Records per page that an address asks for; 0 where it does not say."""
-    told = parsed(url).params.get("page_limit", "")
+    params = parsed(url).params
+    told = params.get("page_limit", "") or params.get("_limit", "")
     return int(told) if told.isdigit() else 0

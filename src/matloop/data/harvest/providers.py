@@ -43,6 +43,13 @@ class Provider:
     citation: str = ""
 
 
+INTERFACES = (
+    Provider("mp-api", "Materials Project (own interface, wants a key)", "https://api.materialsproject.org", "mp",
+             "CC-BY-4.0", "", 2.0, 250, "doi:10.1063/1.4812323"),
+)  # fmt: skip
+"""Databases by an interface of their own (see `dialects`); never among "all", which has them by OPTIMADE."""
+
+
 @cache
 def known_providers() -> tuple[Provider, ...]:
     """The databases of the table that comes with matloop, by name."""
@@ -87,12 +94,13 @@ def _named(word: str, table: Sequence[Provider]) -> Sequence[Provider]:
     name = _OTHERS.get(word.lower(), word.lower())
     if name == ALL:
         return table
-    exact = [one for one in table if one.name == name]
+    exact = [one for one in (*table, *INTERFACES) if one.name == name]
     family = [one for one in table if one.name.startswith(f"{name}.")]
     if exact or family:
         return exact or family
+    names = [one.name for one in (*table, *INTERFACES)]
     raise ConfigError(
-        f"no database {word!r} is known. {did_you_mean(word, [one.name for one in table], otherwise='Known')} An "
+        f"no database {word!r} is known. {did_you_mean(word, names, otherwise='Known')} An "
         "address is taken too: --from https://example.org/optimade/v1"
     )
 

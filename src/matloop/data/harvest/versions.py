@@ -14,9 +14,9 @@ import matloop
 from matloop.core.errors import DataError
 from matloop.core.files import write_text
 from matloop.data.harvest.chains import Chain, from_json, to_json
+from matloop.data.harvest.dialects import dialect_of
 from matloop.data.harvest.harvest import facts_kept
-from matloop.data.harvest.mapping import identity, read_entries
-from matloop.data.harvest.pages import read_page
+from matloop.data.harvest.mapping import identity
 from matloop.data.harvest.responses import Kept, Response
 from matloop.data.store.store import Store
 from matloop.data.store.values import Origin, Record, Version
@@ -69,11 +69,11 @@ def records_of(chain: Chain, kept: Kept, account: Account) -> Iterator[Record]:
     ------
     DataError : a kept answer is missing or damaged.
     """
-    order, facts = chain.order, facts_kept(chain, kept)
+    order, facts, dialect = chain.order, facts_kept(chain, kept), dialect_of(chain.order.provider)
     newest = _newest(chain)
     for number in sorted(chain.steps):
         step = chain.steps[number]
-        page = read_page(Response(step.url, 200, {}, kept.body(step.sha256), step.sha256, step.retrieved))
+        page = dialect.read_page(Response(step.url, 200, {}, kept.body(step.sha256), step.sha256, step.retrieved))
         place = {identity(entry): i for i, entry in enumerate(page.entries)}
         entries = [
             entry for i, entry in enumerate(page.entries)
@@ -81,7 +81,7 @@ def records_of(chain: Chain, kept: Kept, account: Account) -> Iterator[Record]:
         ]  # fmt: skip
         account.twice += len(page.entries) - len(entries)
         origin = Origin(retrieved=step.retrieved, sha256=step.sha256, place=f"page {number + 1}")
-        found = read_entries(entries, order.provider, facts, origin)
+        found = dialect.read_entries(entries, order.provider, facts, origin)
         _noted(account, found.aside, found.partial)
         for record in found.records:
             if order.limit and account.records >= order.limit:
