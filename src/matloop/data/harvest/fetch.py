@@ -25,8 +25,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import matloop
 from matloop.core.optional import require
+from matloop.core.release import release
 from matloop.data.harvest.addresses import (
     EXTRA,
     AddressRefused,
@@ -264,7 +264,7 @@ class Fetcher:
                 verify=self._certificates if host.scheme == "https" else False,
                 limits=httpx.Limits(max_connections=self.policy.at_once),
                 headers={
-                    "User-Agent": f"matloop/{matloop.__version__}",
+                    "User-Agent": f"matloop/{release()}",
                     "Accept": "application/json, */*;q=0.5", "Accept-Encoding": "gzip",
                 },
             )  # fmt: skip

@@ -10,9 +10,9 @@ from itertools import chain as joined
 from pathlib import Path
 from typing import Any, Literal
 
-import matloop
 from matloop.core.errors import DataError
 from matloop.core.files import write_text
+from matloop.core.release import release
 from matloop.data.harvest.chains import Chain, from_json, to_json
 from matloop.data.harvest.dialects import dialect_of
 from matloop.data.harvest.harvest import facts_kept
@@ -129,7 +129,7 @@ def store_version(
     if version.number > before or not path.exists():
         base = before if version.number > before else version.number - 1
         made = Made(dataset, version.number, base, version.fingerprint, mode, tuple(chains), version.message,
-                    version.author, matloop.__version__)  # fmt: skip
+                    version.author, release())  # fmt: skip
         write_text(path, json.dumps(_made_to_json(made), ensure_ascii=False, indent=1))
     return Stored(version, version.number > before)
 
