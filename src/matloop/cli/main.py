@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import matloop
-from matloop.cli import designing, harvest, published, serving, shared, stored
+from matloop.cli import designing, harvest, keys, published, references, serving, shared, stored
 from matloop.cli.shell import Shell, load, show
 
 app = typer.Typer(
@@ -282,10 +282,12 @@ def data_profile(
 
 
 stored.add_to(data)
+references.add_to(data)
 serving.add_to(data)
 harvest.add_to(data)
 shared.add_to(data)
 published.add_to(data)
+keys.add_to(data)
 
 
 @models.command("list", epilog="Example: matloop models list")

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from matloop.core.errors import DataError
 from matloop.data.cleaning.levels import level_of
+from matloop.data.harvest.addresses import shown
 from matloop.data.harvest.dialects import Check, Dialect
 from matloop.data.harvest.fetch import Fetcher
 from matloop.data.harvest.keys import key_of, refused
@@ -105,9 +106,10 @@ async def _asked(fetch: Fetcher, url: str, check: Check) -> Response:
     try:
         return await fetch.get(url, headers={"X-API-KEY": key_of("mp")}, memory="ask", check=check)
     except FetchError as error:
-        if error.status not in (401, 403):
-            raise
-        raise FetchError(refused("mp", error.status, str(error)), kind="key") from None
+        if error.status in (401, 403):
+            raise FetchError(refused("mp", error.status, str(error)), kind="key") from None
+        short = str(error).replace(shown(url), url.partition("?")[0])  # the list of fields says nothing
+        raise FetchError(short, kind=error.kind, status=error.status, wait=error.wait) from None
 
 
 def _read_answer(response: Response) -> dict[str, Any]:
