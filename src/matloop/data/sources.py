@@ -20,6 +20,9 @@ QUERIED = Registry(
 """Name -> function(query: str, base: Path) -> RawTable: what is asked for as "name:query", a relative path in the query
 starting from `base`."""
 
+PASTS = Registry("matloop.pasts", store="matloop.data.store.past:read_past")
+"""Name -> function(query: str, base: Path): versions of what is asked for as "name:query" (`Past` of the store)."""
+
 FORMATS = Registry(
     "matloop.formats",
     csv="matloop.data.text:read_text",
