@@ -208,6 +208,7 @@ def _refuse_unknown(raw: RawTable, problem: Problem) -> None:
     roles = problem.roles
     wanted += [(f"[roles] {role}", column) for role in ("id", "weight", "time") if (column := getattr(roles, role))]
     wanted += columns_of(problem)
+    wanted += [("[measurements]", column) for column in problem.measurements.columns]
     if roles.group and not problem.derived_group:
         wanted.append(("[roles] group", roles.group))
     refuse_unknown_columns(raw, wanted)

@@ -26,6 +26,7 @@ from matloop.matter.structures import structures_missing
 from matloop.metrics import METRICS
 from matloop.models import FAMILIES, missing
 from matloop.models.foreign import NAME as FOREIGN
+from matloop.pipeline.measured import attach_files
 from matloop.problem.fault import Fault, Places, quoted
 from matloop.problem.question import Input, Problem, Target
 from matloop.problem.toml import Reading, read_problem
@@ -228,6 +229,8 @@ def _data(problem: Problem, raw: RawTable, summary: list[str], warnings: list[st
     cleaned = clean(raw, problem)
     summary += _cleaning(cleaned)
     warnings += cleaned.notes
+    if (attached := attach_files(problem, raw)) is not None:
+        warnings += attached.lines()
     dataset = cleaned.dataset
     faults: list[str] = []
     for target in problem.targets:

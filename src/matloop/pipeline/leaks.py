@@ -26,6 +26,7 @@ from matloop.evaluate.leaks.values import LeakCheck, LeakReport
 from matloop.models.family import Spec
 from matloop.pipeline.account import shown_rows
 from matloop.pipeline.develop import develop
+from matloop.pipeline.measured import check_measurements
 from matloop.problem.question import Problem, Target
 from matloop.problem.toml import load_problem
 from matloop.represent.representation import plan_representation, represent
@@ -182,6 +183,7 @@ def _table_report(
     checks.append(_given_away(problem, target, cleaned.dataset))
     checks.append(_twins(cleaned.dataset, raw, part))
     checks += _time(cleaned.dataset, raw, part)
+    checks += check_measurements(problem.measurements, raw, part, problem.roles.group)
     return LeakReport(f"the table, target {target.name!r}", tuple(checks))
 
 

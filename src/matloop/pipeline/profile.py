@@ -20,8 +20,11 @@ from matloop.core.threads import one_thread
 from matloop.data.clean import clean, with_levels
 from matloop.data.collect import collect, from_frame
 from matloop.data.dataset import Dataset
-from matloop.data.inputs import absent, number_column, read_columns, read_inputs
+from matloop.data.inputs import InputsRead, absent, number_column, read_columns, read_inputs
 from matloop.data.keys import input_keys
+from matloop.data.measurements.columns import guessed, read_measured
+from matloop.data.measurements.values import Measured
+from matloop.data.sources import PASTS, is_file
 from matloop.data.spelling import MISSING_NUMBERS
 from matloop.data.table import RawTable, no_column
 from matloop.data.times import seconds_of
@@ -34,10 +37,10 @@ from matloop.pipeline.columns import Facts, look, numbers_of
 from matloop.pipeline.folder import slug
 from matloop.pipeline.guess import as_category, guess
 from matloop.problem.fault import did_you_mean
-from matloop.problem.question import IN_MEMORY, Depth, Input, Problem, Source
+from matloop.problem.question import IN_MEMORY, Depth, Input, Measurements, Problem, Source
 from matloop.problem.toml import load_problem
 from matloop.profile.five import profile_table
-from matloop.profile.five_values import DataProfile, Field, Part, TableRead
+from matloop.profile.five_values import DataProfile, Field, History, Part, TableRead
 from matloop.report.profile_page import write_profile
 from matloop.represent.representation import plan_representation, represent
 from matloop.represent.table import FeatureTable
@@ -136,6 +139,7 @@ def profile_data(
         source = Source(IN_MEMORY if not isinstance(table, Path | str) else str(table), sheet=sheet, encoding=encoding)
         raw = collect(source) if isinstance(table, Path | str) else from_frame(table)  # type: ignore[arg-type]
         read = _of_table(raw, source.source, targets, seed)
+        read = replace(read, history=_history(source.source, Path.cwd()))
     progress.step("measuring")
     with one_thread():
         found = profile_table(read, seed=seed, depth=depth)
@@ -169,7 +173,31 @@ def _of_table(raw: RawTable, source: str, targets: Sequence[str], seed: int) -> 
              f"inputs {', '.join(one.name for one in inputs[:12]) or 'none'}"
              f"{f' and {len(inputs) - 12} more' if len(inputs) > 12 else ''}"]  # fmt: skip
     labels = np.ones(len(raw), dtype=bool)
-    return _read(raw, source, facts, parts, inputs, dated[0] if dated else "", words, labels, notes, seed)
+    taken = [name for name in raw.names if parts[name] in ("target", "error")]
+    how = guessed(raw.names, taken)
+    return _read(
+        raw,
+        source,
+        facts,
+        parts,
+        inputs,
+        dated[0] if dated else "",
+        words,
+        labels,
+        notes,
+        seed,
+        how=how,
+        is_guessed=True,
+    )
+
+
+def _history(source: str, base: Path) -> History | None:
+    """The versions of a dataset in a store; None for what has none."""
+    name, _, query = source.partition(":")
+    if name not in PASTS or not query or is_file(source):
+        return None
+    past = PASTS.load(name)(query, base)
+    return History(past.versions, past.retrieved, past.values, past.changed)
 
 
 def _of_problem(problem: Problem | Path, folder: Path, seed: int) -> TableRead:
@@ -180,7 +208,8 @@ def _of_problem(problem: Problem | Path, folder: Path, seed: int) -> TableRead:
     raw = collect(problem.data, base=base)
     cleaned = clean(raw, problem)
     sealed = seal(cleaned.dataset, problem, folder / slug(problem.name) / "vault")
-    return read_development(problem, raw, cleaned.dataset, sealed.development, seed=seed)
+    read = read_development(problem, raw, cleaned.dataset, sealed.development, seed=seed)
+    return replace(read, history=_history(problem.data.source, base or Path.cwd()))
 
 
 def read_development(
@@ -219,8 +248,9 @@ def read_development(
     notes = (*raw.notes, "labels, and columns that are no inputs, are shown of development rows only")
     drawn = None if features is None else _drawn_of(dataset, features, _slowest(inputs), seed)
     return _read(
-        raw, problem.data.source, facts, parts, inputs, roles.time, words, labels, notes, seed, units=units, drawn=drawn
-    )
+        raw, problem.data.source, facts, parts, inputs, roles.time, words, labels, notes, seed, units=units,
+        drawn=drawn, how=problem.measurements,
+    )  # fmt: skip
 
 
 def _kind(fact: Facts) -> Any:
@@ -239,6 +269,7 @@ def _read(
     raw: RawTable, source: str, facts: Sequence[Facts], parts: dict[str, Part], inputs: list[Input], time: str,
     words: set[str], labels: BoolArray, notes: Sequence[str], seed: int,
     *, units: Mapping[str, str] | None = None, drawn: tuple[FeatureTable | None, IntArray] | None = None,
+    how: Measurements = Measurements(), is_guessed: bool = False,  # noqa: B008
 ) -> TableRead:  # fmt: skip
     by_name = {fact.name: fact for fact in facts}
     dates = {fact.name for fact in facts if fact.kind == "date"} | {time}
@@ -274,7 +305,25 @@ def _read(
         source=source, fields=tuple(fields), compositions=compositions, phase=phase, phase_from=phase_from,
         input_keys=keys, row_keys=np.where(labels, _row_keys(raw, kept), -1), seconds=_seconds(raw, time),
         labels=labels, drawn=features, drawn_rows=rows, shown=known_as, notes=tuple(notes),
+        measured=_measured(raw, how, inputs, read, time, labels, is_guessed=is_guessed),
     )  # fmt: skip
+
+
+def _measured(
+    raw: RawTable, how: Measurements, inputs: Sequence[Input], read: InputsRead, time: str, labels: BoolArray,
+    *, is_guessed: bool,
+) -> Measured | None:  # fmt: skip
+    """How values were measured; samples are rows whose inputs are equal but for that."""
+    kept = {one.name: read.columns[one.name] for one in inputs if (one.column or one.name) not in how.columns}
+    samples = np.full(len(raw), -1, dtype=np.int64)
+    if kept:
+        distinct = {name: found for name, found in read.distinct.items() if name in kept}
+        samples = input_keys(kept, distinct)
+        samples[np.logical_and.reduce([absent(column) for column in kept.values()])] = -1
+    named = [name for one in inputs for name in (one.columns.values() if one.columns else (one.column or one.name,))]
+    return read_measured(
+        raw, how, samples, inputs=named, time=time, is_guessed=is_guessed, shown=None if is_guessed else labels
+    )
 
 
 def _hidden(one: Field, labels: BoolArray) -> Field:

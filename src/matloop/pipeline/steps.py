@@ -36,6 +36,7 @@ from matloop.pipeline.card import manifest_of, model_card
 from matloop.pipeline.clock import Clock
 from matloop.pipeline.develop import develop, labelled_rows
 from matloop.pipeline.folder import RunFolder, slug
+from matloop.pipeline.measured import beside, write_files
 from matloop.pipeline.profile import read_development
 from matloop.pipeline.store import PROFILE, PROFILE_PAGE
 from matloop.pipeline.studies import RESERVED, Material, make_studies
@@ -114,6 +115,9 @@ def prepare(problem: Problem, raw: RawTable, vaults: Path, where: RunFolder, clo
     with clock.step("clean", where):
         cleaned = clean(raw, problem)
         write_account(where.path / "removed.csv", Removal, cleaned.removed)
+        measured = beside(problem, raw, cleaned.dataset)
+        write_files(where.path / "files.csv", measured)
+        cleaned = replace(cleaned, notes=(*cleaned.notes, *measured.notes))
     with clock.step("represent", where):
         representation = plan_representation(
             cleaned.dataset, problem.inputs, polynomial=problem.features.polynomial, folder=raw.folder
@@ -126,7 +130,7 @@ def prepare(problem: Problem, raw: RawTable, vaults: Path, where: RunFolder, clo
         # repairs tell values: those of sealed labels only after the look
         repaired = sealed_account(cleaned.repaired, cleaned.dataset, sealed.sealed, problem)
         write_account(where.path / "repaired.csv", Repair, repaired)
-        write_parquet(where.path / "data.parquet", dataset_frame(sealed.dataset))
+        write_parquet(where.path / "data.parquet", dataset_frame(sealed.dataset).assign(**measured.columns))
         where.write("split.json", dumps({"how": sealed.how, "sealed": sealed.dataset.ids[sealed.sealed]}))
         suspicions = screen_development(sealed.dataset, sealed.development, problem)
         flagged = (*cleaned.flagged, *(flag for one in suspicions for flag in one.flags))

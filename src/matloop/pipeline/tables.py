@@ -17,6 +17,8 @@ import pandas as pd
 from matloop.core.errors import RunError
 from matloop.core.files import write_atomic, write_text
 from matloop.data.dataset import Column, Dataset, Flagged, Removal, Repair
+from matloop.data.measurements.files import InstrumentFile
+from matloop.data.share.escape import disarmed
 from matloop.matter.compositions import Compositions
 from matloop.matter.molecules import Molecules
 from matloop.matter.structures import Structures, shown_structures
@@ -66,13 +68,25 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> None:
         raise RunError(f"{path} cannot be written ({error}). Mend that, then run the same command again.") from error
 
 
-def write_account(path: Path, kind: type, entries: Sequence[Removal] | Sequence[Repair] | Sequence[Flagged]) -> None:
-    """Write removals, repairs or flags as CSV, one line each, with a header also when there are none."""
+def write_account(
+    path: Path, kind: type, entries: Sequence[Removal] | Sequence[Repair] | Sequence[Flagged] | Sequence[InstrumentFile]
+) -> None:
+    """Write removals, repairs, flags or files as CSV, one line each, with a header also when there are none.
+
+    A text that a spreadsheet would run as a formula gets an apostrophe in front.
+    """
     stream = io.StringIO()
     writer = csv.writer(stream)
     writer.writerow([field.name for field in fields(kind)])
-    writer.writerows(astuple(entry) for entry in entries)
+    for entry in entries:
+        writer.writerow([_cell(value) for value in astuple(entry)])
     write_text(path, stream.getvalue())
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    return disarmed(value) if isinstance(value, str) else value
 
 
 def _worded(values: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:

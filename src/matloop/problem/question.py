@@ -19,7 +19,7 @@ Amounts = Literal["formula", "wt%", "at%", "mol%"]
 Statistic = Literal["mean", "std", "min", "max", "slope", "last", "lag"]
 Ends = Literal["shorter", "missing"]
 Polymorphs = Literal["all", "lowest_energy", "by_space_group"]
-Mixed = Literal["refuse", "separate"]
+Mixed = Literal["refuse", "separate", "correct", "columns"]
 Geometry = Literal["flag", "remove", "ignore"]
 NearStructures = Literal["ignore", "tell", "merge"]
 SelectMethod = Literal[
@@ -197,8 +197,10 @@ class Cleaning:
     where they are not to be found from the structures.
 
     `method` is the column that says how the values were obtained (PBE, PBE+U, HSE06, experiment); `mixed` what to do
-    where known methods that do not compare are mixed in a target: "refuse", or "separate" and keep those that compare
-    with `level` (empty: with the most frequent one). `compatible` lists methods that compare in this table. Where the
+    where known methods that do not compare are mixed in a target: "refuse"; "separate" and keep those that compare
+    with `level` (empty: with the most frequent one); "correct" and shift the others to it, by a fit to development
+    materials that have both; "columns" and make the values of the others columns beside it, which may be inputs,
+    `"gap (PBE)" = { kind = "number" }`. `compatible` lists methods that compare in this table. Where the
     column is also an input of kind category, the mix is learnt by the model and nothing is refused.
 
     `geometry`: overlapping atoms, cells without volume, absurd densities and charges. `near_structures`: structures
@@ -219,6 +221,37 @@ class Cleaning:
     near_structures: NearStructures = "ignore"
     exact: bool = False
     near_compositions: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """How the values were measured: columns that are kept beside the data and are no features unless they are inputs.
+
+    `operator`, `instrument`, `laboratory` and `batch` name columns of words, `time` that of the moment of measurement
+    (empty: the one of `[roles]`), `conditions` further columns. `replicate` names the sample: rows of one sample are
+    repeated measurements (empty: rows with the same inputs are). `control` says which rows measure a control sample: the
+    column holds its name there and is empty elsewhere.
+
+    `files` attaches files of instruments to rows: a path from the folder of the table, with columns in braces
+    ("spectra/{sample}.csv").
+    """
+
+    operator: str = ""
+    instrument: str = ""
+    laboratory: str = ""
+    batch: str = ""
+    time: str = ""
+    conditions: tuple[str, ...] = ()
+    replicate: str = ""
+    control: str = ""
+    files: str = ""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are named, each once."""
+        plain = (self.operator, self.instrument, self.laboratory, self.batch, self.time, *self.conditions,
+                 self.replicate, self.control)  # fmt: skip
+        return tuple(dict.fromkeys(name for name in plain if name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +300,7 @@ class Problem:
     training: Training = Training()
     features: Features = Features()
     cleaning: Cleaning = Cleaning()
+    measurements: Measurements = Measurements()
 
     def target(self, name: str) -> Target:
         """The target called `name` (KeyError if there is none)."""

@@ -21,6 +21,7 @@ from matloop.problem.question import (
     Features,
     Input,
     Limits,
+    Measurements,
     Never,
     Problem,
     Protocol,
@@ -152,11 +153,11 @@ def _problem(document: Mapping[str, Any], faults: list[Fault]) -> Problem:
     _unknown_keys(document, [f.name for f in dataclasses.fields(Problem)], (), faults)
     inputs = [_built(Input, t, ("inputs", n), faults, n) for n, t in _named(document, "inputs", faults)]
     targets = [_built(Target, t, ("targets", n), faults, n) for n, t in _named(document, "targets", faults)]
-    data, roles, limits, protocol, training, features, cleaning = (
+    data, roles, limits, protocol, training, features, cleaning, measurements = (
         _built(kind, _table(document, key, faults), (key,), faults)
         for key, kind in (
             ("data", Source), ("roles", Roles), ("limits", Limits), ("protocol", Protocol), ("training", Training),
-            ("features", Features), ("cleaning", Cleaning),
+            ("features", Features), ("cleaning", Cleaning), ("measurements", Measurements),
         )
     )  # fmt: skip
     return Problem(
@@ -171,6 +172,7 @@ def _problem(document: Mapping[str, Any], faults: list[Fault]) -> Problem:
         training=training,
         features=features,
         cleaning=cleaning,
+        measurements=measurements,
     )
 
 
@@ -259,7 +261,7 @@ _HOMES = {
         table: tuple(f.name for f in dataclasses.fields(kind) if f.name not in _FROM_TABLE_NAME.get(kind, ()))
         for table, kind in (
             ("data", Source), ("roles", Roles), ("limits", Limits), ("protocol", Protocol), ("training", Training),
-            ("features", Features), ("cleaning", Cleaning), ("targets.NAME", Target), ("targets.NAME.success", Success),
+            ("features", Features), ("cleaning", Cleaning), ("measurements", Measurements), ("targets.NAME", Target), ("targets.NAME.success", Success),
             ("targets.NAME.success.never", Never),
         )
     },
@@ -403,6 +405,7 @@ _HEAD = {
     "folds, depth quick | standard | thorough",
     "features": "columns made from several inputs",
     "cleaning": "which rows are used: your decisions, polymorphs, levels of theory, faulty and repeated structures",
+    "measurements": "how values were measured: columns kept beside the data, and files of instruments",
     "training": "which model families to try (matloop models list); all that are installed where none is named",
 }
 
@@ -433,6 +436,8 @@ def dump_problem(problem: Problem, notes: Mapping[str, Sequence[str]] | None = N
         lines += _section("features", features, notes)
     if cleaning := _pairs(problem.cleaning):
         lines += _section("cleaning", cleaning, notes)
+    if measurements := _pairs(problem.measurements):
+        lines += _section("measurements", measurements, notes)
     own = problem.training.estimators
     if (training := _pairs(problem.training, leave=_PYTHON_ONLY[Training])) or own:
         lines += _section("training", training, notes)

@@ -58,7 +58,7 @@ def located(problem: Problem, known: Known | None = None) -> tuple[Fault, ...]:
     known = known or Known()
     found: list[Fault] = []
     for check in (
-        _whole, _inputs, _features, _targets, _columns_used_twice, _roles, _limits, _protocol, _training, _cleaning,
+        _whole, _inputs, _features, _targets, _columns_used_twice, _roles, _limits, _protocol, _training, _cleaning, _measurements,
     ):  # fmt: skip
         found.extend(check(problem))
     for target in problem.targets:
@@ -346,6 +346,22 @@ def _training(problem: Problem) -> Iterable[Fault]:
         )
 
 
+def _measurements(problem: Problem) -> Iterable[Fault]:
+    """Faults of [measurements] that need no data."""
+    how = problem.measurements
+    places = ("operator", "instrument", "laboratory", "batch", "time", "replicate", "control")
+    named = [getattr(how, key) for key in places if getattr(how, key)]
+    for column in _repeated([*named, *how.conditions]):
+        yield Fault(("measurements",), f"the column {quoted(column)} is named twice; a column has one meaning.")
+    if column := next((t.column for t in problem.targets if t.column in how.columns), ""):
+        yield Fault(("measurements",), f"{quoted(column)} is a target; how it was measured stands in other columns.")
+    if how.files.count("{") != how.files.count("}") or ("{" not in how.files and how.files):
+        yield Fault(("measurements", "files"), f"found {quoted(how.files)}; write a path with columns in braces, such "
+                    'as "spectra/{sample}.csv".')  # fmt: skip
+    elif how.files.startswith(("/", "~")) or ".." in how.files.replace("\\", "/").split("/"):
+        yield Fault(("measurements", "files"), "it leads out of the folder of the table; files lie beside or below it.")
+
+
 def _cleaning(problem: Problem) -> Iterable[Fault]:
     cleaning = problem.cleaning
     has_structure = any(entry.kind == "structure" for entry in problem.inputs)
@@ -366,8 +382,11 @@ def _cleaning(problem: Problem) -> Iterable[Fault]:
     for key in ("level", "compatible"):
         if getattr(cleaning, key) and not cleaning.method:
             yield Fault(("cleaning", key), 'it needs the column of methods; write for example: method = "functional".')
-    if cleaning.level and cleaning.mixed != "separate":
-        yield Fault(("cleaning", "level"), 'it is the method that is kept with mixed = "separate"; write that too.')
+    if cleaning.level and cleaning.mixed == "refuse":
+        said_of = (
+            'it is the method that is kept with mixed = "separate", "correct" or "columns"; write one of them too.'
+        )
+        yield Fault(("cleaning", "level"), said_of)
     if cleaning.near_structures != "ignore" and not has_structure:
         yield Fault(("cleaning", "near_structures"), "there is no input of kind structure; delete the key.")
     if cleaning.exact and cleaning.near_structures == "ignore":

@@ -20,7 +20,9 @@ from matloop.profile.five_findings import (
     volume_findings,
 )
 from matloop.profile.five_values import DataProfile, Field, MissingTogether, Noise, TableRead
+from matloop.profile.history import change_findings, growth_findings
 from matloop.profile.levels import levels_in
+from matloop.profile.measured import measured_findings, measured_study
 from matloop.profile.relations import MOST_COLUMNS, ROWS, correlations, redundant_pairs, target_relations
 from matloop.profile.replicates import class_noise, replicate_noise
 from matloop.profile.study import MapStudy, profile_rows
@@ -61,18 +63,21 @@ def profile_table(table: TableRead, *, seed: int = 0, depth: Depth = "quick") ->
     n_numbers = sum(one.is_number and one.part != "id" for one in fields)
     if n_numbers > len(compared):
         notes.append(f"relations are shown for the first {len(compared)} of {n_numbers} columns of numbers")
+    measured = measured_study(table, seed=seed)
+    growth = growth_findings(table.history) if table.history else ()
+    changes = change_findings(table.history) if table.history else ()
     drawn_map = _map(table, targets[0] if targets else None, seed, depth)
     return DataProfile(
         source=table.source, n_rows=len(table), labels_shown=int(table.labels.sum()),
-        volume=volume_findings(table, formulas), velocity=velocity_findings(table),
-        veracity=veracity_findings(table, formulas, noise, columns, levels),
+        volume=volume_findings(table, formulas), velocity=(*velocity_findings(table), *growth),
+        veracity=(*veracity_findings(table, formulas, noise, columns, levels), *measured_findings(measured)),
         validity=validity_findings(table, columns, patterns, redundant),
-        volatility=volatility_findings(table, targets),
+        volatility=(*changes, *volatility_findings(table, targets)),
         elements=_elements(table.compositions), classes=_classes(targets, table.labels), levels=levels,
         months=_months(table.seconds), noise=noise, columns=columns, missing=patterns, relations=relations,
         names=tuple(one.name for one in compared), pearson=pearson, spearman=spearman, redundant=redundant,
         target=targets[0].name if targets else "", unit=targets[0].unit if targets else "", target_relations=told,
-        map=drawn_map, notes=tuple(notes),
+        map=drawn_map, notes=tuple(notes), measured=measured,
     )  # fmt: skip
 
 

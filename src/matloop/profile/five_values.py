@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from matloop.core.arrays import BoolArray, FloatArray, IntArray, TextArray
+from matloop.data.measurements.values import Measured, MeasurementStudy
+from matloop.data.store.values import Version
 from matloop.matter.compositions import Compositions
 from matloop.metrics.estimate import Estimate
 from matloop.profile.study import MapStudy
@@ -38,6 +40,20 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class History:
+    """The past of a dataset in a store: its versions, the first one first.
+
+    retrieved : shape (n_records,), seconds since 1970 when records were got, NaN where not known. values, changed :
+    records of the first version, and those of them that are another or gone today.
+    """
+
+    versions: tuple[Version, ...]
+    retrieved: FloatArray
+    values: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
 class TableRead:
     """A table as `profile_table` takes it.
 
@@ -47,6 +63,7 @@ class TableRead:
     both -1 where a row has no input. seconds : since 1970, NaN where not known.
     labels : shape (n_rows,), rows whose targets may be looked at.
     drawn : rows with their features, from which map and target relations are made; `drawn_rows` says which they are.
+    measured : columns that say how values were measured, None where there are none.
     """
 
     source: str
@@ -62,6 +79,8 @@ class TableRead:
     drawn_rows: IntArray
     shown: TextArray
     notes: tuple[str, ...] = ()
+    measured: Measured | None = None
+    history: History | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -201,6 +220,7 @@ class DataProfile:
     volume, velocity, veracity, validity, volatility : figures and what they mean for learning.
     elements : {symbol: rows}. classes : {target: {class: rows}}. levels : {column: {level of theory: rows}}.
     months : ((year and month, rows), ...). labels_shown : rows whose labels were looked at.
+    measured : what batches, instruments, operators and time do to the first target.
     """
 
     source: str
@@ -228,6 +248,7 @@ class DataProfile:
     target_relations: tuple[TargetRelation, ...]
     map: MapStudy | None
     notes: tuple[str, ...]
+    measured: MeasurementStudy | None = None
 
     @property
     def vs(self) -> tuple[tuple[str, tuple[Finding, ...]], ...]:

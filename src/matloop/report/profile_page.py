@@ -16,6 +16,7 @@ from matloop.report.figures.profile import (
     target_figure,
 )
 from matloop.report.map_view import MapView, map_view
+from matloop.report.measured_view import MeasuredView, measured_view
 from matloop.report.page import page_parts
 from matloop.report.periodic import PeriodicMap, rows_map
 from matloop.report.profile_summary import FindingRow, finding_row
@@ -83,6 +84,7 @@ class ProfileView:
     target: Figure | None
     redundant: tuple[str, ...]
     map: MapView | None
+    measured: MeasuredView | None
     sealed: str
 
 
@@ -110,7 +112,7 @@ def profile_view(found: DataProfile) -> ProfileView:
         shapes=shapes_figure(found.warnings), relations=tuple(_relation(one) for one in _strongest(found)),
         target=target_figure(found),
         redundant=tuple(_redundant(one.first, one.second, one.how) for one in found.redundant[:20]),
-        map=map_view("profile", found.map),
+        map=map_view("profile", found.map), measured=measured_view(found.measured),
         sealed=f"Labels of {words.counted(hidden, 'row')} were not looked at: they are sealed, or not used."
         if hidden
         else "All labels were looked at, as written and before any split. Who chooses a model by what is seen here has "

@@ -8,9 +8,9 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
+from importlib import metadata
 from pathlib import Path
 
-import matloop
 from matloop.core.errors import ConfigError, DataError, RunError
 from matloop.core.files import said, sha256, write_text
 from matloop.core.jsonable import dumps
@@ -104,7 +104,7 @@ def export_dataset(
         try:
             progress.step("writing")
             columns = write_form(staging, kind, lambda: chosen(records(), override))
-            told = Described(card, version, kind, columns, account, whole, override, people, query, matloop.__version__)
+            told = Described(card, version, kind, columns, account, whole, override, people, query, _release())
             _papers(staging, told)
             staging.chmod(0o755)
             if target.exists():
@@ -118,6 +118,13 @@ def export_dataset(
         str(target), card.name, version.number, kind, account.kept, whole.licence.name, whole.why,
         (*override.lines(), *withheld_lines(account)), tuple(_files(target)),
     )  # fmt: skip
+
+
+def _release() -> str:
+    try:
+        return metadata.version("matloop")
+    except metadata.PackageNotFoundError:  # run from its sources
+        return "0"
 
 
 def _refuse_folder(target: Path) -> None:
