@@ -108,7 +108,7 @@ def rebuild(
 ) -> None:
     """Make a harvested version again from kept answers, without a network, and compare (exit 3: it differs)."""
     found = load("matloop.pipeline.harvest:rebuild")(place, cache=cache, out=out)
-    show(found.lines(), found, json)
+    show(found.lines(), found.as_json(), json)
     raise typer.Exit(found.exit_code)
 
 

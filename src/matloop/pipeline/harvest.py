@@ -473,6 +473,9 @@ class Rebuilt:
     def exit_code(self) -> int:
         return 0 if self.equal else DataError.exit_code
 
+    def as_json(self) -> dict[str, Any]:
+        return {**to_jsonable(self), "equal": self.equal}
+
     def lines(self) -> list[str]:
         said = [f"{self.dataset}@{self.number}: {self.n_records:,} records from kept answers -> {self.place}"]
         said.append(

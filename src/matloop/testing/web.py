@@ -40,12 +40,13 @@ class Asked:
 class Web:
     """A running server: `answer(asked)` decides, `log` holds (path, headers, parameters) of all requests.
 
-    `stop` is set when it is closed, for answers that wait.
+    `answer` may be replaced; `stop` is set when it is closed, for answers that wait.
     """
 
     def __init__(self, answer: Callable[[Asked], object], port: int = 0) -> None:
         self.log: list[tuple[str, dict[str, str], dict[str, str]]] = []
         self.stop = threading.Event()
+        self.answer = answer
         web, lock, counts = self, threading.Lock(), Counter[str]()
 
         class Handler(BaseHTTPRequestHandler):
@@ -59,7 +60,7 @@ class Web:
                     counts[self.path] += 1
                     web.log.append((asked.path, asked.headers, asked.params))
                 try:
-                    answer(asked)
+                    web.answer(asked)
                     self.wfile.flush()
                 except (BrokenPipeError, ConnectionResetError):
                     self.close_connection = True

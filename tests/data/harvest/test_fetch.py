@@ -3,7 +3,10 @@
 import gzip
 import json
 import logging
+import shutil
 import socket
+import ssl
+import subprocess
 import time
 
 import pytest
@@ -395,3 +398,42 @@ def test_waiting_works_inside_a_running_loop(serve):
         return fetch.fetch_now(web.url, None, QUICK).json()
 
     assert asyncio.run(notebook()) == {"ok": 1}
+
+
+# ---- certificates ----
+
+
+@pytest.fixture
+def secure(tmp_path, serve, monkeypatch):
+    """A server with a certificate for "localhost", which this process trusts."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no program to make a certificate with")
+    names = ["-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=localhost"]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names,
+         "-addext", "subjectAltName=DNS:localhost"], cwd=tmp_path, check=True, capture_output=True,
+    )  # fmt: skip
+    web = serve(lambda a: a.send({"host": a.headers["Host"]}))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    web.server.socket = context.wrap_socket(web.server.socket, server_side=True)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+    return web
+
+
+def test_a_certificate_is_checked_against_the_name_although_the_address_is_pinned(secure, monkeypatch):
+    once = replace(QUICK, tries=1)
+    assert get(f"https://localhost:{secure.port}/", policy=once).json() == {"host": f"localhost:{secure.port}"}
+    with pytest.raises(FetchError, match="certificate"):
+        get(f"https://127.0.0.1:{secure.port}/", policy=once)
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(FetchError, match="certificate"):
+        get(f"https://localhost:{secure.port}/", policy=once)
+
+
+def test_a_redirect_from_https_to_http_is_refused(secure, serve):
+    plain = serve(lambda a: a.send({}))
+    secure.answer = lambda a: a.send(b"", 302, Location=plain.url)
+    with pytest.raises(AddressRefused, match="which anybody can read"):
+        get(f"https://localhost:{secure.port}/", policy=replace(QUICK, tries=1))
+    assert plain.log == []

@@ -15,6 +15,7 @@ from matloop.core import units
 from matloop.core.errors import ConfigError
 from matloop.data.harvest.mapping import Facts, facts_of, known_fields, read_entries, schema_units
 from matloop.data.harvest.providers import chosen_providers, known_providers, own_provider
+from matloop.data.store.rows import content_of
 from matloop.data.store.values import Origin
 
 SI = {
@@ -102,21 +103,35 @@ def test_a_structure_is_read_and_the_record_cites_its_database():
     assert (record.origin.licence, record.origin.doi) == ("CC-BY-4.0", "10.1063/1.4812323")
 
 
+odd_text = st.text(st.characters(codec="utf-8") | st.sampled_from("\0\ud800\udfff_"), max_size=5)
 json_like = st.recursive(
-    st.none() | st.booleans() | st.integers(-3, 200) | st.floats() | st.text(max_size=5) | st.sampled_from(["Si", "X"]),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4), max_leaves=8,
+    st.none() | st.booleans() | st.integers(-3, 200) | st.floats() | odd_text | st.sampled_from(["Si", "X", 10**400]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(odd_text, inner, max_size=4), max_leaves=8,
 )  # fmt: skip
 names = st.sampled_from([*SI, "assemblies", "nsites", "_mp_stability", "_mp_x", "last_modified", "_oqmd_delta_e"])
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.dictionaries(names, json_like, max_size=4), json_like)
-def test_no_entry_however_odd_stops_the_others(odd, whole):
+@given(st.dictionaries(names, json_like, max_size=4), json_like, odd_text)
+def test_no_entry_however_odd_stops_the_others_or_the_store(odd, whole, called):
     (one,) = chosen_providers("mp")
-    entries = [{"id": "a", "attributes": {**SI, **odd}}, whole, {"id": "b", "attributes": SI}]
+    entries = [{"id": f"a{called}", "attributes": {**SI, **odd}}, whole, {"id": "b", "attributes": SI}]
     found = read_entries(entries, one, Facts(), Origin())
     assert "mp/b" in [record.key for record in found.records]
     assert len(found.records) + len(found.aside) == 3
+    for record in found.records:
+        assert content_of(record)
+
+
+def test_an_entry_that_is_nested_without_end_is_set_aside():
+    deep = 1
+    for _ in range(500):
+        deep = [deep]
+    (one,) = chosen_providers("mp")
+    entries = [{"id": "a", "attributes": {**SI, "_mp_x": deep}}, {"id": "b", "attributes": {**SI, "species": deep}}]
+    found = read_entries(entries, one, Facts(), Origin())
+    assert [called for called, _ in found.aside] == ["a"]
+    assert found.records[0].structure is None
 
 
 # ---- tables ----

@@ -16,6 +16,7 @@ pytest.importorskip("fastapi", reason="the extra 'serve' is not installed")
 from matloop.data.store.store import open_store
 from matloop.pipeline.harvest import Manners, harvest, rebuild, search
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:optimade")
 QUICK = Manners(rate=10_000, pause=0.01, tries=2, allow_local=True)
 
 

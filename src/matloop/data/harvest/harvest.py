@@ -209,7 +209,7 @@ def _leaped(walk: _Walk, url: str, why: str) -> bool:
     follow = skipped_to(url, n)
     if follow is not None and chain.returned is not None and _offset(follow) >= chain.returned:
         follow = None
-    walk.journal.note(chain, "gap", gap=_plain(Gap(chain.number, url, why)), next=follow)
+    walk.journal.note(chain, "gap", gap=_plain(Gap(chain.number, url, why.removeprefix(f"{url}: "))), next=follow)
     return follow is not None
 
 

@@ -33,7 +33,8 @@ FORMULAS = ("chemical_formula_reduced", "chemical_formula_descriptive", "chemica
 NEEDED = (*GEOMETRY, *FORMULAS[:2], "last_modified", "immutable_id")
 """Standard fields that are asked for."""
 _FACTS = ("last_modified", "immutable_id")
-_DEEPEST = 4
+_DEEPEST, _NESTED = 4, 20
+_LARGEST = 10**300
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -146,7 +147,7 @@ def read_entries(data: Sequence[Any], provider: Provider, facts: Facts, origin: 
 def identity(entry: Any) -> str:
     """The id of an entry, "" where it has none."""
     found = entry.get("id") if isinstance(entry, Mapping) else None
-    return str(found).strip() if isinstance(found, str | int) and not isinstance(found, bool) else ""
+    return str(storable(found)).strip() if isinstance(found, str | int) and not isinstance(found, bool) else ""
 
 
 def key_of(provider: Provider, called: str) -> str:
@@ -167,8 +168,9 @@ def _record(
     formula = _formula(told)
     if structure is None and not formula:
         raise DataError(f"has neither a structure ({why}) nor a formula that can be read")
-    properties, rest, said = _properties(told, provider, facts)
-    metadata: dict[str, Any] = {name: told[name] for name in _FACTS if told.get(name) is not None}
+    others = storable({name: value for name, value in told.items() if name not in GEOMETRY})
+    properties, rest, said = _properties(others, provider, facts)
+    metadata: dict[str, Any] = {name: others[name] for name in _FACTS if isinstance(others.get(name), str)}
     metadata |= rest
     if structure is None:
         metadata["structure"] = why
@@ -178,6 +180,28 @@ def _record(
         facts.licence or provider.licence, origin.sha256, origin.place, *_cited(provider), origin.note,
     )  # fmt: skip
     return Record(key, formula, structure, tuple(properties), own, metadata), said
+
+
+def storable(value: Any, depth: int = 0) -> Any:
+    """A value of JSON without signs that databases cannot hold (null, half a pair), endless numbers and nesting.
+
+    Raises
+    ------
+    DataError : it is nested too deeply.
+    """
+    if isinstance(value, str):
+        if value.isascii() and "\0" not in value:
+            return value
+        return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _LARGEST:
+        return f"{str(value)[:40]}..."
+    if isinstance(value, list | Mapping) and depth > _NESTED:
+        raise DataError(f"its values are nested more than {_NESTED} deep")
+    if isinstance(value, list):
+        return [storable(one, depth + 1) for one in value]
+    if isinstance(value, Mapping):
+        return {storable(str(name), depth): storable(one, depth + 1) for name, one in value.items()}
+    return value
 
 
 def _cited(provider: Provider) -> tuple[str, str]:
