@@ -35,6 +35,10 @@ def add(
     condition: Annotated[
         list[str] | None, typer.Option("--condition", help="Column that says what the others hold for (repeat).")
     ] = None,
+    metadata: Annotated[
+        list[str] | None, typer.Option("--metadata", help="Column that says how it was measured (repeat).")
+    ] = None,
+    files: Annotated[str, typer.Option("--files", help="Files of instruments: 'spectra/{sample}.csv'.")] = "",
     method: Annotated[str, typer.Option("--method", help="Level of theory or experiment, of all numbers.")] = "",
     provider: Annotated[str, typer.Option("--provider", help="Who made the data (mp, icsd, our laboratory).")] = "",
     licence: Annotated[str, typer.Option("--licence", help="Licence of the rows, such as CC-BY-4.0.")] = "",
@@ -53,6 +57,7 @@ def add(
     """Put a table into a store as a new version of a dataset; a kill leaves the version before."""
     reading = load("matloop.pipeline.shelve:reading")(
         key=key, formula=formula, structure=structure, columns=columns, unit=unit or (), condition=condition or (),
+        metadata=metadata or (), files=files,
         method=method, provider=provider, licence=licence, citation=citation, doi=doi, shareable=not private,
     )  # fmt: skip
     with load("matloop.cli.bar:listener")(quiet=quiet) as progress:

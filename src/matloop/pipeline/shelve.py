@@ -20,6 +20,7 @@ from matloop.data.collect import collect
 from matloop.data.crystals import read_structure_column
 from matloop.data.dataset import Provenance
 from matloop.data.licensed import Licensed, whose
+from matloop.data.measurements.files import attach, columns_in
 from matloop.data.share.receive import Received, is_crate, receive
 from matloop.data.sources import is_named
 from matloop.data.store.address import address
@@ -48,6 +49,8 @@ class Reading:
     """How a table is to be understood; what is empty is found out by looking at it.
 
     key, formula, structure : columns. units : {column: unit}. conditions : columns that say what the others hold for.
+    metadata : columns that say how it was measured (operator, batch, sample), kept with the record and no properties.
+    files : files of instruments, "spectra/{sample}.csv": path, size and hash are kept with the record.
     columns : those that become properties (all, by default). method : of the numbers. origin : `provider`, `licence`,
     `citation`, `shareable` of the rows.
     """
@@ -57,6 +60,8 @@ class Reading:
     structure: str = ""
     units: Mapping[str, str] = field(default_factory=dict)
     conditions: tuple[str, ...] = ()
+    metadata: tuple[str, ...] = ()
+    files: str = ""
     columns: tuple[str, ...] = ()
     method: str = ""
     origin: Origin = field(default_factory=Origin)
@@ -83,13 +88,16 @@ class _Roles:
     formula: str
     structure: str
     conditions: tuple[str, ...]
+    metadata: tuple[str, ...]
     numbers: Mapping[str, tuple[str, str]]
     errors: Mapping[str, str]
     texts: tuple[str, ...]
+    file_columns: tuple[str, ...]
 
     @property
     def used(self) -> tuple[str, ...]:
-        some = (self.key, self.formula, self.structure, *self.conditions, *self.numbers, *self.errors, *self.texts)
+        some = (self.key, self.formula, self.structure, *self.conditions, *self.metadata, *self.numbers, *self.errors,
+                *self.texts, *self.file_columns)  # fmt: skip
         return tuple(dict.fromkeys(name for name in some if name))
 
 
@@ -100,6 +108,7 @@ class _Account:
     rows: int = 0
     unread: dict[str, int] = field(default_factory=dict)
     first: dict[str, str] = field(default_factory=dict)
+    no_file: list[str] = field(default_factory=list)
     private: dict[str, int] = field(default_factory=dict)
 
     def note(self, column: str, row: int, why: str) -> None:
@@ -108,12 +117,15 @@ class _Account:
 
     def lines(self) -> list[str]:
         said = [f"{n:,} records come from {owner}: marked as not to be shared" for owner, n in self.private.items()]
+        if self.no_file:
+            said = [*said, f"files that are not there: {len(self.no_file):,} ({', '.join(self.no_file[:5])})"]
         return said + [f'column "{name}": {n:,} values could not be read and are kept as text ({self.first[name]})'
                        for name, n in self.unread.items()]  # fmt: skip
 
 
 def reading(
-    *, columns: str = "", unit: Sequence[str] = (), condition: Sequence[str] = (), provider: str = "",
+    *, columns: str = "", unit: Sequence[str] = (), condition: Sequence[str] = (),
+    metadata: Sequence[str] = (), files: str = "", provider: str = "",
     licence: str = "", citation: str = "", doi: str = "", shareable: bool = True, **plain: str,
 ) -> Reading:  # fmt: skip
     """A `Reading` from what stands on a command line.
@@ -130,7 +142,10 @@ def reading(
         units_of[column.strip()] = name.strip()
     kept = tuple(name.strip() for name in columns.split(",") if name.strip())
     origin = Origin(provider, licence=licence, citation=citation, doi=doi, shareable=shareable)
-    return Reading(units=units_of, conditions=tuple(condition), columns=kept, origin=origin, **plain)
+    return Reading(
+        units=units_of, conditions=tuple(condition), metadata=tuple(metadata), files=files, columns=kept, origin=origin,
+        **plain,
+    )  # fmt: skip
 
 
 def add_table(
@@ -229,8 +244,9 @@ def _parsed(name: str, value: Any) -> Any:
 
 def _roles(rows: Stream, reading: Reading) -> _Roles:
     facts = {fact.name: fact for fact in look(_head(rows))}
+    in_pattern = columns_in(reading.files)
     for name in (reading.key, reading.formula, reading.structure, *reading.units, *reading.conditions,
-                 *reading.columns):  # fmt: skip
+                 *reading.metadata, *in_pattern, *reading.columns):  # fmt: skip
         if name and name not in facts:
             raise DataError(f"{rows.source}: {no_column(name, rows.names)}")
     for unit in reading.units.values():
@@ -239,7 +255,7 @@ def _roles(rows: Stream, reading: Reading) -> _Roles:
     key = reading.key or next((name for name in facts if _KEY.fullmatch(name.strip())), "")
     formula = reading.formula or _of_kind(facts, "composition", key)
     structure = reading.structure or _of_kind(facts, "structure", key)
-    taken = {key, formula, structure, *reading.conditions}
+    taken = {key, formula, structure, *reading.conditions, *reading.metadata}
     chosen = [name for name in (reading.columns or facts) if name not in taken and facts[name].kind != "empty"]
     numbers = {
         name: _named(facts[name], reading) for name in chosen if name in reading.units or _is_number(facts[name])
@@ -247,7 +263,9 @@ def _roles(rows: Stream, reading: Reading) -> _Roles:
     errors = {name: of for name in numbers if (of := _error_of(name, numbers))}
     plain = {name: entry for name, entry in numbers.items() if name not in errors}
     texts = tuple(name for name in chosen if name not in numbers)
-    return _Roles(key, formula, structure, reading.conditions, plain, errors, texts)
+    return _Roles(
+        key, formula, structure, reading.conditions, reading.metadata, plain, errors, texts, tuple(in_pattern)
+    )
 
 
 def _head(rows: Stream) -> RawTable:
@@ -302,6 +320,8 @@ def _told(roles: _Roles) -> list[str]:
         said.append("errors: " + ", ".join(f'"{name}" of "{of}"' for name, of in roles.errors.items()))
     if roles.texts:
         said.append(f"texts: {', '.join(roles.texts[:20])}")
+    if roles.metadata:
+        said.append(f"kept with the record: {', '.join(roles.metadata)}")
     return said
 
 
@@ -320,6 +340,7 @@ def _read(
         columns = {name: _array(values) for name, values in chunk.items()}
         structures = _structures(columns, roles, rows, account)
         values = _values(columns, roles, reading.method, account)
+        attached = _files(columns, reading, rows, account)
         for i in range(n):
             number = account.rows + i + 1
             key = _text(columns[roles.key][i]) if roles.key else f"row {number}"
@@ -336,10 +357,30 @@ def _read(
                 )
             yield Record(
                 key, _text(columns[roles.formula][i]) if roles.formula else "", structure,
-                tuple([_with(one, conditions) for one in values(i)]), origin, {"structure": why} if why else {},
+                tuple([_with(one, conditions) for one in values(i)]), origin,
+                {**_metadata(columns, roles, i), **attached.get(i, {}), **({"structure": why} if why else {})},
             )  # fmt: skip
         account.rows += n
         progress.tell(f"{account.rows:,} rows", rows.done)
+
+
+def _metadata(columns: Mapping[str, NDArray], roles: _Roles, i: int) -> dict[str, Any]:
+    return {name: _setting(columns[name][i]) for name in roles.metadata if _text(columns[name][i])}
+
+
+def _files(
+    columns: Mapping[str, NDArray], reading: Reading, rows: Stream, account: _Account
+) -> dict[int, dict[str, Any]]:
+    """{row of the chunk: its file}, with the path from the folder of the table."""
+    if not reading.files:
+        return {}
+    n = len(next(iter(columns.values())))
+    raw = RawTable(columns, Provenance(rows.source, rows.hash, n, len(columns)), folder=rows.folder)
+    found = attach(raw, reading.files)
+    for row, path in found.missing:
+        account.no_file.append(f"row {account.rows + row}: {path}")
+    return {row - 1: {"file": one.path, "file size": one.size, "file sha256": one.sha256}
+            for one in found.files for row in one.rows}  # fmt: skip
 
 
 def _with(one: Property, conditions: Mapping[str, Any]) -> Property:

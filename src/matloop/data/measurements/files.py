@@ -110,12 +110,23 @@ def attach(raw: RawTable, pattern: str, *, base: Path | None = None) -> Attached
     return Attached(tuple(paths), files, tuple(missing), orphans, tuple(blank))
 
 
+def columns_in(pattern: str) -> list[str]:
+    """The columns that a pattern names, each once.
+
+    Examples
+    --------
+    >>> columns_in("{batch}/{sample}_{batch}.xy")
+    ['batch', 'sample']
+    """
+    return list(dict.fromkeys(_HOLE.findall(pattern)))
+
+
 def _columns(raw: RawTable, pattern: str) -> list[str]:
-    names = _HOLE.findall(pattern)
+    names = columns_in(pattern)
     for name in names:
         if name not in raw.columns:
             raise DataError(f"{raw.provenance.source}: [measurements] files: {no_column(name, raw.names)}")
-    return list(dict.fromkeys(names))
+    return names
 
 
 def _filled(pattern: str, values: Mapping[str, str]) -> str:
