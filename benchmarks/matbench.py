@@ -1,5 +1,6 @@
 """Matbench tasks of formulas alone: official folds, one default call per fold, beside the published leaderboard.
 
+    python benchmarks/matbench.py --task steels --minutes 10          (the published files, fetched once)
     python benchmarks/matbench.py --data DATA --task steels --minutes 10
 
 A fold's test rows are never merged, dropped or looked at before they are scored. Training rows of equal reduced formula
@@ -26,11 +27,13 @@ import numpy as np
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.core.files import write_text
 from matloop.core.jsonable import dumps
+from matloop.data.benchmarks.cards import benchmark
+from matloop.data.collect import collect
 from matloop.data.dataset import Dataset, Labels
 from matloop.matter.compositions import Compositions, from_formulas, reduced_formulas
 from matloop.metrics.scores import point
 from matloop.models.family import FitTask
-from matloop.problem.question import Input, Limits, Training
+from matloop.problem.question import Input, Limits, Source, Training
 from matloop.represent.representation import Representation, plan_representation, represent
 from matloop.split.folds import make_folds
 from matloop.train.fits import Fits
@@ -85,8 +88,10 @@ class Table:
 
 
 def read_table(data: Path, task: Task) -> Table:
-    """Read formulas as text: "NaN" is Na-N, not a missing value."""
+    """Read formulas as text: "NaN" is Na-N, no missing value. Without a table in `data` the published file is taken."""
     path = data / task.set / f"{task.set}.csv"
+    if not path.parent.is_dir():
+        return published(task)
     content = path.read_bytes() if path.exists() else gzip.decompress((path.parent / f"{path.name}.gz").read_bytes())
     rows = list(csv.DictReader(io.StringIO(content.decode("utf-8"))))
     formulas, bad = from_formulas([row["composition"] for row in rows])
@@ -94,6 +99,17 @@ def read_table(data: Path, task: Task) -> Table:
         raise SystemExit(f"{task.set}: {len(bad)} formulas could not be read: {dict(list(bad.items())[:5])}")
     y = [task.classes.index(row["target"]) if task.classes else float(row["target"]) for row in rows]
     return Table(formulas, np.array(y, dtype=float), np.array([int(row["fold"]) for row in rows]))
+
+
+def published(task: Task) -> Table:
+    """The published file by name, with the official folds."""
+    raw = collect(Source(f"matbench:{task.set}?folds"))
+    formulas, bad = from_formulas(raw.columns["composition"].tolist())
+    if bad:
+        raise SystemExit(f"{task.set}: {len(bad)} formulas could not be read: {dict(list(bad.items())[:5])}")
+    column = raw.columns[benchmark(task.set).target].tolist()
+    y = [task.classes.index(str(bool(one))) if task.classes else float(one) for one in column]
+    return Table(formulas, np.array(y, dtype=float), raw.columns["fold"])
 
 
 def merged(y: FloatArray, keys: np.ndarray, task: Task) -> tuple[IntArray, FloatArray]:
@@ -165,6 +181,8 @@ def told(trained: Trained, known: Development) -> dict[str, object]:
 
 def leaderboard(data: Path, task: Task) -> list[dict[str, str]]:
     """Published results in the task's metric, best first."""
+    if not (data / "matbench_leaderboard").is_dir():
+        return []
     with (data / "matbench_leaderboard" / "leaderboard.csv").open(encoding="utf-8", newline="") as stream:
         rows = [r for r in csv.DictReader(stream) if r["task"] == task.set and r["metric"] == task.metric]
     return sorted(rows, key=lambda r: float(r["mean"]), reverse=not task.lower_is_better)
@@ -207,7 +225,10 @@ def write(task: Task, folds: list[dict[str, object]], minutes: float, cores: int
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with matbench_<task> and matbench_leaderboard")
+    parser.add_argument(
+        "--data", type=Path, default=Path("data"),
+        help="folder with matbench_<task> and matbench_leaderboard; tasks that are not there are fetched by name",
+    )  # fmt: skip
     parser.add_argument("--task", choices=[*TASKS, "all"], default="all")
     parser.add_argument("--minutes", type=float, default=10.0, help="limit of each fold")
     parser.add_argument("--folds", default="0,1,2,3,4")

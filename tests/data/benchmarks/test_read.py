@@ -65,6 +65,24 @@ def test_damaged_frames_are_told(tmp_path, text, said):
     assert "the set" in str(error.value)
 
 
+def test_a_cut_or_changed_packed_file_is_told(tmp_path, frame_file, zip_file):
+    path = frame_file(tmp_path / "x.json.gz", ["a"], [[str(k) * 9] for k in range(500)])
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(DataError, match="the set: is damaged or cut off"):
+        read_frame(path, "the set")
+    packed = zip_file(tmp_path / "x.zip", [{"a": str(k) * 9} for k in range(500)])
+    content = bytearray(packed.read_bytes())
+    content[200] ^= 0xFF
+    packed.write_bytes(bytes(content))
+    with pytest.raises(DataError, match="the set"):
+        read_zipped_records(packed, "the set")
+
+
+def test_a_structure_that_is_none_stays_text(tmp_path, frame_file):
+    odd = {"lattice": {}, "sites": ["x"], "@class": "Structure"}
+    assert "sites" in read_frame(frame_file(tmp_path / "x.json.gz", ["s"], [[odd]]), "x")["s"].tolist()[0]
+
+
 def test_records_of_jarvis_become_columns(tmp_path, zip_file, atoms):
     records = [{"jid": "JVASP-1", "gap": 1.5, "atoms": atoms}, {"jid": "JVASP-2", "gap": "na", "more": [1]}]
     columns = read_zipped_records(zip_file(tmp_path / "x.zip", records), "x")

@@ -150,6 +150,13 @@ def test_a_table_made_of_a_set_is_taken_where_its_mirror_states_the_hash(tmp_pat
     assert "a table that the mirror states to be" in table.notes[0]
 
 
+def test_classes_of_a_converted_table_are_truth_values(tmp_path):
+    text = "composition,target\n" + "".join(f"Fe{k}O{k + 1},{k % 3 == 0}\n" for k in range(1, 5681))
+    (tmp_path / "matbench_glass.csv").write_text(text)
+    (tmp_path / SUMS).write_text(f"{hashlib.sha256(text.encode()).hexdigest()}  matbench_glass.csv\n")
+    assert read_matbench(f"glass?mirror={tmp_path}", tmp_path).columns["gfa"].tolist()[:3] == [False, False, True]
+
+
 def test_a_table_with_other_folds_or_another_hash_is_refused(tmp_path):
     converted(tmp_path, [k % 5 for k in range(N)])
     with pytest.raises(DataError, match="does not hold the official folds"):

@@ -3,8 +3,11 @@ file names is ever made."""
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +35,7 @@ def read_frame(path: Path, called: str) -> dict[str, NDArray]:
     ------
     DataError : it is no such file, or damaged; the message says where.
     """
-    with path.open("rb") as raw, unpacked(raw, called) as content:
+    with _whole(called), path.open("rb") as raw, unpacked(raw, called) as content:
         text = io.TextIOWrapper(content, "utf-8-sig", errors="replace")
         names, rest = _head(text, called)
         columns: list[list[Any]] = [[] for _ in names]
@@ -55,7 +58,7 @@ def read_zipped_records(path: Path, called: str) -> dict[str, NDArray]:
     """
     columns: dict[str, list[Any]] = {}
     n = 0
-    with _zipped(path, called) as text:
+    with _whole(called), _zipped(path, called) as text:
         for number, record in enumerate(listed(text, called), start=1):
             if not isinstance(record, dict):
                 raise DataError(f"{called}, entry {number}: an object was expected, found {str(record)[:40]!r}.")
@@ -68,6 +71,15 @@ def read_zipped_records(path: Path, called: str) -> dict[str, NDArray]:
                 if len(column) < n:
                     column.append(None)
     return {name: typed(column) for name, column in columns.items()}
+
+
+@contextmanager
+def _whole(called: str) -> Iterator[None]:
+    """What is broken in a packed file, in our words."""
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, NotImplementedError) as error:
+        raise DataError(f"{called}: is damaged or cut off ({error}). Copy or fetch it again.") from error
 
 
 @contextmanager
@@ -167,7 +179,8 @@ def _of_object(value: dict[str, Any]) -> str:
         return _formula(value)
     if kind == "array" and "data" in value:
         return json.dumps(value["data"], separators=(",", ":"))
-    if isinstance(value.get("sites"), list) and isinstance(value.get("lattice"), dict):
+    sites = value.get("sites")
+    if isinstance(sites, list) and isinstance(value.get("lattice"), dict) and all(isinstance(s, dict) for s in sites):
         return json.dumps(_slim(value), ensure_ascii=False, separators=(",", ":"))
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 

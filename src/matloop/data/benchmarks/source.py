@@ -140,6 +140,8 @@ def _converted(card: Benchmark, path: Path) -> dict[str, NDArray]:
 
 
 def _as_values(column: NDArray, classes: bool) -> NDArray:
+    if classes and set(column.tolist()) <= {"True", "False"}:
+        return np.array([value == "True" for value in column.tolist()])
     if classes or column.dtype.kind != "O":
         return column
     return np.array([float(value) for value in column.tolist()])
