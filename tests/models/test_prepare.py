@@ -94,3 +94,23 @@ def test_impossible_arrays_are_refused(name, value):
     arrays = prepare(X, Y, Preparation(), COLUMNS).to_arrays()
     with pytest.raises(BundleError):
         Prepared.from_arrays({**arrays, name: value})
+
+
+@pytest.mark.parametrize("scaling", ["none", "standard", "robust", "quantile"])
+def test_gaps_of_held_out_rows_are_filled_from_the_training_rows_of_their_fold_alone(scaling):
+    rng = np.random.default_rng(3)
+    table, y = rng.normal(size=(60, 5)), rng.normal(size=60)
+    table[:, 4] = rng.integers(0, 3, 60)
+    table[rng.random((60, 5)) < 0.2] = np.nan
+    fold = np.arange(60) % 3
+    for one in range(3):
+        train, held = np.flatnonzero(fold != one), np.flatnonzero(fold == one)
+        other = table.copy()
+        other[held[1:]] = 1e3  # what the other held-out rows hold must not matter
+        found = [
+            prepare(t[train], y[train], Preparation(scaling), COLUMNS).transform(t[held[:1]]) for t in (table, other)
+        ]
+        np.testing.assert_array_equal(*found)
+        plain = prepare(table[train], y[train], Preparation("none"), COLUMNS)
+        gaps = plain.transform(np.full((1, 5), np.nan))[0][plain.mode == NUMBER]
+        np.testing.assert_allclose(gaps, np.nanmedian(table[train][:, plain.source[plain.mode == NUMBER]], axis=0))

@@ -137,3 +137,15 @@ def test_a_table_that_cannot_be_profiled_does_not_stop_a_run(path, tmp_path, mon
         steps.profiled(problem, None, SimpleNamespace(dataset=None, development=None), None, where).left_out
         == "planted"
     )
+
+
+@pytest.mark.slow
+def test_a_thorough_profile_has_every_map_whose_library_is_there(path):
+    pytest.importorskip("umap", reason="UMAP needs the extra")
+    found = profile_data(path, targets=["gap (eV)"], depth="thorough")
+    methods = [one.method for one in found.profile.map.maps]
+    assert {"pca", "tsne", "umap"} <= set(methods)
+    drawn = found.profile.map.maps[methods.index("umap")]
+    assert np.isfinite(drawn.xy).all()
+    assert drawn.trustworthiness > 0.9
+    assert "UMAP" in write_profile(found.profile)
