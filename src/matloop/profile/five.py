@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from matloop.core.arrays import BoolArray, FloatArray, IntArray
+from matloop.core.arrays import BoolArray, FloatArray, IntArray, TextArray
 from matloop.core.elements import SYMBOLS
 from matloop.matter.compositions import Compositions, reduced_formulas
 from matloop.problem.question import Depth
@@ -29,6 +29,7 @@ from matloop.profile.study import MapStudy, profile_rows
 from matloop.profile.suspects import profile_column
 
 _MOST_PATTERNS = 12
+PART = 50_000
 MAP_ROWS = 1500
 """Rows on the map at depth "quick"."""
 
@@ -53,7 +54,7 @@ def profile_table(table: TableRead, *, seed: int = 0, depth: Depth = "quick") ->
     pearson, spearman, relations = correlations(compared, rows)
     others = [one for one in fields if one.part in ("input", "other", "time")]
     told = target_relations(targets[0], others, rows, table.drawn, table.drawn_rows) if targets else ()
-    formulas = reduced_formulas(table.compositions) if table.compositions is not None else None
+    formulas = _formulas(table.compositions)
     levels = levels_in(tuple(one for one in fields if one.part not in ("target", "id")), everywhere)
     redundant = redundant_pairs([one for one in fields if one.part in ("input", "other", "target")], relations, rows)
     patterns = _missing_together(table)
@@ -79,6 +80,15 @@ def profile_table(table: TableRead, *, seed: int = 0, depth: Depth = "quick") ->
         target=targets[0].name if targets else "", unit=targets[0].unit if targets else "", target_relations=told,
         map=drawn_map, notes=tuple(notes), measured=measured,
     )  # fmt: skip
+
+
+def _formulas(compositions: Compositions | None) -> TextArray | None:
+    """Reduced formulas, a part of the rows at a time: all at once they take more memory than the table."""
+    if compositions is None:
+        return None
+    n = len(compositions)
+    parts = [reduced_formulas(compositions.take(np.arange(k, min(k + PART, n)))) for k in range(0, max(n, 1), PART)]
+    return np.concatenate(parts)
 
 
 def _is_label(one: Field) -> bool:
