@@ -21,6 +21,7 @@ from matloop.data.ase_db import looks_like_ase_json, open_ase_json
 from matloop.data.folders import open_folder, structure_files
 from matloop.data.layout import NAMES
 from matloop.data.opened import Opened, collected
+from matloop.data.share.sidecar import restored_table
 from matloop.data.sources import FORMATS, OPENED, QUERIED, SOURCES, is_file
 from matloop.data.table import RawTable, checked_rows, named, provenance
 from matloop.data.unpack import GZIP, checked_zip, gunzipped, unpacked
@@ -68,7 +69,8 @@ def collect(source: Source, *, base: Path | None = None) -> RawTable:
     content = _content(path, source)
     sha256 = hashlib.sha256(content).hexdigest()
     content, ending = _unpacked(content, path, source)
-    return replace(_reader(content, ending, source)(content, source, sha256), folder=str(path.parent))
+    table = _reader(content, ending, source)(content, source, sha256)
+    return replace(restored_table(table, path), folder=str(path.parent))
 
 
 def open_rows(path: Path, source: Source) -> Opened | None:

@@ -44,7 +44,8 @@ def measured_findings(found: MeasurementStudy | None) -> tuple[Finding, ...]:
 
 def _effect(one: Effect, found: MeasurementStudy) -> Finding:
     shown = f"{one.share:.0%} of the variance of {found.target}" if one.share == one.share else "not known"
-    meaning = f"{one.said}. {one.advice}".strip() if one.advice else one.said
+    advice = f" {one.advice[:1].upper()}{one.advice[1:]}." if one.advice else ""
+    meaning = f"{one.said.rstrip('.')}.{advice}"
     level = {"shift": "look" if one.is_input else "bad", "confounded": "look"}.get(one.verdict, "good")
     return Finding(f"{one.part} {one.column}" if one.part != one.column.lower() else one.column, one.share, shown,
                    meaning, level)  # type: ignore[arg-type]  # fmt: skip

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 pytest.importorskip("sqlalchemy", reason="the store needs SQLAlchemy")
 
 from matloop.core.errors import ConfigError, DataError
+from matloop.data.collect import collect
 from matloop.data.share.choose import Override
 from matloop.data.share.crate import creator
 from matloop.data.share.export import export_dataset
@@ -28,6 +29,7 @@ from matloop.data.store.values import Origin, Property, Record
 from matloop.matter.structures import from_arrays
 from matloop.matter.structures_read import read_structures
 from matloop.pipeline.shelve import add_table
+from matloop.problem.question import Source
 
 OPEN = Origin("lab", licence="CC-BY-4.0", citation="Doe, J. Mater. 1 (2020) 1", doi="10.1000/xyz",
               retrieved="2020-01-02T00:00:00+00:00", sha256="ab" * 32, url="https://example.org/a.csv")  # fmt: skip
@@ -133,6 +135,16 @@ def test_no_cell_of_the_csv_file_is_a_formula(tmp_path):
     assert not [cell for cell in cells if cell[:1] in tuple("=+@\t\r")]
     assert {cell for cell in cells if cell.startswith("-")} == {"-5", "-1.1"}
     assert "'=a" in cells
+
+
+def test_the_csv_file_by_itself_is_read_with_its_texts_as_they_were(tmp_path):
+    stored(tmp_path, mixed())
+    export_dataset(f"{tmp_path}/store.db#set", tmp_path / "out")
+    table = collect(Source(str(tmp_path / "out" / "records.csv")))
+    assert table.column("key").tolist() == ["=a", "-5", "c", "d"]
+    assert table.column("note").tolist() == ["", "-1+1", "", "'=x"]
+    (tmp_path / "out" / "records.csv-metadata.json").unlink()
+    assert collect(Source(str(tmp_path / "out" / "records.csv"))).column("key").tolist()[0] == "'=a"
 
 
 def test_no_cell_of_a_workbook_is_a_formula(tmp_path):
