@@ -21,10 +21,13 @@ pytest.importorskip("optimade", reason="the extras 'harvest' and 'store' are not
 from harvest_servers import entry
 
 from matloop.core.errors import ConfigError, DataError, RunError
+from matloop.data.harvest.mapping import Facts
+from matloop.data.harvest.pages import asked_fields
 from matloop.data.harvest.providers import Provider
 from matloop.data.store.store import open_store
 from matloop.pipeline import harvest as commands
 from matloop.pipeline.harvest import PARTIAL, Manners, rebuild, search
+from matloop.testing import postgres
 
 QUICK = Manners(rate=10_000, pause=0.001, tries=2, seconds=30, allow_local=True)
 
@@ -173,6 +176,7 @@ BAD = {
     "no data": lambda asked, page: asked.send({"errors": [{"detail": "database is asleep"}]}),
     "not an object": lambda asked, page: asked.send([1, 2]),
     "truncated gzip": cut,
+    "long failure": lambda asked, page: asked.send(b"x" * 3_000_000, 500),
     "200 MB": lambda asked, page: asked.raw(b"", **{"Content-Length": "200000000"}),
     "closed": lambda asked, page: asked.handler.connection.shutdown(socket.SHUT_RDWR),
 }
@@ -278,6 +282,24 @@ def test_smaller_pages_and_no_fields_where_the_server_asks_for_it(harvest, datab
     own = commands.chosen_providers
     monkeypatch.setattr(commands, "chosen_providers", lambda *a: tuple(replace(p, page=35) for p in own(*a)))
     assert harvest(database(25, trouble)).state == "complete"
+
+
+def test_fields_are_asked_for_where_they_belong(harvest, database):
+    base = database(5)
+    done = harvest(base, fields="_exmpl_band_gapp")
+    assert '_exmpl_band_gapp is none of its properties. Did you mean "_exmpl_band_gap"?' in done.told[0].notes
+    (asked,) = (params["response_fields"].split(",") for path, _, params in base.web.log if path == "/v1/structures")
+    assert {"_exmpl_band_gapp", "_exmpl_band_gap", "species"} <= set(asked)
+    harvest(base, fields="all", limit=1)
+    assert base.web.log[-1][2]["response_fields"] == "_exmpl_band_gap,nsites"
+
+
+def test_fields_of_another_database_are_not_asked_for():
+    (mp,) = commands.chosen_providers("mp")
+    facts = Facts(frozenset({"_mp_stability", "_mp_other"}))
+    asked = asked_fields(mp, facts, ("_mp_other", "_oqmd_delta_e"))
+    assert {"_mp_stability", "_mp_other"} <= set(asked)
+    assert "_oqmd_delta_e" not in asked
 
 
 # ---- links that lead astray ----
@@ -477,6 +499,15 @@ def test_a_torn_journal_is_read_as_far_as_it_is_whole(harvest, database, tmp_pat
     assert base.pages == [0, 10, 20, 30, 40, 20, 30, 40]
 
 
+def test_a_journal_that_somebody_changed_is_said(harvest, database, tmp_path):
+    base = database(25)
+    harvest(base)
+    (chain,) = (tmp_path / "m.db.harvest" / "chains").glob("*.jsonl")
+    chain.write_text('{"what": "page", "step": 1}')
+    with pytest.raises(DataError, match="Remove it"):
+        harvest(base)
+
+
 def test_two_of_the_same_at_once_are_refused(harvest, database, tmp_path):
     from matloop.data.harvest.chains import Journal, Order
     from matloop.data.harvest.providers import own_provider
@@ -511,6 +542,18 @@ def test_a_lost_store_is_made_again(harvest, database):
     found = rebuild(f"{harvest.store}#oxides", out=f"{harvest.store}#oxides")
     assert found.fingerprint == done.stored.version.fingerprint
     assert len(records(harvest)) == 25
+
+
+def test_a_harvest_into_postgresql_is_made_again(database, tmp_path):
+    pytest.importorskip("psycopg", reason="the extra 'store' is not installed")
+    if postgres.binaries() is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("PostgreSQL is not installed")
+    base = database(25)
+    with postgres.server() as running:
+        place = f"{running.url}#oxides"
+        done = commands.harvest("", place, source=f"a={base.url}", manners=QUICK, cache=tmp_path / "kept")
+        assert done.stored.version.n_records == 25
+        assert rebuild(f"{place}@1", cache=tmp_path / "kept").equal
 
 
 def test_offline_uses_only_what_is_kept(harvest, database, tmp_path):

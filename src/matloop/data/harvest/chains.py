@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from matloop.core.errors import RunError
+from matloop.core.errors import DataError, RunError
 from matloop.core.files import said
 from matloop.core.jsonable import from_jsonable
 from matloop.core.locks import locked
@@ -102,10 +102,20 @@ class Journal:
         self.path = folder / FOLDER / f"{order.name}.jsonl"
 
     def read(self) -> Chain:
-        """The chain as it is written."""
+        """The chain as it is written.
+
+        Raises
+        ------
+        DataError : somebody else has written into the file.
+        """
         chain = Chain(self.order)
         for line in read_lines(self.path):
-            _apply(chain, line)
+            try:
+                _apply(chain, line)
+            except (KeyError, TypeError, ValueError, DataError) as error:
+                raise DataError(
+                    f"{self.path}: is damaged ({error}). Remove it; the pages are asked for again."
+                ) from error
         return chain
 
     def note(self, chain: Chain, what: str, **facts: Any) -> None:

@@ -248,11 +248,18 @@ class Fetcher:
             try:
                 if answer.status_code in MOVED:
                     return answer.status_code, answer.headers, b""
-                most = self.policy.most_bytes if answer.is_success else min(self.policy.most_bytes, 1_000_000)
-                return answer.status_code, answer.headers, await body_of(answer, most, name)
+                return answer.status_code, answer.headers, await self._body(answer, name)
             finally:
                 await answer.aclose()
         raise FetchError(f"{name}: the host {host} has no address.", kind="connection")
+
+    async def _body(self, answer: httpx.Response, name: str) -> bytes:
+        if answer.is_success:
+            return await body_of(answer, self.policy.most_bytes, name)
+        try:  # what is said about a failure; a long or damaged text is not worth more than its state
+            return await body_of(answer, min(self.policy.most_bytes, 100_000), name)
+        except FetchError:
+            return b""
 
     def _client(self, host: Host) -> httpx.AsyncClient:
         """One per host, so that no connection is shared between names that stand for one address."""

@@ -15,9 +15,11 @@ from matloop.data.harvest.addresses import AddressRefused
 from matloop.data.harvest.chains import Chain, Gap, Journal, Order, Step
 from matloop.data.harvest.dialects import dialect_of
 from matloop.data.harvest.fetch import Fetcher
+from matloop.data.harvest.filters import foreign
 from matloop.data.harvest.mapping import Facts, facts_of, identity
-from matloop.data.harvest.pages import Page, asked_fields, next_url, size_of, skipped_to
+from matloop.data.harvest.pages import EVERY, Page, asked_fields, next_url, size_of, skipped_to
 from matloop.data.harvest.responses import FetchError, Kept, Response
+from matloop.problem.fault import did_you_mean, nearest
 
 MOST_GAPS = 3
 """Pages in a row that may fail; then the database is left alone."""
@@ -94,6 +96,7 @@ async def _begin(walk: _Walk) -> bool:
         return False
     page, dialect = order.provider.page, dialect_of(order.provider)
     fields = asked_fields(order.provider, facts, order.fields) if dialect.tells_itself else order.fields
+    notes = _unknown_fields(order, facts)
     if order.limit:
         page = min(page, max(order.limit, 1))
     while True:
@@ -106,15 +109,27 @@ async def _begin(walk: _Walk) -> bool:
                 page //= 2
             elif status in (400, 422, 501) and fields:
                 fields = ()
+                notes = ["the server refused the fields that were asked for; it gives those of its own choice"]
             else:
                 _end(walk, "refused" if status in (400, 422) else "partial", str(error))
                 return False
             continue
         walk.journal.note(chain, "begin", url=url, info=info)
         _took(walk, url, response, found)
-        for text in found.warnings:
-            walk.journal.note(chain, "said", text=f"the server warns: {text}")
+        for text in (*notes, *(f"the server warns: {one}" for one in found.warnings)):
+            walk.journal.note(chain, "said", text=text)
         return True
+
+
+def _unknown_fields(order: Order, facts: Facts) -> list[str]:
+    """Fields that somebody asked for, and the database does not list."""
+    own = (
+        set(order.fields) - set(foreign(order.fields, order.provider.prefix) if order.provider.prefix else ()) - {EVERY}
+    )
+    missing = sorted(own - facts.properties) if facts.properties else []
+    names = sorted(facts.properties)
+    return [f"{one} is none of its properties. {did_you_mean(one, names) if nearest(one, names) else ''}".strip()
+            for one in missing]  # fmt: skip
 
 
 async def _facts(walk: _Walk) -> tuple[dict[str, str], Facts, str]:

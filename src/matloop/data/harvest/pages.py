@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from matloop.core.optional import require
 from matloop.data.harvest.addresses import EXTRA, AddressRefused, host_of, parsed
+from matloop.data.harvest.filters import foreign
 from matloop.data.harvest.mapping import NEEDED, Facts, known_fields
 from matloop.data.harvest.providers import Provider
 from matloop.data.harvest.responses import FetchError, Response
@@ -46,9 +47,10 @@ def first_url(provider: Provider, filter_text: str, *, page: int, fields: Sequen
 def asked_fields(provider: Provider, facts: Facts, own: Sequence[str]) -> tuple[str, ...]:
     """Which fields to ask for: what structures are made of, what the schema knows, and `own`; () leaves it to the
     server, where it does not say what it has. Of a database that is not in the table, all of its own properties."""
+    own = [name for name in own if not provider.prefix or name not in foreign(own, provider.prefix)]
     if not any(name.startswith("_") for name in facts.properties):  # it says nothing of its own properties
-        return tuple(dict.fromkeys((*NEEDED, *own))) if own and own != (EVERY,) else ()
-    if tuple(own) == (EVERY,):
+        return tuple(dict.fromkeys((*NEEDED, *own))) if own and own != [EVERY] else ()
+    if own == [EVERY]:
         return tuple(sorted(facts.properties - {"id", "type"}))
     there = {name.lower(): name for name in facts.properties}
     known = (name.partition(".")[0] for name in known_fields())
@@ -68,6 +70,8 @@ def read_page(response: Response) -> Page:
     """
     answer = response.json()
     data = answer.get("data") if isinstance(answer, Mapping) else None
+    if data is None and isinstance(answer, Mapping) and "data" in answer and not answer.get("errors"):
+        data = []  # how some servers write that there is nothing
     if not isinstance(data, list):
         raise FetchError(f"{response.url}: the answer has no list of entries ('data'){_told(answer)}", kind="damaged")
     meta = answer.get("meta")

@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Any
 from matloop.core.errors import DataError, RunError
 from matloop.core.files import said, write_bytes
 from matloop.core.locks import locked
+from matloop.data.unpack import gunzipped
 
 if TYPE_CHECKING:
     import httpx
 
 logger = logging.getLogger(__name__)
 JOURNAL = "responses.jsonl"
+MOST_KEPT = 2 * 1024**3
+"""Bytes of a kept answer: a folder may come from a stranger."""
 HEADERS = ("content-type", "date", "etag", "last-modified", "link", "x-api-version")
 """Of an answer, what is written down."""
 
@@ -203,7 +206,7 @@ class Kept:
         """
         path = self._path(digest)
         try:
-            content = gzip.decompress(path.read_bytes())
+            content = gunzipped(path.read_bytes(), str(path), MOST_KEPT)
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(
                 f"{path}: the kept answer cannot be read ({error}). Harvest again with --refresh."
