@@ -102,7 +102,7 @@ def run(
 @app.command(epilog="Example: matloop predict runs/steels/1f3a/bundle candidates.csv -o predictions.csv")
 def predict(
     bundle: Annotated[Path, typer.Argument(help="The bundle of a run.", metavar="BUNDLE")],
-    table: Annotated[Path, typer.Argument(help="Rows to predict; the columns of the inputs.", metavar="TABLE")],
+    table: Annotated[str, typer.Argument(help="Rows to predict; the columns of the inputs.", metavar="TABLE")],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="File to write: .csv, .parquet, .jsonl or .xlsx by its ending.")
     ] = None,

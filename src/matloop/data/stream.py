@@ -87,7 +87,7 @@ def stream(source: Source, *, base: Path | None = None) -> Stream:
     if source.source.startswith("sql:") and is_named(source.source):
         return _database(parsed(source.source.removeprefix("sql:"), Path(base or ".")))
     if is_named(source.source):
-        return _whole(collect(source, base=base))
+        return whole(collect(source, base=base))
     if path.is_dir() and not (path / PROPERTIES).exists():
         files = structure_files(path)
         if files and "/" not in files[0]:
@@ -96,19 +96,19 @@ def stream(source: Source, *, base: Path | None = None) -> Stream:
     if opened is not None:
         return _opened(opened, path, source)
     if not path.is_file():
-        return _whole(collect(source, base=base))
+        return whole(collect(source, base=base))
     ending, start = _ending(path), _start(path)
     if ending in PARQUET and start[:4] == b"PAR1":
         return _parquet(path, source)
     if start[:4] in (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1"):
-        return _whole(collect(source, base=base))
+        return whole(collect(source, base=base))
     if ending in TEXTS:
         return _text(path, source)
     if ending in LINES and not start.lstrip().startswith(b"["):
         return _lines(path, source)
     if ending in (*LINES, "json") and start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"["):
         return _lines(path, source)
-    return _whole(collect(source, base=base))
+    return whole(collect(source, base=base))
 
 
 # ---- delimited text ----
@@ -363,7 +363,9 @@ def _database(asked: Asked) -> Stream:
     return Stream(asked.shown, columns_of(asked), digest, str(asked.base), _read=read)
 
 
-def _whole(raw: RawTable) -> Stream:
+def whole(raw: RawTable) -> Stream:
+    """A table that stands in memory, some rows at a time."""
+
     def read(own: Stream, columns: Sequence[str], size: int) -> Iterator[dict[str, Cells]]:
         for start in range(0, len(raw), size):
             own.done = min(start + size, len(raw)) / max(len(raw), 1)

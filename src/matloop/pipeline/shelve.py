@@ -28,7 +28,7 @@ from matloop.data.store.interchange import record_from_json
 from matloop.data.store.store import Store, open_store
 from matloop.data.store.values import Origin, Property, Record, Version
 from matloop.data.store.write import Mode, now
-from matloop.data.stream import Stream, stream
+from matloop.data.stream import Stream, stream, whole
 from matloop.data.table import RawTable, no_column
 from matloop.data.values import read_numbers
 from matloop.matter.structures import Structures
@@ -39,7 +39,7 @@ from matloop.problem.question import Source
 ROWS = 50_000
 """Rows that are read at once."""
 _SEEN = 2_000
-_KEY = re.compile(r"^(id|key|ids|material[_ ]?id|mp[_-]?id|entry[_ ]?id|identifier|uid|uuid)$", re.I)
+_KEY = re.compile(r"^(id|key|ids|material[_ ]?id|mp[_-]?id|mbid|jid|entry[_ ]?id|identifier|uid|uuid)$", re.I)
 _ERROR = re.compile(r"^(?P<name>.+?)[\s_.-]*(?:\(?)(?:err|error|std|stdev|sd|sigma|unc|uncertainty)\)?$", re.I)
 _RECORD = {"key", "formula", "structure", "properties", "origin", "metadata"}
 
@@ -200,19 +200,27 @@ def _records(
     if table.startswith("store:"):
         return _copied(table), ("records are copied with their origins",)
     source = Source(table)
-    rows = stream(source)
-    known = _provenance(table, rows)
+    rows, known, reading = _opened(table, source, reading)
     if {"key"} <= set(rows.names) <= _RECORD:
         return _written(rows, table), ("the lines are records",)
     roles = _roles(rows, reading)
     return _read(rows, roles, reading, known, account, progress), tuple(_told(roles))
 
 
-def _provenance(table: str, rows: Stream) -> Provenance:
-    if table.startswith("sql:") and is_named(table):  # too many rows to be read twice; a hash would need all of them
-        return Provenance(rows.source, "", -1, len(rows.names), retrieved=now(), query=table.partition("#")[2])
+def _opened(table: str, source: Source, reading: Reading) -> tuple[Stream, Provenance, Reading]:
+    """The rows, where they come from, and how to read them: a published set says the units of its columns."""
+    if table.startswith("sql:") and is_named(table):  # may be longer than the memory; a hash would need all rows
+        rows = stream(source)
+        asked = table.partition("#")[2]
+        return rows, Provenance(rows.source, "", -1, len(rows.names), retrieved=now(), query=asked), reading
     if is_named(table):
-        return collect(Source(table)).provenance
+        raw = collect(source)
+        stated = {name: card.unit for name, card in raw.describe.items() if card.unit}
+        return whole(raw), raw.provenance, replace(reading, units={**stated, **reading.units})
+    return stream(source), _provenance(table), reading
+
+
+def _provenance(table: str) -> Provenance:
     path = Path(table).expanduser()
     return Provenance(str(path), sha256(path) if path.is_file() else "", 0, 0, retrieved=now())
 
