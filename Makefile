@@ -6,8 +6,8 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 EXTRAS = all
 # what the optional libraries are needed for; the rest was tested without them
-EXTRA_TESTS = tests/matter tests/data tests/service tests/represent tests/split tests/models tests/train tests/doubt tests/explain tests/profile \
-	tests/deploy tests/docs tests/pipeline/test_estimators.py tests/pipeline/test_molecules.py tests/pipeline/test_structures.py
+EXTRA_TESTS = $(addprefix tests/,matter data service represent split models train doubt explain profile deploy docs) \
+	tests/pipeline/test_estimators.py $(shell grep -rl importorskip tests/cli tests/pipeline tests/problem)
 export PYTHONHASHSEED = 0
 
 .PHONY: demo test test-extras test-lowest lint types layers check bench clean
