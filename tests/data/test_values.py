@@ -203,3 +203,9 @@ def test_a_million_plain_numbers_in_two_seconds():
     start = time.process_time()
     read_numbers(texts)
     assert time.process_time() - start < 2.0
+
+
+def test_a_value_in_another_unit_than_the_rest_is_listed_and_a_whole_column_is_not():
+    read = read_numbers(np.array(["1.5 eV", "1200 meV", "2.0 eV"], dtype=object), unit="eV")
+    assert read.repairs == {1: ("1.2", "converted from meV to eV, most of the column is in eV")}
+    assert read_numbers(np.array(["1500 meV", "1200 meV"], dtype=object), unit="eV").repairs == {}

@@ -222,9 +222,26 @@ def _converted(read: _Read, unit: str, column_unit: str = "", name: str = "") ->
         if units.tidy(written) != units.tidy(target):
             _convert(values, errors, rows, written, target)
             notes.append(f"{len(rows)} values converted from {written} to {target}")
-    repairs = {row: entry for row, entry in read.repairs.items() if row not in faults}
+    repairs = _odd_units(by_unit, bare, values, target)
+    repairs |= {row: entry for row, entry in read.repairs.items() if row not in faults}
     censored = np.where(np.isfinite(values), read.censored, 0)
     return NumberColumn(values, errors, censored, target, faults, repairs, tuple(notes))
+
+
+def _odd_units(
+    by_unit: Mapping[str, IntArray], bare: BoolArray, values: FloatArray, target: str
+) -> dict[int, tuple[str, str]]:
+    """A line per value in another unit than most of its column; where all are in that unit, the column is converted."""
+    sizes = {written: len(rows) for written, rows in by_unit.items()}
+    if bare.any():
+        sizes[target] = sizes.get(target, 0) + int(bare.sum())
+    most = max(sizes, key=lambda one: sizes[one], default="")
+    return {
+        row: (f"{values[row]:.12g}", f"converted from {written} to {target}, most of the column is in {most}")
+        for written, rows in by_unit.items()
+        if units.tidy(written) not in (units.tidy(most), units.tidy(target))
+        for row in rows.tolist()
+    }
 
 
 def _known_units(
