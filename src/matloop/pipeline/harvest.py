@@ -187,6 +187,10 @@ def harvest(
     begun = time.monotonic()
     manners = manners or Manners()
     asked = checked_filter(filter_text)
+    if whole and limit:
+        raise ConfigError(
+            "--whole takes out what the databases do not have, and --limit leaves much of it: choose one."
+        )
     folder, where = _places(to, cache)
     known = _known(providers, manners)
     chosen = chosen_providers(source, known)

@@ -446,6 +446,7 @@ KILLED = """
 """
 
 
+@pytest.mark.slow
 def test_a_harvest_of_10000_records_that_is_killed_again_and_again_loses_and_doubles_nothing(
     harvest, database, tmp_path, monkeypatch
 ):
@@ -591,6 +592,7 @@ def test_what_cannot_be_harvested_is_said_before_anything_is_asked(harvest, data
     base = database(5)
     for more, said in (
         ({"filter_text": "elements HAS Mn"}, "character 14"),
+        ({"whole": True, "limit": 5}, "choose one"),
         ({"to": "m.db"}, "write STORE#DATASET"),
         ({"to": "m.db#oxides@3"}, "a new version is made"),
         ({"manners": replace(QUICK, rate=-1)}, "positive"),
