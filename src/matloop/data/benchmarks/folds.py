@@ -21,7 +21,7 @@ def official_folds(y: ArrayLike, *, classes: bool) -> IntArray:
     Notes
     -----
     The rule of Matbench v0.1: `KFold` or `StratifiedKFold` of scikit-learn with five shuffled folds and the seed
-    18012019. It gives every one of the published folds of the nine tasks that it was compared with (267,365 rows).
+    18012019. It gives every one of the published folds of the nine tasks that it was compared with (267,270 rows).
 
     References
     ----------
