@@ -89,10 +89,10 @@ RECORD = st.builds(
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(RECORD, min_size=1, max_size=4, unique_by=lambda one: one.key), st.booleans())
 def test_any_record_survives_as_a_row_and_as_json(records, xml):
+    records = [replace(one, metadata=record_to_json(one).get("metadata", {})) for one in records]  # as a store gives it
     columns = survey(records, xml=xml)
     assert len({one.name.casefold() for one in columns}) == len(columns)
-    for record in records:
-        plain = replace(record, metadata=record_to_json(record).get("metadata", {}))
+    for plain in records:
         assert record_of(row_of(plain, columns), columns) == plain
         assert record_from_json(json.loads(json.dumps(record_to_json(plain), allow_nan=False))) == plain
 

@@ -27,6 +27,7 @@ from matloop.data.share.crate import (
     withheld_lines,
 )
 from matloop.data.share.escape import disarmed
+from matloop.data.share.flat import survey
 from matloop.data.share.forms import checked_form, write_form
 from matloop.data.share.licences import UNSTATED, Combined, Licence, combined
 from matloop.data.share.papers import citation_cff, readme, references_bib
@@ -96,14 +97,13 @@ def export_dataset(
 
         account = Account()
         progress.step("looking at licences")
-        for _ in chosen(records(), override, account):
-            pass
+        columns = survey(chosen(records(), override, account), xml=kind == "xlsx")
         whole = _licence(account, card, version, licence)
         target.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
         try:
             progress.step("writing")
-            columns = write_form(staging, kind, lambda: chosen(records(), override))
+            write_form(staging, kind, lambda: chosen(records(), override), columns)
             told = Described(card, version, kind, columns, account, whole, override, people, query, _release())
             _papers(staging, told)
             staging.chmod(0o755)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from matloop.core.errors import ConfigError, DataError
 from matloop.core.files import write_atomic, write_text
 from matloop.data.share.escape import disarmed, restored
-from matloop.data.share.flat import ColumnOf, record_of, row_of, survey
+from matloop.data.share.flat import ColumnOf, record_of, row_of
 from matloop.data.store.interchange import record_from_json, record_to_json
 from matloop.data.store.values import Record
 from matloop.matter.structures import Structures
@@ -37,28 +37,26 @@ _BATCH = 10_000
 _DAY = (1980, 1, 1, 0, 0, 0)
 
 
-def write_form(folder: Path, form: Form, records: Callable[[], Iterator[Record]]) -> tuple[ColumnOf, ...]:
+def write_form(folder: Path, form: Form, records: Callable[[], Iterator[Record]], columns: Sequence[ColumnOf]) -> None:
     """Write records into a folder: "records" with the ending of the form ("records.jsonl" and a folder or file of
-    structures for "cif" and "extxyz"); returns what the columns of the table are.
+    structures for "cif" and "extxyz").
 
     Parameters
     ----------
-    records : gives them anew each time it is called, always in the same order.
+    records : gives them anew each time it is called, always in the same order. columns : of the table, see `survey`.
 
     Raises
     ------
     DataError : the form cannot hold them; the message says which one does.
     """
-    columns = survey(records(), xml=form == "xlsx")
     if form in ("jsonl", "cif", "extxyz"):
         write_atomic(folder / "records.jsonl", lambda stream: _lines(stream, records()))
         if form != "jsonl":
             _structures(folder, form, records())
-        return columns
+        return
     rows = (row_of(record, columns) for record in records())
     path = folder / f"records.{form}"
     {"csv": _write_csv, "parquet": _write_parquet, "xlsx": _write_workbook}[form](path, columns, rows)
-    return columns
 
 
 def read_form(folder: Path, form: Form, columns: Sequence[ColumnOf]) -> Iterator[Record]:

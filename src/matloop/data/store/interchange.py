@@ -7,7 +7,6 @@ import math
 import struct
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -176,9 +175,10 @@ def record_from_json(data: Any) -> Record:
 
 def origin_to_json(origin: Origin) -> dict[str, Any]:
     """Fields that say something."""
-    return {
-        name: value for name, value in asdict(origin).items() if value != "" and (name, value) != ("shareable", True)
-    }
+    found = {name: value for name in Origin.__slots__ if (value := getattr(origin, name)) != ""}
+    if origin.shareable:
+        del found["shareable"]
+    return found
 
 
 def origin_from_json(data: Any, where: str) -> Origin:
