@@ -158,7 +158,14 @@ def test_a_missing_driver_is_named(lab):
 
 @pytest.mark.parametrize(
     "url",
-    ["postgresql://me:hidden77@host/x", "postgresql://host/x?user=me&password=hidden77", "mysql://a:b@hidden77@h/x"],
+    [
+        "postgresql://me:hidden77@host/x",
+        "postgresql://me:12/hidden77@host/x",
+        "postgresql://me:12#hidden77@host/x",
+        "postgresql://host/x?user=me&password=hidden77",
+        "mysql://a:b@hidden77@h/x",
+        "postgresql://me:${MATLOOP_SQL_PASSWORD}hidden77@host/x",
+    ],
 )
 def test_a_password_in_the_url_is_refused_and_not_repeated(url, tmp_path):
     error = refused(f"{url}#samples", tmp_path)

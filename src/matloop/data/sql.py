@@ -119,9 +119,9 @@ def parsed(text: str, base: Path) -> Asked:
     ------
     ConfigError : the URL cannot be read, or holds a password; no query, or one that does not only read.
     """
+    _refuse_password(text.strip())
     url, _, query = text.partition("#")
     url, query = url.strip(), query.strip()
-    _refuse_password(url)
     shown = f"sql:{url}"
     if query.endswith(".sql") and "\n" not in query:
         query = _from_file(base / Path(query).expanduser(), shown)
@@ -148,11 +148,11 @@ def _relative(path: str, to: Path) -> str:
         return Path(path).absolute().as_posix()
 
 
-def _refuse_password(url: str) -> None:
-    user = re.match(r"[^/]*://([^/@]*(?:@[^/@]*)*)@", url)
-    password = user[1].partition(":")[2] if user else ""
-    given = re.search(r"[?&](?:password|passwd|pwd|sslpassword)=([^&]*)", url, re.I)
-    for secret in (password, given[1] if given else ""):
+def _refuse_password(text: str) -> None:
+    """Refuse one that stands in the URL, whatever signs are in it; nothing of it is repeated."""
+    user = re.match(r"[^:]*://[^:/@?\s]*:(?!\$\{[^}]*\}@)(\S*)@", text)
+    given = re.search(r"[?&](?:password|passwd|pwd|sslpassword)=([^&#\s]*)", text.partition(" ")[0], re.I)
+    for secret in (user[1] if user else "", given[1] if given else ""):
         if secret and not _VARIABLE.fullmatch(secret):
             raise ConfigError(
                 "the URL of the database holds a password, which would end up in problem files and reports. Write "
