@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,7 @@ from matloop.data.store.interchange import record_to_json
 from matloop.data.store.store import Store, open_store
 from matloop.data.store.values import Origin, Record
 
+logger = logging.getLogger(__name__)
 PARTIAL = 9
 """Exit code where something is missing: a database or a page did not answer."""
 SHOWN = 10
@@ -320,43 +322,41 @@ def databases(providers: str = "", manners: Manners | None = None) -> Databases:
 def _known(providers: str, manners: Manners) -> Sequence[Provider]:
     if not providers:
         return known_providers()
-    if "://" not in providers:
-        try:
-            return _found(listed_providers(json.loads(Path(providers).expanduser().read_text("utf-8"))), providers)
-        except (OSError, ValueError) as error:
-            raise DataError(f"{providers}: is no list of databases ({error}). Give an answer of /links.") from error
-    policy = Policy(
-        seconds=manners.seconds, tries=2, allow_local=local_hosts([providers]) if manners.allow_local else False
-    )
+    hosts = local_hosts([providers]) if manners.allow_local and "://" in providers else False
+    policy = Policy(seconds=manners.seconds, tries=2, allow_local=hosts)
 
-    async def work() -> Sequence[Provider]:
+    async def work() -> list[Provider]:
         async with Fetcher(None, policy) as fetch:
-            top = listed_providers((await fetch.get(providers)).json())
-            inner = await asyncio.gather(*(_children(fetch, one) for one in top))
-        return [one for some in inner for one in some]
+            answer = (await fetch.get(providers)).json() if "://" in providers else _read(providers)
+            indices = listed_providers(answer, "external")
+            inner = await asyncio.gather(*(_children(fetch, one) for one in indices))
+        return [*listed_providers(answer, "child"), *(one for some in inner for one in some)]
 
-    return _found(run(work()), providers)
+    found = run(work())
+    if not found:
+        raise DataError(f"{providers}: leads to no database that has an address.")
+    return found
 
 
-def _found(listed: Sequence[Provider], place: str) -> Sequence[Provider]:
-    if not listed:
-        raise DataError(f"{place}: lists no database with an address.")
-    return listed
+def _read(place: str) -> Any:
+    try:
+        return json.loads(Path(place).expanduser().read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{place}: is no list of databases ({error}). Give an answer of /links.") from error
 
 
 async def _children(fetch: Fetcher, one: Provider) -> Sequence[Provider]:
-    """What an index of the list leads to: the databases themselves; nothing where it does not answer."""
+    """The databases that an index leads to; nothing where it does not answer, which is said."""
     try:
-        found = listed_providers((await fetch.get(f"{one.url}/links")).json())
-    except MatloopError:
+        found = listed_providers((await fetch.get(f"{one.url}/links")).json(), "child")
+    except MatloopError as error:
+        logger.warning("%s is left out: %s", one.name, error)
         return []
-    single = len(found) == 1
+    alone = len(found) == 1
     return [
-        replace(
-            child, name=one.name if single or child.name == one.name else f"{one.name}.{child.name}", prefix=one.name
-        )
-        for child in found
-    ] or [one]
+        replace(two, name=one.name if alone or two.name == one.name else f"{one.name}.{two.name}", prefix=one.name)
+        for two in found
+    ]
 
 
 # ---- looking without storing ----

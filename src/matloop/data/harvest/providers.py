@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 from matloop.core.errors import ConfigError, DataError
 from matloop.data.harvest.addresses import host_of, parsed
@@ -132,8 +132,8 @@ def own_provider(text: str, table: Sequence[Provider] = ()) -> Provider:
     return Provider(called, str(host), base, "")
 
 
-def listed_providers(answer: Any) -> tuple[Provider, ...]:
-    """The databases of an answer of `/links`, as the official list and the indices of providers give them.
+def listed_providers(answer: Any, kind: Literal["child", "external"]) -> tuple[Provider, ...]:
+    """The databases of an answer of `/links` (kind "child"), or the indices in it that lead to more ("external").
 
     Raises
     ------
@@ -145,7 +145,7 @@ def listed_providers(answer: Any) -> tuple[Provider, ...]:
     found = []
     for entry in data:
         told = entry.get("attributes") if isinstance(entry, Mapping) else None
-        if not isinstance(told, Mapping) or told.get("link_type") not in (None, "external", "child"):
+        if not isinstance(told, Mapping) or told.get("link_type", "child") != kind:
             continue
         base = told.get("base_url")
         base = base.get("href") if isinstance(base, Mapping) else base
