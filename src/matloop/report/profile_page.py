@@ -135,8 +135,9 @@ def _sentence(found: DataProfile) -> str:
 def _column(one: ColumnProfile) -> ColumnRow:
     unit = words.unit_text(one.unit)
     if one.kind == "number" and one.quantiles:
-        reach = words.with_unit(f"{words.number(one.quantiles[0])} to {words.number(one.quantiles[6])}", unit)
-        middle = words.number(one.quantiles[3])
+        told = _whole if all(value.is_integer() for value in one.quantiles) else words.number
+        reach = words.with_unit(f"{told(one.quantiles[0])} to {told(one.quantiles[6])}", unit)
+        middle = told(one.quantiles[3])
     else:
         reach, middle = ", ".join(one.top[:3]), ""
     suspicious = "; ".join(
@@ -147,6 +148,13 @@ def _column(one: ColumnProfile) -> ColumnRow:
         one.name, one.part, reach, middle, words.count(one.distinct),
         words.percent(one.missing) if one.missing else "", suspicious,
     )  # fmt: skip
+
+
+def _whole(value: float) -> str:
+    """A whole number as it stands in the table; a year has no comma."""
+    return (
+        f"{value:.0f}" if abs(value) < 10_000 else words.count(int(value)) if abs(value) < 1e15 else words.number(value)
+    )
 
 
 def _strongest(found: DataProfile) -> list[Relation]:

@@ -35,7 +35,7 @@ def _bars(one: ColumnProfile) -> Variant:
             "textposition": "none",
         }  # fmt: skip
         layout = {
-            "xaxis": axis("rows", rangemode="tozero"),
+            "xaxis": axis("rows", rangemode="tozero", tickformat=",~d"),
             "yaxis": {"title": {"text": ""}, "tickvals": list(range(len(names))), "ticktext": names,
                       "autorange": "reversed", **_PLAIN},
         }  # fmt: skip
@@ -49,8 +49,11 @@ def _bars(one: ColumnProfile) -> Variant:
         "fill": "tozeroy", "fillcolor": colour + "/25", "hovertemplate": "%{x}: %{y} rows<extra></extra>",
     }  # fmt: skip
     layout = {
-        "xaxis": axis(names_with(one.name, unit), **({"type": "log"} if one.log else {})),
-        "yaxis": axis("rows", rangemode="tozero"),
+        "xaxis": axis(
+            names_with(one.name, "" if unit and f"({unit})" in one.name else unit),
+            **({"type": "log"} if one.log else {}),
+        ),
+        "yaxis": axis("rows", rangemode="tozero", tickformat=",~d"),
     }
     q = [number(value) for value in one.quantiles]
     tail = f" {unit}" if unit else ""
@@ -184,7 +187,7 @@ def dates_figure(found: DataProfile) -> Figure | None:
         "hovertemplate": "%{x}: %{y} rows<extra></extra>",
     }  # fmt: skip
     step = "year" if len(names[0]) == 4 else "month"
-    layout = {"xaxis": axis(step), "yaxis": axis("rows", rangemode="tozero")}
+    layout = {"xaxis": axis(step), "yaxis": axis("rows", rangemode="tozero", tickformat=",~d")}
     words = f"From {names[0]} to {names[-1]}; most in {names[int(np.argmax(rows))]}."
     variant = Variant("all", (data,), layout, f"Rows per {step}. {words}", words)
     return Figure("dates", f"Rows per {step}", (variant,), 300)
