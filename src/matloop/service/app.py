@@ -14,7 +14,7 @@ from matloop.data.store.store import Store, open_store
 from matloop.service.guard import Guard
 from matloop.service.landing import landing_page
 from matloop.service.optimade.answers import MEDIA, encoded, fault, refusal
-from matloop.service.optimade.interface import Interface, Request
+from matloop.service.optimade.interface import Interface, Request, unversioned
 from matloop.service.optimade.state import Moments, What
 from matloop.service.rest.routes import add_routes
 from matloop.service.settings import Settings, checked
@@ -130,7 +130,10 @@ def _refused(settings: Settings, asked: Request, error: MatloopError) -> Respons
         logger.warning("%s: %s", asked.path, error)
         detail = "the data cannot be read; whoever runs this server finds more in its log."
     return Response(
-        encoded(fault(settings.provider, asked.representation, status, title, detail)), status, headers, MEDIA
+        encoded(fault(settings.provider, unversioned(asked.representation), status, title, detail)),
+        status,
+        headers,
+        MEDIA,
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from matloop.core.elements import Z_OF
+from matloop.core.elements import SYMBOLS, Z_OF
 from matloop.core.optional import require
 from matloop.data.store import schema
 from matloop.service.optimade.filter import Operator, Scalar
@@ -126,6 +127,7 @@ class JsonItems:
         return None
 
 
+MOST_SUBSETS = 8
 _FREQUENT = tuple(Z_OF[symbol] for symbol in ("O", "H", "S", "Se", "F", "N", "Si", "P", "Cl", "C", "Te", "Fe"))
 
 
@@ -148,10 +150,10 @@ class ElementItems:
         return schema.records.c.n_elements == inside.scalar_subquery()
 
     def find(self, how: str, items: Sequence[Item]) -> Sql | None:
-        if how == "ONLY":
-            return None
         table = schema.system_elements
         sets = [_numbers(item) for item in items]
+        if how == "ONLY":
+            return _subsets({z for one in sets for z in one})
         if how == "ANY":
             wanted = sorted({z for one in sets for z in one})
             return schema.records.c.system.in_(sa.select(table.c.system).where(table.c.element.in_(wanted)))
@@ -161,6 +163,15 @@ class ElementItems:
             one = table.alias()
             chosen = chosen.where(sa.exists().where(one.c.system == table.c.system, one.c.element.in_(numbers)))
         return schema.records.c.system.in_(chosen)
+
+
+def _subsets(numbers: set[int]) -> Sql | None:
+    """All systems of no other elements, by their names."""
+    if len(numbers) > MOST_SUBSETS:
+        return None
+    symbols = sorted(SYMBOLS[z] for z in numbers)
+    names = ["-".join(some) for k in range(1, len(symbols) + 1) for some in combinations(symbols, k)]
+    return schema.records.c.system.in_(names)
 
 
 def _rank(numbers: Sequence[int]) -> int:

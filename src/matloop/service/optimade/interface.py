@@ -157,12 +157,13 @@ class Interface:
     ) -> dict[str, Any]:  # fmt: skip
         warnings = (*(asked.warnings if asked else ()), *(page.warnings if page else ()))
         return meta(
-            self.provider, _unversioned(request.representation), returned=page.total if page else returned,
+            self.provider, unversioned(request.representation), returned=page.total if page else returned,
             available=available, more=page.more if page else False, warnings=warnings,
         )  # fmt: skip
 
 
-def _unversioned(path: str) -> str:
+def unversioned(path: str) -> str:
+    """A path without its version, as answers repeat it."""
     return _VERSIONED.sub("", path, count=1) or "/"
 
 

@@ -94,20 +94,22 @@ def own_fields(connection: Connection, served: ColumnElement[bool], prefix: str)
     """The fields for all quantities that records which are served have.
 
     Values by other methods are fields of their own, since levels of theory are not to be mixed; units of one quantity
-    are brought to that which was stored first.
+    are brought to that of most values.
     """
     rows = connection.execute(sa.select(Q.id, Q.name, Q.unit, Q.method).order_by(Q.id)).all()
-    known = [(row, kind) for row in rows if (kind := _kind(connection, row.id, served))]
+    known = [(row, *said) for row in rows if (said := _kind(connection, row.id, served))]
+    known.sort(key=lambda one: -one[2])
     by_name: dict[str, list[Any]] = defaultdict(list)
-    for row, kind in known:
+    for row, kind, _ in sorted(known, key=lambda one: one[0].name):
         by_name[row.name].append((row, kind))
     found: dict[str, OwnField] = {}
     for name, members in by_name.items():
-        methods = list(dict.fromkeys(row.method for row, _ in members))
+        methods = sorted({row.method for row, _ in members})
         for method in methods:
             some = [(row, kind) for row, kind in members if row.method == method]
             called = name if len(methods) == 1 or not method else f"{name} {method}"
-            for i, group in enumerate(_convertible(some)):
+            groups = sorted(_convertible(some), key=len, reverse=True)
+            for i, group in enumerate(groups):
                 more = f" {group[0].unit or 'plain'}" if i else ""
                 label = _free(f"_{prefix}_{slug(called + more)}", found)
                 found[label] = _field(label, called, group, connection.dialect.name)
@@ -121,15 +123,15 @@ def _free(label: str, found: Mapping[str, OwnField]) -> str:
     return free
 
 
-def _kind(connection: Connection, number: int, served: ColumnElement[bool]) -> str:
-    """The kind of most of the values that are looked at, "" where no record that is served has one."""
+def _kind(connection: Connection, number: int, served: ColumnElement[bool]) -> tuple[str, int] | None:
+    """The kind of most of the values that are looked at, and how many these are; None where there are none."""
     joined = schema.properties.join(schema.records, P.record_id == R.id)
     some = sa.select(P.kind).select_from(joined).where(P.quantity_id == number, served).limit(LOOKED_AT).subquery()
     counts = dict(connection.execute(sa.select(some.c.kind, sa.func.count()).group_by(some.c.kind)).all())
     if counts.get("f"):
         counts["f"] += counts.pop("i", 0)
     counts.pop("n", None)
-    return max(counts, key=lambda kind: (counts[kind], kind)) if counts else ""
+    return (max(counts, key=lambda kind: (counts[kind], kind)), sum(counts.values())) if counts else None
 
 
 def _convertible(members: Sequence[Any]) -> list[list[Quantity]]:
@@ -166,10 +168,10 @@ def _field(label: str, called: str, group: Sequence[Quantity], dialect: str) -> 
     first = group[0]
     kinds = {one.kind for one in group}
     kind: Kind = "float" if kinds == {"f", "i"} or (len(group) > 1 and kinds <= {"f", "i"}) else _KINDS[first.kind]
-    said = [f"{called}: from the store"]
+    said = [called]
     said += [f"in {first.unit}"] if first.unit else []
     said += [f"by {first.method}"] if first.method else []
-    about = ", ".join(said) + ". Where a record has several values, the first one."
+    about = ", ".join(said) + ". Where a record has several values, the first one counts."
     unit = first.unit or None
     if kind == "list":
         text = _first(group, sa.case((_is(("j",)) & ~P.text.contains("Infinity"), P.text)))

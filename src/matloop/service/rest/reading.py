@@ -93,7 +93,7 @@ class Reader:
         """Those of the keys whose records of a version may be seen."""
         card = self.card(name)
         clause = self.clause(card)
-        if clause is None:
+        if clause is None or not keys:
             return set(keys)
 
         def read() -> set[str]:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
+from weakref import WeakKeyDictionary
 
 from matloop.core.errors import ConfigError, MatloopError
 from matloop.core.jsonable import to_jsonable
@@ -154,7 +155,8 @@ def _records(reader: Reader, name: str, given: Any, path: str) -> Any:
 
 
 def _writing(app: Any, reader: Reader, settings: Settings) -> None:
-    store, turns = reader.store, asyncio.Semaphore(AT_ONCE)
+    store = reader.store
+    turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
     async def change(request: Request, work: Callable[[Mapping[str, Any], str], Any], status: int = 200) -> Response:
         try:
@@ -168,7 +170,7 @@ def _writing(app: Any, reader: Reader, settings: Settings) -> None:
             given = content(body, media) if body or request.method != "DELETE" else {}
             return work({**_parameters(parameters), **given}, key.name if key else "")
 
-        async with turns:
+        async with turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE)):
             return await run_in_threadpool(lambda: answer(done, status=status, writing=True))
 
     def route(method: str, path: str, about: str, status: int = 200) -> Callable[[Handler], Handler]:
