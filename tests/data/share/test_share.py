@@ -218,6 +218,15 @@ def test_licences_that_do_not_go_together_are_refused_and_can_be_parted(tmp_path
     assert (done.records, done.licence) == (1, "CC-BY-SA-4.0")
 
 
+def test_a_zero_with_a_sign_has_one_fingerprint(tmp_path):
+    def with_zero(zero):
+        return [Record("a", properties=(Property("x", zero), Property("y", (1.0, zero))), origin=OPEN)]
+
+    version, records = stored(tmp_path, with_zero(-0.0))
+    again, same = stored(tmp_path, with_zero(0.0), "again.db")
+    assert (version.fingerprint, repr(records[0].properties)) == (again.fingerprint, repr(same[0].properties))
+
+
 def test_the_path_on_this_machine_is_not_shared(tmp_path):
     stored(tmp_path, [Record("a", "Si", origin=replace(OPEN, url="/home/ada/secret/gaps.csv"))])
     export_dataset(f"{tmp_path}/store.db#set", tmp_path / "out")

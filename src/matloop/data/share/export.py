@@ -58,7 +58,7 @@ class Exported:
         head = f"{self.dataset}@{self.version}: {self.records:,} records as {self.form} in {self.folder} "
         lines = [f"{head}({len(self.files):,} files, {size / 1e6:.1f} MB)", f"licence: {self.licence}"]
         lines += [f"  {line}" for line in self.why]
-        lines += [f"! {line} (withheld.csv)" for line in self.left_out]
+        lines += [f"! {line}" for line in self.left_out]
         return lines
 
 
@@ -115,8 +115,9 @@ def export_dataset(
         finally:
             shutil.rmtree(staging, ignore_errors=True)
     return Exported(
-        str(target), card.name, version.number, kind, account.kept, whole.licence.name, whole.why,
-        (*override.lines(), *withheld_lines(account)), tuple(_files(target)),
+        str(target), card.name, version.number, kind, account.kept, whole.licence.name,
+        (*whole.why, *override.lines()), tuple(f"{line} (withheld.csv)" for line in withheld_lines(account)),
+        tuple(_files(target)),
     )  # fmt: skip
 
 

@@ -62,9 +62,10 @@ class Origin:
 class Property:
     """One value of one quantity.
 
-    value : see `Value`; NaN becomes None, arrays become tuples. unit : "" for none. error : one standard deviation in
-    `unit`, None where unknown. method : level of theory or experiment ("PBE+U", "experiment"). conditions : what it
-    holds for ({"temperature": "300 K"}). origin : where it came from, None where that of its record holds.
+    value : see `Value`; NaN becomes None, -0.0 becomes 0.0, arrays become tuples. unit : "" for none. error : one
+    standard deviation in `unit`, None where unknown. method : level of theory or experiment ("PBE+U", "experiment").
+    conditions : what it holds for ({"temperature": "300 K"}). origin : where it came from, None where that of its
+    record holds.
     """
 
     name: str
@@ -76,7 +77,7 @@ class Property:
     origin: Origin | None = None
 
     def __post_init__(self) -> None:
-        if type(self.value) is not float or self.value != self.value:
+        if type(self.value) is not float or self.value != self.value or self.value == 0.0:
             object.__setattr__(self, "value", plain(self.value))
         if self.error is not None and not math.isfinite(self.error):
             object.__setattr__(self, "error", None)
@@ -91,7 +92,7 @@ def plain(value: Any) -> Value:
     """
     kind = type(value)
     if kind is float:
-        return None if math.isnan(value) else value
+        return None if math.isnan(value) else value + 0.0  # no database keeps the sign of -0.0
     if kind in (str, int, bool) or value is None:
         return value
     if isinstance(value, np.ndarray | np.generic):
