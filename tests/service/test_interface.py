@@ -2,8 +2,10 @@
 
 import pytest
 
-from matloop.data.store.store import open_store
 from matloop.data.store.values import Origin, Property, Record
+
+pytest.importorskip("sqlalchemy", reason="the extra 'serve' is not installed")
+from matloop.data.store.store import open_store
 
 
 @pytest.fixture

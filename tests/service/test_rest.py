@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+pytest.importorskip("sqlalchemy", reason="the extra 'serve' is not installed")
 from matloop.data.store.store import open_store
 
 ALL = "/api/v1/datasets"
