@@ -229,8 +229,8 @@ class Measurements:
 
     `operator`, `instrument`, `laboratory` and `batch` name columns of words, `time` that of the moment of measurement
     (empty: the one of `[roles]`), `conditions` further columns. `replicate` names the sample: rows of one sample are
-    repeated measurements (empty: rows with the same inputs are). `control` says which rows measure a control sample: the
-    column holds its name there and is empty elsewhere.
+    repeated measurements (empty: rows with the same inputs are). `control` says which rows measure a control sample:
+    the column holds its name there and is empty elsewhere.
 
     `files` attaches files of instruments to rows: a path from the folder of the table, with columns in braces
     ("spectra/{sample}.csv").

@@ -261,8 +261,8 @@ _HOMES = {
         table: tuple(f.name for f in dataclasses.fields(kind) if f.name not in _FROM_TABLE_NAME.get(kind, ()))
         for table, kind in (
             ("data", Source), ("roles", Roles), ("limits", Limits), ("protocol", Protocol), ("training", Training),
-            ("features", Features), ("cleaning", Cleaning), ("measurements", Measurements), ("targets.NAME", Target), ("targets.NAME.success", Success),
-            ("targets.NAME.success.never", Never),
+            ("features", Features), ("cleaning", Cleaning), ("measurements", Measurements),
+            ("targets.NAME", Target), ("targets.NAME.success", Success), ("targets.NAME.success.never", Never),
         )
     },
 }  # fmt: skip

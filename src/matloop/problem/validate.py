@@ -58,7 +58,8 @@ def located(problem: Problem, known: Known | None = None) -> tuple[Fault, ...]:
     known = known or Known()
     found: list[Fault] = []
     for check in (
-        _whole, _inputs, _features, _targets, _columns_used_twice, _roles, _limits, _protocol, _training, _cleaning, _measurements,
+        _whole, _inputs, _features, _targets, _columns_used_twice, _roles, _limits, _protocol, _training, _cleaning,
+        _measurements,
     ):  # fmt: skip
         found.extend(check(problem))
     for target in problem.targets:
