@@ -39,7 +39,7 @@ def test_nobody_writes_by_default(filled, serving):
 def test_keys_read_and_write(filled, serving, keys, caplog):
     text, known = keys
     client = serving(filled, keys=known)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="matloop.access"):
         for path in ("/", "/v1/structures", ALL, "/api/v1/openapi.json"):
             assert client.get(path).status_code == 401
             assert client.get(path, headers=with_key("wrong")).status_code == 401
