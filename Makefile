@@ -58,7 +58,7 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@ $(VENV)/.core
 
 $(VENV)/.extras: $(VENV)/.dev
-	$(PIP) install -c constraints.txt -e '.[$(EXTRAS),dev]'
+	$(PIP) install -c constraints.txt -e '.[$(EXTRAS),peers,dev]'
 	@touch $@
 
 $(VENV)-lowest/.done: pyproject.toml constraints-lowest.txt
