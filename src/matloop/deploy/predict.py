@@ -20,6 +20,7 @@ from matloop.core.progress import SILENT, Progress
 from matloop.data.clean import read_inputs
 from matloop.data.collect import collect, from_frame
 from matloop.data.dataset import Dataset
+from matloop.data.share.escape import MARK, is_formula
 from matloop.data.table import RawTable
 from matloop.deploy.bundle import Bundle, load_bundle
 from matloop.doubt.prediction import Prediction
@@ -196,7 +197,21 @@ def write_frame(path: Path, frame: pd.DataFrame) -> None:
     write_atomic(path, fill)
 
 
+def _harmless(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with a mark before texts that a spreadsheet would run as a formula; signs alone stay."""
+
+    def cell(value: object) -> object:
+        runs = isinstance(value, str) and is_formula(value) and any(sign.isalnum() for sign in value)
+        return MARK + str(value) if runs else value
+
+    texts = {name: frame[name].map(cell) for name in frame.columns if frame[name].dtype.kind == "O" or
+             pd.api.types.is_string_dtype(frame[name].dtype)}  # fmt: skip
+    return frame.assign(**texts).rename(columns=cell) if texts else frame.rename(columns=cell)
+
+
 def _write(path: Path, frame: pd.DataFrame, ending: str) -> None:
+    if ending in (".csv", ".csv.gz", ".tsv", ".xlsx"):
+        frame = _harmless(frame)
     if ending in (".csv", ".csv.gz"):
         frame.to_csv(path, index=False)
     elif ending == ".tsv":
