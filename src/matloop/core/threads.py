@@ -14,7 +14,7 @@ def one_thread() -> Iterator[None]:
     time waiting.
     """
     # a library that is loaded later would not be limited
-    import scipy.linalg
+    import scipy.linalg  # noqa: F401
     import sklearn.cluster  # noqa: F401
     from threadpoolctl import threadpool_limits
 
