@@ -80,7 +80,9 @@ def test_extended_xyz_holds_all_of_ordered_structures(rows):
 def is_half_told(part):
     """A crystal whose charge is that of the oxidation states it has: pymatgen's JSON does not tell it from none."""
     known = np.nansum(part.occupancies * part.oxidation)
-    return part.periodic.any() and np.isnan(part.oxidation).any() and part.charge != 0 and abs(part.charge - known) < 1e-6
+    return (
+        part.periodic.any() and np.isnan(part.oxidation).any() and part.charge != 0 and abs(part.charge - known) < 1e-6
+    )
 
 
 def test_a_molecule_keeps_a_charge_that_its_known_states_sum_to():
