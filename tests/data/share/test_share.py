@@ -228,7 +228,7 @@ def test_a_zero_with_a_sign_has_one_fingerprint(tmp_path):
 
 
 def test_the_path_on_this_machine_is_not_shared(tmp_path):
-    stored(tmp_path, [Record("a", "Si", origin=replace(OPEN, url="/home/ada/secret/gaps.csv"))])
+    stored(tmp_path, [Record("a", "Si", origin=replace(OPEN, url="/srv/ada/secret/gaps.csv"))])
     export_dataset(f"{tmp_path}/store.db#set", tmp_path / "out")
     text = (tmp_path / "out" / "records.csv").read_text()
     assert "secret" not in text
