@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 import pandas as pd
@@ -137,7 +137,7 @@ def profile_data(
         read = _of_problem(table if isinstance(table, Problem) else Path(str(table)), Path(folder), seed)
     else:
         source = Source(IN_MEMORY if not isinstance(table, Path | str) else str(table), sheet=sheet, encoding=encoding)
-        raw = collect(source) if isinstance(table, Path | str) else from_frame(table)  # type: ignore[arg-type]
+        raw = collect(source) if isinstance(table, Path | str) else from_frame(cast(Any, table))
         read = _of_table(raw, source.source, targets, seed)
         read = replace(read, history=_history(source.source, Path.cwd()))
     progress.step("measuring")

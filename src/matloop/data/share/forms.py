@@ -149,7 +149,13 @@ def _write_parquet(path: Path, columns: Sequence[ColumnOf], rows: Iterable[list[
     import duckdb
     import pandas as pd
 
-    dtypes = {"number": "Float64", "integer": "Int64", "truth": "boolean", "text": object, "json": object}
+    dtypes: dict[str, Any] = {
+        "number": "Float64",
+        "integer": "Int64",
+        "truth": "boolean",
+        "text": object,
+        "json": object,
+    }
 
     def fill(stream: Any) -> None:
         with tempfile.TemporaryDirectory(prefix="matloop-") as folder, duckdb.connect(f"{folder}/table.db") as known:
@@ -159,7 +165,7 @@ def _write_parquet(path: Path, columns: Sequence[ColumnOf], rows: Iterable[list[
             rest = iter(rows)
             while batch := list(islice(rest, _BATCH)):
                 frame = pd.DataFrame({  # noqa: F841  (DuckDB reads it by its name)
-                    f"c{i}": pd.array([cells[i] for cells in batch], dtype=dtypes[one.kind])  # type: ignore[call-overload]
+                    f"c{i}": pd.array([cells[i] for cells in batch], dtype=dtypes[one.kind])
                     for i, one in enumerate(columns)
                 })  # fmt: skip
                 known.execute("INSERT INTO records SELECT * FROM frame")
