@@ -13,7 +13,7 @@ import pytest
 from matloop.core.errors import RunError
 from matloop.data.store.values import Property, Record, VersionConflict
 
-pytest.importorskip("sqlalchemy")
+sqlalchemy = pytest.importorskip("sqlalchemy")
 
 from matloop.data.store import connect
 from matloop.data.store.query import query
@@ -185,6 +185,25 @@ def test_a_restart_during_a_write_is_survived(postgres, on_server):
         assert [version.number for version in found] == [2]
         assert store.count("gaps") == 21
         assert list(verify(store)) == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "FATAL:  the database system is starting up",
+        "FATAL:  the database system is not yet accepting connections",
+        "FATAL:  the database system is not accepting connections",
+        "FATAL:  the database system is shutting down",
+        "FATAL:  the database system is in recovery mode",
+        "server closed the connection unexpectedly",
+        "connection to server failed: Connection refused",
+    ],
+)
+def test_a_server_on_its_way_down_or_up_is_waited_for(said):
+    assert connect.lost(sqlalchemy.exc.OperationalError("SELECT 1", None, Exception(said)))
+    assert not connect.lost(
+        sqlalchemy.exc.OperationalError("SELECT 1", None, Exception('FATAL:  role "x" does not exist'))
+    )
 
 
 def test_what_can_be_read_only_once_is_not_written_half(postgres, on_server):

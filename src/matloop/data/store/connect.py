@@ -255,11 +255,17 @@ def lost(error: sa.exc.DBAPIError) -> bool:
     return bool(error.connection_invalidated) or _state(error) in _GONE or _unreachable(error)
 
 
+_AWAY = (
+    "server closed the connection", "connection is lost", "the connection is closed", "terminating connection",
+    "Connection refused", "Connection reset", "Connection timed out", "starting up", "shutting down",
+    "accepting connections", "in recovery mode", "No such file or directory\n\tIs the server",
+)  # fmt: skip
+"""What PostgreSQL and its driver say of a server that is away, or on its way down or up (such errors may come without
+a state)."""
+
+
 def _unreachable(error: sa.exc.DBAPIError) -> bool:
-    text = str(error.orig)
-    return any(words in text for words in ("server closed the connection", "connection is lost", "Connection refused",
-                                           "the connection is closed", "terminating connection", "starting up",
-                                           "shutting down", "No such file or directory\n\tIs the server"))  # fmt: skip
+    return any(words in str(error.orig) for words in _AWAY)
 
 
 def _passes(error: sa.exc.DBAPIError) -> bool:
