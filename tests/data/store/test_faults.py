@@ -13,7 +13,9 @@ import pytest
 from matloop.core.errors import RunError
 from matloop.data.store.values import Property, Record, VersionConflict
 
-sqlalchemy = pytest.importorskip("sqlalchemy")
+pytest.importorskip("sqlalchemy")
+
+from sqlalchemy.exc import OperationalError
 
 from matloop.data.store import connect
 from matloop.data.store.query import query
@@ -200,10 +202,8 @@ def test_a_restart_during_a_write_is_survived(postgres, on_server):
     ],
 )
 def test_a_server_on_its_way_down_or_up_is_waited_for(said):
-    assert connect.lost(sqlalchemy.exc.OperationalError("SELECT 1", None, Exception(said)))
-    assert not connect.lost(
-        sqlalchemy.exc.OperationalError("SELECT 1", None, Exception('FATAL:  role "x" does not exist'))
-    )
+    assert connect.lost(OperationalError("SELECT 1", None, Exception(said)))
+    assert not connect.lost(OperationalError("SELECT 1", None, Exception('FATAL:  role "x" does not exist')))
 
 
 def test_what_can_be_read_only_once_is_not_written_half(postgres, on_server):
