@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from matloop.core.optional import available
 from matloop.problem import Input, Limits, Problem, Protocol, Roles, Source, Success, Target, Training
+from matloop.testing.postgres import binaries, server
+from matloop.testing.web import Web
 
 
 def seebeck_table(n: int = 240) -> pd.DataFrame:
@@ -74,3 +78,57 @@ def classification(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     return finished(
         root, quick_problem(table, Target("strong", "strong", task="classification", positive="yes")), table
     )
+
+
+# ---- databases and servers of this machine ----
+
+
+def needed(reason: str) -> None:
+    """Skips on the machine of a user, fails where everything has to be there."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A real server of PostgreSQL, in a folder of its own."""
+    if not (available("sqlalchemy") and available("psycopg")):
+        needed("the extra 'store' is not installed")
+    if binaries() is None:
+        needed("PostgreSQL is not installed")
+    with server() as running:
+        yield running
+
+
+@pytest.fixture
+def on_server(postgres):
+    """Where an empty store can be made on PostgreSQL."""
+    import psycopg
+
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute("SET client_min_messages = warning")
+        connection.execute("DROP SCHEMA IF EXISTS matloop CASCADE")
+    return postgres.url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request, tmp_path):
+    """Where an empty store can be made, on either database."""
+    if not available("sqlalchemy"):
+        needed("the extra 'store' is not installed")
+    return str(tmp_path / "store.db") if request.param == "sqlite" else request.getfixturevalue("on_server")
+
+
+@pytest.fixture
+def serve():
+    """Starts servers that answer by a function, and stops them at the end."""
+    running: list[Web] = []
+
+    def start(answer):
+        running.append(Web(answer))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.close()

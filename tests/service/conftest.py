@@ -1,58 +1,20 @@
-"""A store of odd structures and records on each database, and what serves it."""
-
-import os
+"""A store of odd structures and records, and what serves it."""
 
 import numpy as np
 import pytest
 
-from matloop.core.optional import available
 from matloop.data.store.values import Origin, Property, Record
 from matloop.matter.structures import from_arrays, joined
-from matloop.testing.postgres import binaries, server
 from matloop.testing.structures import sample_structures
 
 FREE = Origin("mp", licence="CC-BY-4.0")
 STRANGE = ["a/b#1", "100% sure?", 'say "no"', "c\\d & e+f", "täglich ~ µ", "."]
 
 
-def needed(reason):
-    """Skips on the machine of a user, fails where everything has to be there."""
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _extras():
     for name in ("sqlalchemy", "fastapi", "uvicorn", "httpx"):
         pytest.importorskip(name, reason="the extra 'serve' is not installed")
-
-
-@pytest.fixture(scope="session")
-def postgres():
-    if not available("psycopg"):
-        needed("the extra 'store' is not installed")
-    if binaries() is None:
-        needed("PostgreSQL is not installed")
-    with server() as running:
-        yield running
-
-
-def emptied(running):
-    import psycopg
-
-    with psycopg.connect(running.url, autocommit=True) as connection:
-        connection.execute("SET client_min_messages = warning")
-        connection.execute("DROP SCHEMA IF EXISTS matloop CASCADE")
-    return running.url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request, tmp_path):
-    """Where an empty store can be made."""
-    if request.param == "sqlite":
-        return str(tmp_path / "store.db")
-    return emptied(request.getfixturevalue("postgres"))
 
 
 def structures():

@@ -1,4 +1,4 @@
-"""Small files as matminer and JARVIS publish them, and a server of this machine."""
+"""Small files as matminer and JARVIS publish them."""
 
 import gzip
 import io
@@ -6,8 +6,6 @@ import json
 import zipfile
 
 import pytest
-
-from matloop.testing.web import Web
 
 NACL = {
     "@module": "pymatgen.core.structure",
@@ -64,20 +62,6 @@ def zip_file():
         return path
 
     return make
-
-
-@pytest.fixture
-def serve():
-    """Starts servers that answer by a function, and stops them at the end."""
-    running = []
-
-    def start(answer):
-        running.append(Web(answer))
-        return running[-1]
-
-    yield start
-    for one in running:
-        one.close()
 
 
 @pytest.fixture

@@ -5,24 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from matloop.testing.web import Web
-
 sys.path.insert(0, str(Path(__file__).parent))
 from harvest_servers import Database, entry
-
-
-@pytest.fixture
-def serve():
-    """Starts servers that answer by a function, and stops them at the end."""
-    running = []
-
-    def start(answer):
-        running.append(Web(answer))
-        return running[-1]
-
-    yield start
-    for one in running:
-        one.close()
 
 
 @pytest.fixture

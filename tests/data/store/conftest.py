@@ -1,56 +1,10 @@
-"""A store on each database: a file of SQLite, and a real server of PostgreSQL."""
-
-import os
+"""Structures and records that a store must hold without loss."""
 
 import numpy as np
 import pytest
 
-from matloop.core.optional import available
 from matloop.data.store.values import Origin, Property, Record
 from matloop.matter.structures import Structures, from_arrays
-from matloop.testing.postgres import binaries, server
-
-
-def needed(reason):
-    """Skips on the machine of a user, fails where everything has to be there."""
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="session")
-def postgres():
-    if not (available("sqlalchemy") and available("psycopg")):
-        needed("the extra 'store' is not installed")
-    if binaries() is None:
-        needed("PostgreSQL is not installed")
-    with server() as running:
-        yield running
-
-
-def emptied(running):
-    import psycopg
-
-    with psycopg.connect(running.url, autocommit=True) as connection:
-        connection.execute("SET client_min_messages = warning")
-        connection.execute("DROP SCHEMA IF EXISTS matloop CASCADE")
-    return running.url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request, tmp_path):
-    """Where an empty store can be made."""
-    if not available("sqlalchemy"):
-        needed("the extra 'store' is not installed")
-    if request.param == "sqlite":
-        return str(tmp_path / "store.db")
-    return emptied(request.getfixturevalue("postgres"))
-
-
-@pytest.fixture
-def on_server(postgres):
-    """Where an empty store can be made on PostgreSQL."""
-    return emptied(postgres)
 
 
 @pytest.fixture
