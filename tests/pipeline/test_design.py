@@ -9,6 +9,7 @@ import pytest
 from matloop.cli.main import app
 from matloop.core.errors import ConfigError, DataError
 from matloop.data.sets.embedded import ricci_transport
+from matloop.deploy.predict import predict_dataset
 from matloop.pipeline.design import design
 
 GOAL = ("minimise S_n",)
@@ -80,3 +81,14 @@ def test_the_command_prints_picks_and_reasons(regression, tables, capsys):
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "3 of 303 candidates"
     assert "to beat" in said[3]
+
+
+def test_a_candidate_without_a_prediction_is_told_also_where_all_may_be_picked(regression, tables, monkeypatch):
+    def blank(bundle, dataset, unreadable, **how):
+        found = predict_dataset(bundle, dataset, unreadable, **how)
+        found["S_n"].value[7] = np.nan
+        return found
+
+    monkeypatch.setattr("matloop.pipeline.design.predict_dataset", blank)
+    found = design(regression.result.bundle_folder, tables / "candidates.csv", GOAL, outside=True)
+    assert found.excluded[8].startswith("has no prediction of S_n")

@@ -211,6 +211,10 @@ def _excluded(
     if prints:
         for row in np.flatnonzero([mark in prints for mark in fingerprints(dataset).tolist()]).tolist():
             found.setdefault(row, "is measured already")
+    for goal in wishes.goals:
+        blank = predictions[goal.target]
+        for row in np.flatnonzero(np.isnan(blank.value)).tolist():
+            found.setdefault(row, f"has no prediction of {goal.target}: {blank.reason[row]}")
     if not wishes.outside:
         for goal in wishes.goals:
             said = predictions[goal.target]
