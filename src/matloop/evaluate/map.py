@@ -9,6 +9,8 @@ from matloop.represent.standard import fit_standard
 from matloop.represent.table import Columns, FeatureTable
 
 FIT_ROWS = 5000
+DIGITS = 9
+"""Decimals kept: what a picture shows, and the same on every machine and in every replay."""
 
 
 def project(X: FloatArray | FeatureTable, seed: int) -> tuple[FloatArray, FloatArray]:
@@ -42,4 +44,4 @@ def project(X: FloatArray | FeatureTable, seed: int) -> tuple[FloatArray, FloatA
     xy[:, : axes.shape[1]] = (standardised - mean) @ axes
     shares = np.clip(variances[::-1][:2], 0.0, None) / max(float(np.clip(variances, 0.0, None).sum()), 1e-300)
     explained[: len(shares)] = shares
-    return xy, explained
+    return np.round(xy, DIGITS), np.round(explained, DIGITS)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from matloop.core.errors import RunError
 from matloop.core.progress import SILENT, Progress
+from matloop.core.threads import one_thread
 from matloop.data.collect import collect, from_frame
 from matloop.data.table import RawTable
 from matloop.models.foreign import checked
@@ -99,6 +100,13 @@ def with_estimators(problem: Problem, estimators: Mapping[str, BaseEstimator]) -
 
 
 def _walk(
+    problem: Problem, raw: RawTable, where: RunFolder, clock: Clock, begun: float, *, like: RunFolder | None
+) -> RunRecord:
+    with one_thread():  # sums over several threads differ in the last digit from run to run
+        return _walked(problem, raw, where, clock, begun, like=like)
+
+
+def _walked(
     problem: Problem, raw: RawTable, where: RunFolder, clock: Clock, begun: float, *, like: RunFolder | None
 ) -> RunRecord:
     prepared = steps.prepare(problem, raw, where.path.parent / "vault", where, clock)

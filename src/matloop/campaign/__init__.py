@@ -1,0 +1,1 @@
+"""The closed loop: ask, measure, tell, learn, and a log that loses nothing."""

@@ -1,0 +1,1 @@
+"""Several goals at once: what dominates what, and what one costs another."""

@@ -1,0 +1,1 @@
+"""Ways to search without a model, and for high dimensions."""

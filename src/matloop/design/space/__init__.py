@@ -1,0 +1,1 @@
+"""Spaces that can be sampled, searched and encoded without being enumerated."""

@@ -1,0 +1,1 @@
+"""Models of few, dear, noisy measurements that know what they do not know."""
