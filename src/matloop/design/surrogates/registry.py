@@ -1,0 +1,23 @@
+"""Surrogates by name: each `make(axes, **options) -> Surrogate`."""
+
+from __future__ import annotations
+
+from matloop.core.registry import Registry
+from matloop.design.contract import Axes, Surrogate
+
+_ROOM = "matloop.design.surrogates"
+SURROGATES = Registry(
+    "matloop.surrogates",
+    gp=f"{_ROOM}.gp:make",
+)
+
+
+def make_surrogate(name: str, axes: Axes, **options: object) -> Surrogate:
+    """The surrogate `name` for these columns; `options` as in the `make` of its module.
+
+    Raises
+    ------
+    ConfigError : no such surrogate. TypeError : no such option.
+    """
+    surrogate: Surrogate = SURROGATES.load(name)(axes, **options)
+    return surrogate
