@@ -1,0 +1,110 @@
+"""Spaces opened: everything that `contract.Domain` asks of one, for parameters with constraints or a table."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from matloop.core.arrays import FloatArray, TextArray
+from matloop.core.errors import ConfigError, all_faults
+from matloop.design.contract import Axes, Domain, How, Points
+from matloop.design.space.candidates import open_candidates
+from matloop.design.space.cells import frame_of, keys_of, values_of
+from matloop.design.space.conditions import Conditions, conditions_of
+from matloop.design.space.count import every, log10_count
+from matloop.design.space.encoding import Encoder, encoder_of
+from matloop.design.space.layout import Layout, layout_of
+from matloop.design.space.limits import outside
+from matloop.design.space.moves import around
+from matloop.design.space.sampling import sampled
+from matloop.problem.space import Space
+from matloop.problem.space_faults import faults
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def open_domain(space: Space, *, base: Path | str = ".") -> Domain:
+    """A space ready to be sampled, searched and encoded.
+
+    Parameters
+    ----------
+    base : folder that the path of a table of candidates starts from.
+
+    Raises
+    ------
+    ConfigError : the space contradicts itself, or holds no point; every fault is told.
+    DataError : the table of candidates cannot be read.
+
+    Examples
+    --------
+    >>> from matloop.problem.space import Categorical, Continuous
+    >>> space = Space((Continuous("T", 300.0, 400.0), Categorical("solvent", ("water", "DMF"))))
+    >>> len(open_domain(space).sample(5, seed=0))
+    5
+    """
+    wrong = faults(space)
+    if wrong:
+        raise ConfigError(all_faults("the space has to be mended:", wrong, limit=30))
+    if space.candidates:
+        return open_candidates(space, Path(base))
+    layout = layout_of(space.parameters)
+    conditions = conditions_of(space.constraints, layout, partial(frame_of, layout))
+    return ParametricDomain(space, layout, conditions, encoder_of(layout))
+
+
+@dataclass(frozen=True)
+class ParametricDomain:
+    """The points of a space of parameters; see `contract.Domain`."""
+
+    space: Space
+    layout: Layout
+    conditions: Conditions
+    encoder: Encoder
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.layout.names
+
+    @property
+    def axes(self) -> Axes:
+        return self.encoder.axes
+
+    @cached_property
+    def log10_size(self) -> float:
+        return log10_count(self.layout, self.conditions)
+
+    def sample(self, n: int, seed: int, *, how: How = "uniform") -> Points:
+        if self.log10_size < math.log10(max(4 * n, 1000)) and (whole := self.everything(max(4 * n, 1000))) is not None:
+            order = np.random.default_rng(seed).permutation(len(whole))
+            return whole.take(order[:n])
+        return Points(sampled(self.layout, self.conditions, n, seed, how))
+
+    def near(self, points: Points, n: int, seed: int, *, reach: float = 0.1) -> Points:
+        return Points(around(self.layout, self.conditions, points.values, n, seed, reach))
+
+    def encode(self, points: Points) -> FloatArray:
+        return self.encoder(points.values)
+
+    def everything(self, limit: int = 100_000) -> Points | None:
+        found = every(self.layout, self.conditions, limit)
+        return None if found is None else Points(found)
+
+    def why_not(self, points: Points) -> TextArray:
+        return outside(self.layout, self.conditions, points.values)
+
+    def frame(self, points: Points) -> pd.DataFrame:
+        return frame_of(self.layout, points.values)
+
+    def read(self, frame: pd.DataFrame) -> tuple[Points, TextArray]:
+        values, odd = values_of(self.layout, frame)
+        why = outside(self.layout, self.conditions, values, told=odd)
+        return Points(values), why
+
+    def keys(self, points: Points) -> TextArray:
+        return keys_of(self.layout, points.values)
