@@ -9,6 +9,8 @@ _ROOM = "matloop.design.surrogates"
 SURROGATES = Registry(
     "matloop.surrogates",
     gp=f"{_ROOM}.gp:make",
+    forest=f"{_ROOM}.forest:make",
+    family=f"{_ROOM}.families:make",
 )
 
 
