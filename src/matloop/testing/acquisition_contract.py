@@ -31,10 +31,11 @@ class Fixed:
 
     def _kernel(self, A: FloatArray, B: FloatArray) -> FloatArray:
         distance = ((A[:, None, :] - B[None, :, :]) ** 2).sum(axis=2)
-        return self.scale**2 * np.exp(-0.5 * distance / self.length**2)
+        kernel: FloatArray = self.scale**2 * np.exp(-0.5 * distance / self.length**2)
+        return kernel
 
     def _factor(self) -> FloatArray:
-        return np.linalg.cholesky(self._kernel(self.X, self.X) + self.noise**2 * np.eye(len(self.X)))
+        return np.asarray(np.linalg.cholesky(self._kernel(self.X, self.X) + self.noise**2 * np.eye(len(self.X))))
 
     def joint(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
         if not len(self.X):

@@ -5,6 +5,7 @@ import pytest
 from scipy.optimize import minimize
 
 from matloop.core.errors import ConfigError
+from matloop.design.acquisition.batches import BATCHES
 from matloop.design.acquisition.choose import choose
 from matloop.design.acquisition.confidence import UpperConfidence
 from matloop.design.acquisition.improvement import LogExpectedImprovement
@@ -32,7 +33,8 @@ def test_the_best_of_a_table_is_found_and_what_is_known_or_pending_is_not_chosen
     worth = UpperConfidence().worth([seen], X, about)
     worth[:14] = -np.inf
     assert found.points.values[0, 0] == np.argmax(worth)
-    assert len(set(found.points.values[:, 0])) == 5 and found.points.values.min() >= 14
+    assert len(set(found.points.values[:, 0])) == 5
+    assert found.points.values.min() >= 14
 
 
 def test_believing_makes_a_batch_that_a_plain_loop_makes_too(learnt, pool):
@@ -70,3 +72,15 @@ def test_chances_and_costs_count(learnt, pool):
 def test_an_unknown_batch_rule_is_told(learnt, cube):
     with pytest.raises(ConfigError, match="Did you mean 'believer'"):
         choose(UpperConfidence(), [learnt[0]], learnt[1], cube, 1, seed=0, batch="belever")
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("acquisition", [UpperConfidence(), LogExpectedImprovement()])
+def test_every_batch_rule_gives_different_hopeful_experiments_again_and_again(learnt, cube, acquisition, batch):
+    belief, about = learnt
+    found, again = (choose(acquisition, [belief], about, cube, 4, seed=2, batch=batch) for _ in range(2))
+    assert len(set(cube.keys(found.points))) == 4
+    assert np.array_equal(found.X, again.X)
+    mean, std = belief.predict(found.X)
+    everywhere = belief.predict(cube.sample(1000, 0).values)[0]
+    assert (mean + 2 * std).min() > np.quantile(everywhere, 0.8)

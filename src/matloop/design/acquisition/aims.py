@@ -189,7 +189,7 @@ def softened(worth: FloatArray, goal: Wanted) -> FloatArray:
 
 
 def is_logarithmic(acquisition: Acquisition, about: About) -> bool:
-    """Whether an acquisition gives logarithms of a positive worth, as all do that do not say `logarithmic` otherwise."""
+    """Whether an acquisition gives logarithms of a positive worth, as all do whose `logarithmic` says nothing else."""
     says: Callable[[About], bool] | None = getattr(acquisition, "logarithmic", None)
     return True if says is None else says(about)
 

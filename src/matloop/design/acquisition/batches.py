@@ -6,9 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import numpy as np
+from scipy.special import log_ndtr
 
 from matloop.core.arrays import FloatArray
-from matloop.design.acquisition.aims import told
+from matloop.core.errors import ConfigError
+from matloop.design.acquisition.aims import is_logarithmic, softened
+from matloop.design.acquisition.draws import diverse, monte_carlo, thompson
+from matloop.design.acquisition.likeness import distances
 from matloop.design.acquisition.search import Search
 
 Batch: TypeAlias = Callable[[Search, int], tuple[list[int], list[float]]]
@@ -21,33 +25,99 @@ def believer(search: Search, n: int) -> tuple[list[int], list[float]]:
     Ginsbourger, Le Riche, Carraro, in Computational Intelligence in Expensive Optimization Problems (2010) 131,
     doi:10.1007/978-3-642-10701-6_6.
     """
-    return _one_by_one(search, n, lambda search, X: np.array([belief.predict(X)[0] for belief in search.beliefs]))
+    search.believe_pending()
+    return _one_by_one(search, n, search.expected)
 
 
-def _one_by_one(
-    search: Search, n: int, guess: Callable[[Search, FloatArray], FloatArray]
-) -> tuple[list[int], list[float]]:
+def liar(search: Search, n: int) -> tuple[list[int], list[float]]:
+    """Each is chosen as if those before had given the mean of what is known: a constant lie.
+
+    Source as of `believer`.
+    """
+    lies = np.array([row[np.isfinite(row)].mean() if np.isfinite(row).any() else 0.0 for row in search.about.values])
+    search.believe_pending()
+    return _one_by_one(search, n, lambda X: np.repeat(lies[:, None], len(X), axis=1))
+
+
+def _one_by_one(search: Search, n: int, guess: Callable[[FloatArray], FloatArray]) -> tuple[list[int], list[float]]:
     rows: list[int] = []
     worth: list[float] = []
-    if len(search.about.pending):
-        _believe(search, search.about.pending, guess)
-    for k in range(n):
-        row = search.best(k)
+    while len(rows) < n:
+        row = search.best(len(rows))
         if row is None:
             break
         rows.append(row)
         worth.append(float(search.worth[row]))
         search.take(row)
-        if k + 1 < n:
-            _believe(search, search.X[[row]], guess)
+        if len(rows) < n:
+            search.believe(search.X[[row]], guess(search.X[[row]]))
     return rows, worth
 
 
-def _believe(search: Search, X: FloatArray, guess: Callable[[Search, FloatArray], FloatArray]) -> None:
-    values = guess(search, X)
-    beliefs = [belief.believing(X, row) for belief, row in zip(search.beliefs, values, strict=True)]
-    search.learn(beliefs, told(search.about, X, values))
+def top(search: Search, n: int) -> tuple[list[int], list[float]]:
+    """The best as they are, however alike: what the other rules are to be compared with."""
+    search.believe_pending()
+    rows: list[int] = []
+    for row in search.shortlist(SHORT):
+        if len(rows) < n and search.allowed(np.array([row]))[0]:
+            rows.append(int(row))
+            search.take(int(row))
+    return rows, search.worth[rows].tolist()
 
 
-BATCHES: Mapping[str, Batch] = {"believer": believer}
+SHORT = 500
+
+
+def penalise(search: Search, n: int) -> tuple[list[int], list[float]]:
+    """Each lowers the worth of what lies so near that it cannot hold the best value if this one does not.
+
+    How steep the value can be is taken from the beliefs' mean at known experiments and candidates; what is to beat is
+    the highest of these means. Gonzalez, Dai, Hennig, Lawrence, AISTATS (2016), doi:10.48550/arXiv.1505.08052.
+
+    Raises
+    ------
+    ConfigError : there is nothing to maximise or minimise.
+    """
+    search.believe_pending()
+    goal = search.goal()
+    if goal is None:
+        raise ConfigError("batch = 'penalise' needs something to maximise or minimise. Use 'believer' instead.")
+    rows = search.shortlist(SHORT)
+    if not len(rows):
+        return [], []
+    X, axes = search.X[rows], search.domain.axes
+    mean, std = goal.belief.predict(X)
+    worth = search.worth[rows]
+    combined = search.about.works is not None or search.about.costs is not None
+    if not (combined or is_logarithmic(search.acquisition, search.about)):
+        worth = softened(worth, goal)
+    places = np.vstack([X[: SHORT // 2], search.about.known])
+    height = goal.belief.predict(places)[0]
+    apart = distances(axes, places, places)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope = np.nanmax(np.where(apart > 0, np.abs(height[:, None] - height) / apart, 0.0))
+    chosen: list[int] = []
+    found: list[float] = []
+    for _ in range(min(n, len(rows))):
+        free = np.isfinite(worth) & search.allowed(rows)
+        if not free.any():
+            break
+        k = int(np.argmax(np.where(free, worth, -np.inf)))
+        chosen.append(int(rows[k]))
+        found.append(float(worth[k]))
+        search.take(int(rows[k]))
+        far = slope * distances(axes, X, X[[k]])[:, 0]
+        worth = worth + log_ndtr((far - float(height.max()) + mean[k]) / max(float(std[k]), 1e-9 * goal.spread))
+    return chosen, found
+
+
+BATCHES: Mapping[str, Batch] = {
+    "believer": believer,
+    "liar": liar,
+    "penalise": penalise,
+    "thompson": thompson,
+    "monte_carlo": monte_carlo,
+    "diverse": diverse,
+    "top": top,
+}
 """Name -> how several are chosen at once."""

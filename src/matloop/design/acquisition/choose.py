@@ -42,10 +42,10 @@ def choose(
 ) -> Chosen:
     """The `n` experiments that are worth most together.
 
-    A small domain is looked at wholly; of others, samples and, in rounds of ever shorter moves, the surroundings of the
-    best and of the best known experiments. Chances that an experiment works and costs count: the logarithm of the chance
-    is added, `cooling` times that of the cost taken off (1: gain per cost; 0: cost does not matter). An acquisition
-    in the unit of the values is first made a gain, see `aims.softened`.
+    A small domain is looked at wholly; of others, samples and, in rounds of ever shorter moves, the surroundings of
+    the best and of the best known experiments. Chances that an experiment works and costs count: the logarithm of the
+    chance is added, `cooling` times that of the cost taken off (1: gain per cost; 0: cost does not matter). An
+    acquisition in the unit of the values is first made a gain, see `aims.softened`.
 
     Parameters
     ----------

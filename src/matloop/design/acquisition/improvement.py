@@ -20,8 +20,9 @@ class LogExpectedImprovement:
 
     Exact also where the improvement is far below what a float can hold. Without an open goal, the chance alone.
 
-    Jones, Schonlau, Welch, J. Glob. Optim. 13 (1998) 455, doi:10.1023/A:1008306431147; logarithms: Ament et al., NeurIPS
-    36 (2023), doi:10.48550/arXiv.2310.20708; with conditions: Gardner et al., ICML (2014), proceedings.mlr.press/v32.
+    Jones, Schonlau, Welch, J. Glob. Optim. 13 (1998) 455, doi:10.1023/A:1008306431147; logarithms: Ament et al.,
+    NeurIPS 36 (2023), doi:10.48550/arXiv.2310.20708; with conditions: Gardner et al., Bayesian optimization with
+    inequality constraints, ICML (2014).
     """
 
     def worth(self, beliefs: Sequence[Belief], X: FloatArray, about: About) -> FloatArray:
