@@ -51,7 +51,8 @@ class Points:
         return len(self.values)
 
     def take(self, rows: IntArray | BoolArray | Sequence[int]) -> Points:
-        return Points(self.values[np.asarray(rows)])
+        kept = np.asarray(rows)
+        return Points(self.values[kept if kept.dtype == np.bool_ else kept.astype(np.int64)])
 
 
 class Domain(Protocol):

@@ -1,0 +1,201 @@
+"""What a history teaches: one belief per target, what is aimed at, whether experiments work and what they cost."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from matloop.core.arrays import BoolArray, FloatArray, IntArray
+from matloop.core.errors import ConfigError
+from matloop.design.contract import About, Aim, Belief, Chance, Domain, Foreseen, History, Price, Surrogate
+from matloop.design.goals import Goal
+from matloop.design.strategy.straighten import Straightened, straighten
+from matloop.design.surrogates.registry import SURROGATES
+
+LEVEL = 0.90
+_Z = 1.6448536269514722
+ENOUGH = 2
+"""different experiments with a value: fewer teach nothing about a target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """How to learn: the surrogate by name with its options, whether values are straightened, whether costs count."""
+
+    surrogate: str = "auto"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    straighten: bool = True
+    costs: bool = False
+
+    def surrogate_for(self, domain: Domain) -> Surrogate:
+        make = SURROGATES.load(self.surrogate)
+        options = dict(self.options)
+        known = inspect.signature(make).parameters
+        wrong = [name for name in options if name not in known]
+        if wrong:
+            rest = ", ".join(name for name in known if name not in ("axes", "natural")) or "none"
+            raise ConfigError(f"surrogate {self.surrogate!r}: there is no option {wrong[0]!r}. Options: {rest}.")
+        if "natural" in known and hasattr(domain, "natural"):
+            options["natural"] = domain.natural
+        surrogate: Surrogate = make(domain.axes, **options)
+        return surrogate
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """Beliefs in straightened units with the way back.
+
+    targets : one per belief. rows : shape (n_known,), rows of the history that `about.known` holds.
+    """
+
+    targets: tuple[str, ...]
+    beliefs: tuple[Belief, ...]
+    maps: tuple[Straightened, ...]
+    about: About
+    rows: IntArray
+
+    def foreseen(self, X: FloatArray) -> dict[str, Foreseen]:
+        """What a measurement of each target would give, its own noise included, with a 90 % interval."""
+        found = {}
+        for target, belief, mapped in zip(self.targets, self.beliefs, self.maps, strict=True):
+            mean, std = belief.predict(X)
+            wide = np.sqrt(std**2 + belief.noise**2)
+            ends = np.array([mapped.back(mean - _Z * wide), mapped.back(mean + _Z * wide)])
+            found[target] = Foreseen(mapped.back(mean), ends.min(axis=0), ends.max(axis=0))
+        return found
+
+
+def teaches(history: History, goals: Sequence[Goal]) -> str:
+    """Why nothing can be learnt yet; empty where something can."""
+    for target in _targets(goals):
+        known = _known(history, target)
+        if not known.any():
+            return f"no value of {target} is known yet"
+        if len(np.unique(np.round(history.points.values[known], 12), axis=0)) < ENOUGH:
+            return f"{target} is known of one experiment only"
+    return ""
+
+
+def learn(domain: Domain, history: History, goals: Sequence[Goal], learner: Learner, *, seed: int) -> Learned:
+    """Fit one belief per target and gather what acquisitions need.
+
+    Values of other laboratories (`history.place`) are tasks of their own. Experiments that failed teach whether others
+    will work.
+
+    Raises
+    ------
+    ConfigError : a goal asks for a class, or an option that the surrogate does not have.
+    """
+    surrogate = learner.surrogate_for(domain)
+    X, task = domain.encode(history.points), tasks_of(history)
+    targets = _targets(goals)
+    maps, beliefs, rows = [], [], []
+    for number, target in enumerate(targets):
+        known = _known(history, target)
+        y = np.asarray(history.values[target], float)
+        sign = -1.0 if any(g.sense == "minimise" for g in goals if g.target == target) else 1.0
+        mapped = straighten(y[known & (task == 0)], sign=sign)
+        mapped = mapped if learner.straighten else replace(mapped, power=1.0, mean=0.0, std=1.0)
+        errors = _errors(history, target, known, mapped)
+        beliefs.append(
+            surrogate.fit(X[known], mapped.forward(y[known]), seed=seed + number, noise=errors, task=task[known])
+        )
+        maps.append(mapped)
+        rows.append(np.where(known & (task == 0), mapped.forward(np.where(known, y, np.nan)), np.nan))
+    values = np.array(rows)
+    kept = np.flatnonzero(np.isfinite(values).any(axis=0))
+    pending = domain.encode(history.pending) if len(history.pending) else np.zeros((0, domain.axes.width))
+    about = About(
+        aims=aims_of(goals, targets, maps, values),
+        known=X[kept],
+        values=values[:, kept],
+        pending=pending,
+        works=_works(domain, history, X, seed),
+        costs=_costs(domain, history, X) if learner.costs else None,
+        seed=seed,
+    )
+    return Learned(targets, tuple(beliefs), tuple(maps), about, kept)
+
+
+def aims_of(
+    goals: Sequence[Goal], targets: Sequence[str], maps: Sequence[Straightened], values: FloatArray
+) -> tuple[Aim, ...]:
+    """The goals in the units of the beliefs; what is to beat is the best known value that meets all with an end."""
+    aims = []
+    for goal in goals:
+        belief = list(targets).index(goal.target)
+        if goal.is_open:
+            aims.append(Aim(belief))
+            continue
+        ends = maps[belief].forward(np.array([goal.low, goal.high]))
+        aims.append(Aim(belief, False, float(np.nanmin(ends)), float(np.nanmax(ends))))
+    good = np.ones(values.shape[1], dtype=np.bool_)
+    for aim in aims:
+        if not aim.is_open:
+            good &= (values[aim.belief] >= aim.low) & (values[aim.belief] <= aim.high)
+    return tuple(
+        replace(aim, best=float(np.nanmax(values[aim.belief][good], initial=-np.inf))) if aim.is_open else aim
+        for aim in aims
+    )
+
+
+def tasks_of(history: History) -> IntArray:
+    """0 for the own laboratory, 1, 2, ... for others in the order of their names; shape (n,).
+
+    Where every value is from elsewhere, there is no own one to tell apart, and the first is taken for it.
+    """
+    if len(history.place) != len(history):
+        return np.zeros(len(history), np.int64)
+    names = sorted(set(history.place.tolist()) - {""})
+    own = bool((history.place == "").any())
+    number = {name: k + own for k, name in enumerate(names)} | {"": 0}
+    return np.array([number[str(place)] for place in history.place], np.int64)
+
+
+def _targets(goals: Sequence[Goal]) -> tuple[str, ...]:
+    for goal in goals:
+        if goal.sense == "class":
+            raise ConfigError(
+                f"goal {goal.text!r}: experiments are chosen by numbers, and {goal.target} is a class. "
+                'Tell it as a number from 0 to 1, and write "T >= 0.5".'
+            )
+    return tuple(dict.fromkeys(goal.target for goal in goals))
+
+
+def _known(history: History, target: str) -> BoolArray:
+    if target not in history.values:
+        known = ", ".join(history.values) or "none"
+        raise ConfigError(f"the campaign has no target {target!r}. Known: {known}.")
+    return np.isfinite(history.values[target]) & ~np.asarray(history.failed, bool)
+
+
+def _errors(history: History, target: str, known: BoolArray, mapped: Straightened) -> FloatArray | None:
+    if target not in history.errors:
+        return None
+    errors = np.asarray(history.errors[target], float)[known]
+    if not np.isfinite(errors).any():
+        return None
+    return mapped.errors(np.asarray(history.values[target], float)[known], errors)
+
+
+def _works(domain: Domain, history: History, X: FloatArray, seed: int) -> Chance | None:
+    if not history.failed.any():
+        return None
+    from matloop.design.acquisition.feasibility import learn_feasibility
+
+    chance: Chance = learn_feasibility(X, history.failed, domain.axes, seed)
+    return chance
+
+
+def _costs(domain: Domain, history: History, X: FloatArray) -> Price | None:
+    known = np.isfinite(history.cost) & (history.cost > 0) if len(history.cost) == len(history) else np.zeros(0, bool)
+    if known.sum() < ENOUGH or np.ptp(history.cost[known]) == 0:
+        return None
+    from matloop.design.acquisition.prices import learn_costs
+
+    price: Price = learn_costs(X[known], history.cost[known], domain.axes)
+    return price
