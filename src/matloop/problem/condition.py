@@ -172,7 +172,7 @@ def _scaled(sum_: tuple[dict[str, float], float], factor: float) -> tuple[dict[s
 
 def linear_text(linear: Linear) -> str:
     """A linear condition as a person would write it; `read_condition` reads it back."""
-    parts = []
+    parts: list[str] = []
     for name, weight in linear.coefficients.items():
         sign = "- " if weight < 0 else "+ " if parts else ""
         size = "" if abs(weight) == 1 else f"{abs(weight)!r} * "

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from matloop.core.arrays import FloatArray, IntArray, TextArray
-from matloop.core.errors import ConfigError, DataError
+from matloop.core.errors import ConfigError
 from matloop.data.collect import collect, from_frame
 from matloop.data.inputs import refuse_unknown_columns
 from matloop.data.table import RawTable

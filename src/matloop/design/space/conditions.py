@@ -36,7 +36,7 @@ class Straight:
 
     def over(self, values: FloatArray) -> FloatArray:
         """By how much it is broken, relative to the size of its terms; 0 where it holds or does not apply."""
-        used = self.coefficients != 0
+        used = np.flatnonzero(self.coefficients)
         part = values[:, used]
         there = ~np.isnan(part).any(axis=1)
         terms = np.where(there[:, None], part, 0.0) * self.coefficients[used]
@@ -188,6 +188,8 @@ def _gap(tree: Compare, values: FloatArray, layout: Layout) -> tuple[FloatArray,
             hit |= np.abs(left - right) <= NEAR * np.maximum(np.abs(left), np.abs(right))
         return np.where(hit, 0.0, 1.0), absent
     right, other = _number(tree.right, values, layout, tree.left)
+    if isinstance(tree.left, Name) and isinstance(tree.right, Name):
+        right = _same_words(tree.left, tree.right, right, layout)
     with np.errstate(all="ignore"):
         off = left - right
         near = NEAR * np.maximum(np.maximum(np.abs(left), np.abs(right)), 1e-12)
@@ -224,6 +226,16 @@ def _coded(value: Value, beside: Tree | tuple[Value, ...] | None, layout: Layout
         words = words_of(layout)[beside.name] or ()
         return float(words.index(value.of)) if value.of in words else -1.0
     return -1.0
+
+
+def _same_words(left: Name, right: Name, codes: FloatArray, layout: Layout) -> FloatArray:
+    """Codes of one category as codes of another, -1 for words that it does not have."""
+    words = words_of(layout)
+    own, other = words[left.name], words[right.name]
+    if own is None or other is None:
+        return codes
+    places = np.array([float(own.index(word)) if word in own else -1.0 for word in other])
+    return np.where(np.isnan(codes), np.nan, places[np.nan_to_num(codes).astype(np.int64)])
 
 
 _APPLIED: dict[str, Callable[..., FloatArray]] = {

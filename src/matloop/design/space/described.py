@@ -67,8 +67,8 @@ def described(
         why = found.by_row
         told = [f"{texts[row]!r}: {why.get(row, 'no feature has a value')}" for row in lost]
         raise DataError(all_faults(f"{where}: {len(lost)} of {len(texts)} cannot be read as a {kind}:", told))
-    full = ~np.isnan(found.X).any(axis=0)
-    return found.X[:, full], tuple(name for name, good in zip(found.names, full, strict=True) if good)
+    full = np.flatnonzero(~np.isnan(found.X).any(axis=0))
+    return found.X[:, full], tuple(found.names[k] for k in full.tolist())
 
 
 def telling(X: FloatArray, alike: float) -> IntArray:

@@ -49,7 +49,8 @@ def encoder_of(layout: Layout) -> Encoder:
     parts: list[tuple[int, tuple[str, ...], bool]] = []
     words: list[tuple[int, FloatArray]] = []
     for one in layout.singles:
-        names, codes = (one.name,), isinstance(one.parameter, Categorical)
+        names: tuple[str, ...] = (one.name,)
+        codes = isinstance(one.parameter, Categorical)
         if isinstance(one.parameter, Categorical) and (seen := word_sight(one.parameter)) is not None:
             names, codes = seen.names, False
             words.append((one.column, seen.table))

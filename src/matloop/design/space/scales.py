@@ -1,4 +1,4 @@
-"""How one number or category varies: over a range, over a grid, or over given levels; every step for all rows at once."""
+"""How one number or category varies: over a range, a grid, or given levels; all rows at once."""
 
 from __future__ import annotations
 
