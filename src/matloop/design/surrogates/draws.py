@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from matloop.core.arrays import FloatArray
+from matloop.core.arrays import FloatArray, IntArray
 
 Joint = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 EXACT = 1500
@@ -51,7 +51,7 @@ def draw_joint(joint: Joint, X: FloatArray, n: int, seed: int) -> FloatArray:
 
 
 def _given(
-    joint: Joint, X: FloatArray, anchors: FloatArray, block: FloatArray, known: FloatArray, rng: np.random.Generator
+    joint: Joint, X: FloatArray, anchors: IntArray, block: IntArray, known: FloatArray, rng: np.random.Generator
 ) -> FloatArray:
     """Samples at `block`, each given its own values at the anchors."""
     from scipy.linalg import cho_solve

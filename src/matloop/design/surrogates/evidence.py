@@ -12,13 +12,13 @@ from functools import reduce
 
 import numpy as np
 
-from matloop.core.arrays import FloatArray
+from matloop.core.arrays import BoolArray, FloatArray
 from matloop.design.surrogates.coupling import Coupling
 from matloop.design.surrogates.kernel import Form, Kernel, among, bent_and_slope, gram, squares
 from matloop.design.surrogates.measured import Measured
 
 FAILED = 1e10
-_LENGTHS, _AMPLITUDES, _NOISE, _TREND = (-5.0, 6.0), (-7.0, 4.0), (-12.0, 2.0), (-9.0, 3.0)
+_LENGTHS, _AMPLITUDES, _NOISE, _TREND = (-5.0, 6.0), (-7.0, 4.0), (-12.0, 2.0), (-9.0, 6.0)
 """bounds of logarithms: of lengths in parts of a range, and of variances in parts of that of the values"""
 MOST = 400
 """rows that choose the numbers of a kernel: each look costs the cube of them"""
@@ -191,7 +191,7 @@ class _Pieces:
     total: FloatArray
 
 
-def column_sums(weights: FloatArray, X: FloatArray, categorical: FloatArray) -> FloatArray:
+def column_sums(weights: FloatArray, X: FloatArray, categorical: BoolArray) -> FloatArray:
     """For each column the sum over pairs of rows of weight times squared difference (1 for different categories),
     without a matrix for each number."""
     own = np.empty(X.shape[1])
@@ -212,7 +212,7 @@ def usual_prior(form: Form, coupling: Coupling, n_tasks: int, *, errors_known: b
     ]
     trend = int(form.trend)
     mean = [np.full(terms, -np.log(terms)), *lengths, np.full(n_tasks, -8.0 if errors_known else -4.0)]
-    mean += [np.full(trend, -2.0), coupling.start]
+    mean += [np.zeros(trend), coupling.start]
     deviation = [np.ones(terms), np.full(form.n_lengths, np.sqrt(3.0)), np.full(n_tasks, 1.5)]
     deviation += [np.full(trend, 1.5), coupling.deviation]
     return Prior(np.concatenate(mean), np.concatenate(deviation))
@@ -246,3 +246,17 @@ def choose(evidence: Evidence, *, starts: int, seed: int) -> tuple[Numbers, Floa
         evidence = replace(evidence, rows=evidence.rows.take(some))
     logs, value = evidence.best(usual_starts(evidence, starts, seed))
     return evidence.numbers(logs), logs, value
+
+
+def likely(evidence: Evidence, best: FloatArray, n: int, seed: int) -> list[FloatArray]:
+    """`n` draws of the numbers' logarithms from their posterior, as the normal distribution that fits it at `best`
+    (Laplace's approximation; the curvature by differences of the gradient)."""
+    rng, step = np.random.default_rng([seed, 13]), 1e-3
+    shifts = step * np.eye(len(best))
+    bend = np.array([(evidence(best + shift)[1] - evidence(best - shift)[1]) / (2.0 * step) for shift in shifts])
+    values, vectors = np.linalg.eigh(0.5 * (bend + bend.T))
+    # no direction is wider than the prior
+    widths = 1.0 / np.sqrt(np.maximum(values, evidence.prior.deviation.max() ** -2))
+    low, high = np.array(evidence.bounds).T
+    drawn = rng.standard_normal((n, len(best))) * widths
+    return list(np.clip(best + drawn @ vectors.T, low, high))

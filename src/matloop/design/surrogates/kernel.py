@@ -62,8 +62,8 @@ def part_of(axes: Axes, variables: IntArray, shape: Shape = "matern52") -> Part:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A form with its numbers. amplitudes : shape (n_terms,), variances. lengths : shape (n_lengths,). trend : variance.
-    tasks : shape (n_terms, n_tasks, n_tasks), how the tasks go together in each term."""
+    """A form with its numbers. amplitudes : shape (n_terms,), variances. lengths : shape (n_lengths,). trend :
+    variance. tasks : shape (n_terms, n_tasks, n_tasks), how the tasks go together in each term."""
 
     form: Form
     amplitudes: FloatArray
@@ -132,9 +132,9 @@ def bent(shape: Shape, squared: FloatArray) -> FloatArray:
     bend += 1.0
     bend *= r
     bend += 1.0
-    np.negative(r, out=r)
-    np.exp(r, out=r)
-    bend *= r
+    # in place: most of the time of a prediction passes here
+    r = np.negative(r, out=r)
+    bend *= np.exp(r, out=r)
     return bend
 
 

@@ -126,13 +126,13 @@ def merged(X: FloatArray, z: FloatArray, known: FloatArray, task: IntArray) -> t
     _, first, group, count = np.unique(keys, axis=0, return_index=True, return_inverse=True, return_counts=True)
     group, n = group.reshape(-1), len(first)
     mean = np.bincount(group, z, n) / count
-    within = np.bincount(group, (z - mean[group]) ** 2, n)
+    within = np.asarray(np.bincount(group, (z - mean[group]) ** 2, n), np.float64)
     order = np.argsort(first, kind="stable")
-    kept, counts = first[order], count[order].astype(np.float64)
+    kept, counts = first[order], np.asarray(count[order], np.float64)
     place = np.empty(n, np.int64)
     place[order] = np.arange(n)
     rows = Measured(X[kept], mean[order], task[kept], known[kept] ** 2, counts, within[order], np.ones(n))
-    return rows, place[group]
+    return rows, np.asarray(place[group], np.int64)
 
 
 def single(X: FloatArray, z: FloatArray, known: FloatArray, task: IntArray, weight: FloatArray) -> Measured:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import numpy as np
 
@@ -51,7 +52,7 @@ class Process:
         told = f"{self.label}, {len(self.group)} measurements"
         if len(self.rows) < len(self.group):
             told += f" of {len(self.rows)} different experiments"
-        shares = relevance(self)
+        shares = relevance_of(self)
         ranked = sorted(shares, key=lambda name: -shares[name])
         if len(ranked) > 1:
             told += f"; {ranked[0]} matters most"
@@ -164,28 +165,23 @@ def solved(factor: FloatArray, y: FloatArray) -> FloatArray:
     return np.asarray(cho_solve((factor, True), y, check_finite=False))
 
 
-def loo(belief: Process) -> tuple[FloatArray, FloatArray]:
-    """What would have been foreseen of each measurement, in their order, had its experiment (with all its replicates)
-    not been made: mean and standard deviation, noise of the measurement included, each shape (n_measured,).
-
-    The kernel's numbers stay as they are. Rasmussen & Williams (2006), equations 5.10 to 5.12.
-    """
+def loo_of(process: Process) -> tuple[FloatArray, FloatArray]:
+    """`insight.loo` of one process. Rasmussen & Williams (2006), equations 5.10 to 5.12."""
     from scipy.linalg.lapack import dpotri
 
-    rows = belief.rows
-    inverse, _ = dpotri(belief.factor, lower=1)
+    rows = process.rows
+    inverse, _ = dpotri(process.factor, lower=1)
     precision = np.diag(inverse)
-    mean = rows.y - belief.alpha / precision
-    merged = measured_variance(belief.numbers, rows)
+    mean = rows.y - process.alpha / precision
+    merged = measured_variance(process.numbers, rows)
     variance = 1.0 / precision + merged * (rows.count - 1.0)
-    shift, scale = belief.scale.shift[rows.task], belief.scale.scale[rows.task]
-    return (shift + scale * mean)[belief.group], (scale * np.sqrt(variance))[belief.group]
+    shift, scale = process.scale.shift[rows.task], process.scale.scale[rows.task]
+    return (shift + scale * mean)[process.group], (scale * np.sqrt(variance))[process.group]
 
 
-def relevance(belief: Process) -> dict[str, float]:
-    """How much of the differences between the measured points, as the kernel sees them, each variable makes: shares
-    that sum to one."""
-    kernel, rows = belief.numbers.kernel, belief.rows
+def relevance_of(process: Process) -> dict[str, float]:
+    """`insight.relevance` of one process."""
+    kernel, rows = process.numbers.kernel, process.rows
     found: dict[int, float] = {}
     some = np.linspace(0, len(rows) - 1, min(len(rows), 300)).astype(np.int64)
     for part, lengths in zip(kernel.form.parts, kernel.form.split(kernel.lengths), strict=True):
@@ -195,12 +191,11 @@ def relevance(belief: Process) -> dict[str, float]:
             far = float(squares(kernel.form, alone, lengths[v : v + 1], rows.X[some], rows.X[some]).mean())
             found[int(variable)] = max(found.get(int(variable), 0.0), np.sqrt(far))
     total = sum(found.values()) or 1.0
-    return {variable_name(belief.axes, v): share / total for v, share in sorted(found.items())}
+    return {variable_name(process.axes, v): share / total for v, share in sorted(found.items())}
 
 
 def variable_name(axes: Axes, variable: int) -> str:
     """The name of its column, or what the names of its columns begin with."""
-    from os.path import commonprefix
-
     names = [axes.names[c] for c in np.flatnonzero(axes.variable == variable)]
-    return commonprefix(names).rstrip(" :_=.[(/|-") or names[0]
+    same = [letters[0] for letters in takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))]
+    return "".join(same).rstrip(" :_=.[(/|-") or names[0]
