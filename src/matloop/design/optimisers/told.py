@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -129,7 +129,7 @@ def _new(domain: Domain, points: Points, seen: set[str], n: int) -> list[tuple[i
     return found
 
 
-def _others(domain: Domain, n: int, seed: int):
+def _others(domain: Domain, n: int, seed: int) -> Iterator[Points]:
     """Further points of the domain: samples, then all of them where they are few."""
     for turn in range(_TRIES):
         yield domain.sample(2 * n + 8, seed + 7919 * (turn + 1))
