@@ -12,7 +12,7 @@ from functools import reduce
 
 import numpy as np
 
-from matloop.core.arrays import BoolArray, FloatArray
+from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.design.surrogates.coupling import Coupling
 from matloop.design.surrogates.kernel import Form, Kernel, among, bent_and_slope, gram, squares
 from matloop.design.surrogates.measured import Measured
@@ -235,23 +235,34 @@ def usual_starts(evidence: Evidence, n: int, seed: int) -> list[FloatArray]:
     return starts[:n]
 
 
-def choose(evidence: Evidence, *, starts: int, seed: int) -> tuple[Numbers, FloatArray, float]:
+def choose(
+    evidence: Evidence, *, starts: int, seed: int, first: FloatArray | None = None
+) -> tuple[Numbers, FloatArray, float]:
     """Numbers of the largest posterior, their logarithms, and its negative logarithm; on `MOST` rows where there are
-    more."""
-    if len(evidence.rows) > MOST:
-        some = np.sort(np.random.default_rng([seed, 11]).permutation(len(evidence.rows))[:MOST])
-        own = np.flatnonzero(evidence.rows.task == 0)
-        if not np.isin(own, some).any():
-            some = np.sort(np.concatenate([own[:1], some[1:]]))
+    more. first : where to begin instead of the usual starts."""
+    some = chosen_rows(evidence.rows, seed)
+    if len(some) < len(evidence.rows):
         evidence = replace(evidence, rows=evidence.rows.take(some))
-    logs, value = evidence.best(usual_starts(evidence, starts, seed))
+    logs, value = evidence.best(usual_starts(evidence, starts, seed) if first is None else [first])
     return evidence.numbers(logs), logs, value
+
+
+def chosen_rows(rows: Measured, seed: int) -> IntArray:
+    """All, or `MOST` of them by chance: of the campaign's own at least half as many, where there are."""
+    if len(rows) <= MOST:
+        return np.arange(len(rows))
+    mixed = np.random.default_rng([seed, 11]).permutation(len(rows))
+    own = mixed[rows.task[mixed] == 0][: MOST // 2]
+    others = mixed[~np.isin(mixed, own)][: MOST - len(own)]
+    return np.sort(np.concatenate([own, others]))
 
 
 def likely(evidence: Evidence, best: FloatArray, n: int, seed: int) -> list[FloatArray]:
     """`n` draws of the numbers' logarithms from their posterior, as the normal distribution that fits it at `best`
     (Laplace's approximation; the curvature by differences of the gradient)."""
     rng, step = np.random.default_rng([seed, 13]), 1e-3
+    some = chosen_rows(evidence.rows, seed)
+    evidence = replace(evidence, rows=evidence.rows.take(some))
     shifts = step * np.eye(len(best))
     bend = np.array([(evidence(best + shift)[1] - evidence(best - shift)[1]) / (2.0 * step) for shift in shifts])
     values, vectors = np.linalg.eigh(0.5 * (bend + bend.T))

@@ -10,12 +10,11 @@ import numpy as np
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.core.errors import ConfigError
 from matloop.design.contract import Axes, Belief
-from matloop.design.surrogates.average import average
 from matloop.design.surrogates.coupling import Alone
-from matloop.design.surrogates.evidence import Evidence, choose, likely, usual_prior
+from matloop.design.surrogates.evidence import Evidence, usual_prior
 from matloop.design.surrogates.kernel import Form, Shape, part_of
+from matloop.design.surrogates.learn import learnt, usual_members
 from matloop.design.surrogates.measured import check_rows, merged, standardised
-from matloop.design.surrogates.process import conditioned
 
 Mixed = Literal["joint", "product", "sum+product"]
 SHAPES: dict[str, str] = {"matern52": "Matern 5/2", "matern32": "Matern 3/2", "rbf": "squared exponential"}
@@ -59,14 +58,9 @@ class GaussianProcess:
         alone = Alone(len(form.terms))
         prior = usual_prior(form, alone, 1, errors_known=bool((errors > 0).all()))
         evidence = Evidence(form, alone, rows, prior, 1)
-        numbers, logs, value = choose(evidence, starts=self.starts, seed=seed)
         label = f"Gaussian process ({SHAPES[self.shape]})"
-        best = conditioned(self.axes, numbers, rows, group, scale, value=value, label=label)
-        n = self.members if self.members is not None else usual_members(len(rows))
-        if n < 2:
-            return best
-        others = [evidence.numbers(line) for line in likely(evidence, logs, n, seed)]
-        return average([conditioned(self.axes, one, rows, group, scale, label=label) for one in others], best.words)
+        n = usual_members(len(rows)) if self.members is None else self.members
+        return learnt(self.axes, evidence, group, scale, label=label, starts=self.starts, members=n, seed=seed)
 
 
 def usual_form(axes: Axes, shape: Shape, mixed: Mixed, *, trend: bool) -> Form:
@@ -80,11 +74,6 @@ def usual_form(axes: Axes, shape: Shape, mixed: Mixed, *, trend: bool) -> Form:
     parts = (part_of(axes, numbers, shape), part_of(axes, words, "exponential"))
     terms: tuple[tuple[int, ...], ...] = ((0, 1),) if mixed == "product" else ((0,), (1,), (0, 1))
     return Form(parts, terms, axes.categorical, trend=trend)
-
-
-def usual_members(n_rows: int) -> int:
-    """Many where the rows leave the numbers of the kernel open, one where they fix them (and each costs time)."""
-    return 8 if n_rows <= 50 else 4 if n_rows <= 120 else 1
 
 
 def make(

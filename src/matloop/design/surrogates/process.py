@@ -27,7 +27,8 @@ class Process:
 
     group : shape (n_measured,), which row a measurement was merged into. factor : lower Cholesky factor of the kernel
     matrix with noise, in Fortran order. alpha : its inverse times the standardised values. value : negative logarithm
-    of the posterior of the numbers (smaller: the rows speak more for them). label : for the words.
+    of the posterior of the numbers (smaller: the rows speak more for them). label : how the words
+    begin. told : other words.
     """
 
     axes: Axes
@@ -39,6 +40,7 @@ class Process:
     alpha: FloatArray
     value: float = 0.0
     label: str = "Gaussian process"
+    told: str = ""
 
     @property
     def noise(self) -> float:
@@ -49,6 +51,8 @@ class Process:
 
     @property
     def words(self) -> str:
+        if self.told:
+            return self.told
         told = f"{self.label}, {len(self.group)} measurements"
         if len(self.rows) < len(self.group):
             told += f" of {len(self.rows)} different experiments"
@@ -67,7 +71,7 @@ class Process:
         for start in range(0, len(X), step):
             block = slice(start, start + step)
             task = np.zeros(len(X[block]), np.int64)
-            mean[block], half = self._half(X[block], task)
+            mean[block], half = self.half(X[block], task)
             own = self.numbers.kernel.diagonal(X[block], task)
             variance[block] = own - np.einsum("an,an->n", half, half)
         return self._in_units(mean), self.scale.scale[0] * np.sqrt(np.maximum(variance, 0.0))
@@ -76,7 +80,7 @@ class Process:
         """Mean, shape (n,), and covariance, shape (n, n)."""
         X = check_points(self.axes, X)
         task = np.zeros(len(X), np.int64)
-        mean, half = self._half(X, task)
+        mean, half = self.half(X, task)
         covariance = self.numbers.kernel(X, X, task, task) - half.T @ half
         covariance = 0.5 * (covariance + covariance.T)
         diagonal = np.diag_indices_from(covariance)
@@ -103,7 +107,7 @@ class Process:
         group = np.concatenate([self.group, len(self.rows) + np.arange(n)])
         return replace(extended(self, new), group=group)
 
-    def _half(self, X: FloatArray, task: IntArray) -> tuple[FloatArray, FloatArray]:
+    def half(self, X: FloatArray, task: IntArray) -> tuple[FloatArray, FloatArray]:
         """Standardised mean, and the factor's inverse times the covariances with the rows, shape (n_rows, n)."""
         from scipy.linalg import solve_triangular
 

@@ -9,6 +9,9 @@ _ROOM = "matloop.design.surrogates"
 SURROGATES = Registry(
     "matloop.surrogates",
     gp=f"{_ROOM}.gp:make",
+    multi_task=f"{_ROOM}.multi_task:make",
+    laboratories=f"{_ROOM}.multi_task:make_laboratories",
+    multi_fidelity=f"{_ROOM}.multi_fidelity:make",
     forest=f"{_ROOM}.forest:make",
     family=f"{_ROOM}.families:make",
 )
