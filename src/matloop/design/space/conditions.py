@@ -38,7 +38,7 @@ class Straight:
         """By how much it is broken, relative to the size of its terms; 0 where it holds or does not apply."""
         used = np.flatnonzero(self.coefficients)
         part = values[:, used]
-        there = ~np.isnan(part).any(axis=1)
+        there: BoolArray = np.logical_not(np.isnan(part).any(axis=1))
         terms = np.where(there[:, None], part, 0.0) * self.coefficients[used]
         off = terms.sum(axis=1) - self.limit
         size = np.maximum(np.abs(terms).max(axis=1, initial=0.0), max(abs(self.limit), 1e-12))

@@ -12,18 +12,15 @@ from matloop.design.space.layout import Blend, Layout, Single
 from matloop.design.space.mixtures import count_stepped
 from matloop.design.space.scales import Range
 
-_MOST_BUILT = 2_000_000  # points that are built before the constraints are asked
+_MOST_BUILT = 500_000  # points that are built before the constraints are asked
 
 
-def log10_count(layout: Layout, conditions: Conditions) -> float:
-    """log10 of the number of points; where constraints cannot be counted, before them."""
+def log10_count(layout: Layout) -> float:
+    """log10 of the number of points before constraints."""
     if any(isinstance(one.scale, Range) for one in layout.singles) or any(b.step == 0 for b in layout.blends):
         return math.inf
     total = sum(math.log10(max(count_stepped(blend).total.sum(), 1e-300)) for blend in layout.blends)
     total += _singles(layout)
-    if conditions and total < math.log10(_MOST_BUILT):
-        built = every(layout, conditions, _MOST_BUILT)
-        return math.log10(len(built)) if built is not None and len(built) else -math.inf
     return total
 
 

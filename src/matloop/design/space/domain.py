@@ -15,18 +15,23 @@ from matloop.core.errors import ConfigError, all_faults
 from matloop.design.contract import Axes, Domain, How, Points
 from matloop.design.space.candidates import open_candidates
 from matloop.design.space.cells import frame_of, keys_of, values_of
-from matloop.design.space.conditions import Conditions, conditions_of
+from matloop.design.space.conditions import conditions_of
 from matloop.design.space.count import every, log10_count
 from matloop.design.space.encoding import Encoder, encoder_of
 from matloop.design.space.layout import Layout, layout_of
 from matloop.design.space.limits import outside
 from matloop.design.space.moves import around
+from matloop.design.space.region import Region, region_of
 from matloop.design.space.sampling import sampled
 from matloop.problem.space import Space
 from matloop.problem.space_faults import faults
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_LISTED = 100_000
+"""Spaces of up to as many points are listed once, and drawn from the list."""
+_TOP_UPS = 8
 
 
 def open_domain(space: Space, *, base: Path | str = ".") -> Domain:
@@ -55,16 +60,15 @@ def open_domain(space: Space, *, base: Path | str = ".") -> Domain:
         return open_candidates(space, Path(base))
     layout = layout_of(space.parameters)
     conditions = conditions_of(space.constraints, layout, partial(frame_of, layout))
-    return ParametricDomain(space, layout, conditions, encoder_of(layout))
+    return ParametricDomain(layout, region_of(layout, conditions), encoder_of(layout))
 
 
 @dataclass(frozen=True)
 class ParametricDomain:
     """The points of a space of parameters; see `contract.Domain`."""
 
-    space: Space
     layout: Layout
-    conditions: Conditions
+    region: Region
     encoder: Encoder
 
     @property
@@ -77,33 +81,48 @@ class ParametricDomain:
 
     @cached_property
     def log10_size(self) -> float:
-        return log10_count(self.layout, self.conditions)
+        """Counted under constraints where all points can be looked through, else before constraints."""
+        return log10_count(self.layout) if self._all is None else math.log10(len(self._all))
 
     def sample(self, n: int, seed: int, *, how: How = "uniform") -> Points:
-        if self.log10_size < math.log10(max(4 * n, 1000)) and (whole := self.everything(max(4 * n, 1000))) is not None:
-            order = np.random.default_rng(seed).permutation(len(whole))
-            return whole.take(order[:n])
-        return Points(sampled(self.layout, self.conditions, n, seed, how))
+        if self._all is not None and (how == "uniform" or n >= len(self._all)):
+            return Points(self._all[np.random.default_rng(seed).permutation(len(self._all))[:n]])
+        found = sampled(self.region, n, seed, how)
+        return Points(found if math.isinf(self.log10_size) else self._different(found, n, seed))
+
+    def _different(self, values: FloatArray, n: int, seed: int) -> FloatArray:
+        """Each point once, and others drawn for those that came twice."""
+        for turn in range(1, _TOP_UPS + 1):
+            first = np.sort(np.unique(values, axis=0, return_index=True, equal_nan=True)[1])
+            values = values[first]
+            if len(values) >= n:
+                break
+            values = np.concatenate([values, sampled(self.region, 2 * (n - len(values)) + 8, seed + turn)])
+        return values[:n]
+
+    @cached_property
+    def _all(self) -> FloatArray | None:
+        return every(self.layout, self.region.conditions, _LISTED)
 
     def near(self, points: Points, n: int, seed: int, *, reach: float = 0.1) -> Points:
-        return Points(around(self.layout, self.conditions, points.values, n, seed, reach))
+        return Points(around(self.region, points.values, n, seed, reach))
 
     def encode(self, points: Points) -> FloatArray:
         return self.encoder(points.values)
 
     def everything(self, limit: int = 100_000) -> Points | None:
-        found = every(self.layout, self.conditions, limit)
-        return None if found is None else Points(found)
+        found = self._all if limit <= _LISTED else every(self.layout, self.region.conditions, limit)
+        return None if found is None or len(found) > limit else Points(found)
 
     def why_not(self, points: Points) -> TextArray:
-        return outside(self.layout, self.conditions, points.values)
+        return outside(self.layout, self.region.conditions, points.values)
 
     def frame(self, points: Points) -> pd.DataFrame:
         return frame_of(self.layout, points.values)
 
     def read(self, frame: pd.DataFrame) -> tuple[Points, TextArray]:
         values, odd = values_of(self.layout, frame)
-        why = outside(self.layout, self.conditions, values, told=odd)
+        why = outside(self.layout, self.region.conditions, values, told=odd)
         return Points(values), why
 
     def keys(self, points: Points) -> TextArray:

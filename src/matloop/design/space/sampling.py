@@ -1,4 +1,9 @@
-"""Allowed points drawn at random, or spread evenly: by drawing and keeping what the constraints allow."""
+"""Allowed points drawn at random, or spread evenly.
+
+Points are drawn parameter by parameter and kept where the constraints allow them, which is uniform and independent.
+Where that keeps too few, the rest are ends of random walks (`walk`) that began at kept points, or at points that a
+mixed-integer programme found.
+"""
 
 from __future__ import annotations
 
@@ -6,35 +11,69 @@ import numpy as np
 
 from matloop.core.arrays import FloatArray
 from matloop.design.contract import How
-from matloop.design.space.conditions import Conditions
 from matloop.design.space.draws import design_width, designed, drawn
 from matloop.design.space.layout import Layout
+from matloop.design.space.region import Region
 
-_MOST_DRAWS = 2_000_000
-_BLOCK = 20_000
+_BLOCK = 50_000
+_PATIENCE = 20  # draws per point that is wanted, before the walk takes over
+_CHAINS = 500  # walks side by side
+_ENOUGH = 50  # kept draws that walks may begin from and be in the right distribution already
 
 
-def sampled(layout: Layout, conditions: Conditions, n: int, seed: int, how: How = "uniform") -> FloatArray:
+def sampled(region: Region, n: int, seed: int, how: How = "uniform") -> FloatArray:
     """`n` allowed points, shape (n, width)."""
     rng = np.random.default_rng(seed)
-    found = [_spread(layout, conditions, n, rng, how)] if how != "uniform" else []
-    have, tried = sum(map(len, found)), 0
-    while have < n and tried < _MOST_DRAWS:
-        size = int(np.clip(1.3 * (n - have) * max(tried, 1) / max(have, 1), n - have + 8, _BLOCK))
-        new = drawn(layout, size, rng)
-        new = new[conditions.allowed(new)] if conditions else new
+    if how != "uniform":
+        even = _spread(region, n, rng, how)
+        return even if len(even) == n else np.concatenate([even, _drawn(region, n - len(even), rng)])
+    return _drawn(region, n, rng)
+
+
+def _drawn(region: Region, n: int, rng: np.random.Generator) -> FloatArray:
+    found: list[FloatArray] = []
+    have, tried, most = 0, 0, _PATIENCE * n + 20_000
+    while have < n and tried < most:
+        wanted = 1.2 * (n - have) * max(tried, 1) / max(have, 1) if tried else n - have
+        size = int(np.clip(wanted, min(n - have + 16, _BLOCK), _BLOCK))
+        new = drawn(region.layout, size, rng)
+        new = new[region.conditions.allowed(new)] if region.conditions else new
         found.append(new[: n - have])
         have, tried = have + len(found[-1]), tried + size
-    return np.concatenate(found) if found else np.zeros((0, layout.width))
+    if have < n:
+        kept = np.concatenate(found)
+        found.append(_walked(region, kept, n - have, rng))
+        return np.concatenate(found)[rng.permutation(n)]
+    return np.concatenate(found) if found else np.zeros((0, region.layout.width))
 
 
-def _spread(layout: Layout, conditions: Conditions, n: int, rng: np.random.Generator, how: How) -> FloatArray:
+def _walked(region: Region, kept: FloatArray, n: int, rng: np.random.Generator) -> FloatArray:
+    """Points that some walks pass, each walk looked at now and then."""
+    settled = len(kept) >= _ENOUGH
+    begin = kept if settled else np.concatenate([kept, region.anchors])
+    free, chains = len(region.walk.free), min(n, _CHAINS)
+    values = begin[rng.integers(0, len(begin), chains)]
+    values = region.walk.walked(values, 10 if settled else min(40 + 8 * free, 400), rng)
+    found = [values]
+    while len(found) * chains < n:
+        values = region.walk.walked(values, 10 + free // 2, rng)
+        found.append(values)
+    return np.concatenate(found)[rng.permutation(len(found) * chains)[:n]]
+
+
+def _spread(region: Region, n: int, rng: np.random.Generator, how: How) -> FloatArray:
+    """Of even designs in the unit cube what the constraints allow; up to eight times as many points are tried."""
     from scipy.stats import qmc
 
+    layout: Layout = region.layout
     width = design_width(layout)
-    if how == "latin":
-        u = qmc.LatinHypercube(width, rng=rng).random(n)
-    else:
-        u = qmc.Sobol(width, rng=rng).random(2 ** int(np.ceil(np.log2(max(n, 2)))))
-    new = designed(layout, u, rng)
-    return new[conditions.allowed(new)][:n] if conditions else new[:n]
+    engine = qmc.Sobol(width, rng=rng) if how == "sobol" else qmc.LatinHypercube(width, rng=rng)
+    size = 2 ** int(np.ceil(np.log2(max(n, 2)))) if how == "sobol" else n
+    found = np.zeros((0, layout.width))
+    for _ in range(8 if region.conditions else 1):
+        new = designed(layout, engine.random(size), rng)
+        new = new[region.conditions.allowed(new)] if region.conditions else new
+        found = np.concatenate([found, new])[:n]
+        if len(found) == n:
+            break
+    return found
