@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matloop.campaign.campaign import Campaign
     from matloop.core.errors import (
         BundleError,
         ConfigError,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from matloop.pipeline.leaks import find_leaks
     from matloop.pipeline.run import run
     from matloop.pipeline.whatif import what_if
+    from matloop.problem.campaign import CampaignProblem
+    from matloop.problem.campaign_toml import load_campaign
     from matloop.problem.make import problem_from
     from matloop.problem.question import (
         Cleaning,
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PLACES = {
+    "matloop.campaign.campaign": ("Campaign",),
     "matloop.core.errors": (
         "BundleError", "ConfigError", "DataError", "MatloopError", "MatloopWarning", "MissingExtra", "RunError",
     ),
@@ -75,6 +79,8 @@ _PLACES = {
     "matloop.pipeline.leaks": ("find_leaks",),
     "matloop.pipeline.run": ("run",),
     "matloop.pipeline.whatif": ("what_if",),
+    "matloop.problem.campaign": ("CampaignProblem",),
+    "matloop.problem.campaign_toml": ("load_campaign",),
     "matloop.problem.make": ("problem_from",),
     "matloop.problem.question": (
         "Cleaning", "Features", "Input", "Limits", "Never", "Problem", "Protocol", "Roles", "Selection", "Source",
@@ -88,6 +94,8 @@ __all__ = [
     "BundleClassifier",
     "BundleError",
     "BundleRegressor",
+    "Campaign",
+    "CampaignProblem",
     "Cleaning",
     "Compositions",
     "ConfigError",
@@ -127,6 +135,7 @@ __all__ = [
     "judge",
     "judge_predictions",
     "load_bundle",
+    "load_campaign",
     "load_problem",
     "predict_file",
     "predict_frame",

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
-from matloop import __version__
+from matloop.core.release import release
 
 LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "lightgbm", "torch", "gpytorch", "rdkit")
 
@@ -14,7 +14,7 @@ LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "lightgbm", "torch", "g
 def versions() -> Mapping[str, str]:
     """Releases of matloop, Python and the libraries that numbers depend on; those not installed are left out."""
     system = f"{platform.system()} {platform.machine()}"
-    found = {"matloop": __version__, "python": platform.python_version(), "system": system}
+    found = {"matloop": release(), "python": platform.python_version(), "system": system}
     for name in LIBRARIES:
         try:
             found[name] = version(name)
