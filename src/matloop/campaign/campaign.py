@@ -1,0 +1,350 @@
+"""A campaign: ask for experiments, tell their results, look where it stands. All state is its log."""
+
+from __future__ import annotations
+
+import getpass
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matloop.campaign.ask import Asked, seed_of, suggested
+from matloop.campaign.earlier import earlier_reads
+from matloop.campaign.home import Home
+from matloop.campaign.learned import best_rows
+from matloop.campaign.question import Question, framed, ready
+from matloop.campaign.results import Read, read_results
+from matloop.campaign.sheet import sheet, write_sheet
+from matloop.campaign.standing import Standing, standing
+from matloop.campaign.state import Result, State, Suggestion, replay
+from matloop.campaign.stopping import affordable, after_asking, before_asking, within_cost
+from matloop.campaign.tell import Manner, Told, told_event
+from matloop.core.errors import ConfigError, RunError
+from matloop.core.journal import Repaired
+from matloop.data.collect import collect, from_frame
+from matloop.data.table import RawTable
+from matloop.pipeline.versions import versions
+from matloop.problem.campaign import CampaignProblem
+from matloop.problem.campaign_toml import dump_campaign, parse_campaign, read_campaign, settled
+from matloop.problem.fault import did_you_mean, quoted
+from matloop.problem.question import Source
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_COLLISIONS = 5
+
+
+class Campaign:
+    """A campaign in its folder; several processes and people may use the same one at once.
+
+    Made by `Campaign.new` or `Campaign.open`. Nothing is kept in memory that is not in the log, so two objects of one
+    folder always agree.
+    """
+
+    def __init__(self, home: Home, question: Question) -> None:
+        self._home, self.question = home, question
+        self._known: tuple[int, State] | None = None
+
+    @classmethod
+    def new(
+        cls, problem: CampaignProblem | Path | str, folder: Path | str, *, base: Path | str | None = None
+    ) -> Campaign:
+        """Begin a campaign.
+
+        Parameters
+        ----------
+        problem : a campaign file (TOML), or its value. folder : where it lives; made. base : what paths of tables are
+        relative to: the folder of the file, or the current one.
+
+        Raises
+        ------
+        ConfigError : the problem has faults, or there is a campaign already. DataError : a table of earlier results or
+        of candidates cannot be read. RunError : the folder cannot be written.
+        """
+        place = (
+            Path(base or ".") if isinstance(problem, CampaignProblem) else Path(base or Path(problem).absolute().parent)
+        )
+        text, asked = _text_of(problem)
+        question = ready(asked, place)
+        reads = earlier_reads(question, place)  # everything is read before anything is written
+        home = Home(Path(folder))
+        head = {"seed": asked.plan.seed, "versions": dict(versions())}
+        placed = home.create(asked, text, place, head)
+        campaign = cls(home, ready(placed, home.path))
+        for read, manner in reads:
+            campaign._record(read, manner)
+        return campaign
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Campaign:
+        """The campaign in a folder.
+
+        Raises
+        ------
+        ConfigError : there is none. RunError : its log was edited; the message names the line.
+        """
+        home = Home(Path(folder)).found()
+        events = home.log.events()
+        replay(events)
+        return cls(home, ready(home.problem(events[0]), home.path))
+
+    @property
+    def folder(self) -> Path:
+        """Where it lives."""
+        return self._home.path
+
+    @property
+    def problem(self) -> CampaignProblem:
+        """What it asks."""
+        return self.question.problem
+
+    @property
+    def state(self) -> State:
+        """Everything known, read from the log now."""
+        events = self._home.log.events()
+        if self._known is None or self._known[0] != len(events):
+            self._known = (len(events), replay(events))
+        return self._known[1]
+
+    def ask(
+        self, n: int | None = None, *, anyway: bool = False, repeat: Sequence[str] = (), out: Path | str | None = None,
+        who: str = "",
+    ) -> Asked:  # fmt: skip
+        """The next experiments, recorded as asked for; until their results are told they are not suggested again.
+
+        Parameters
+        ----------
+        n : how many different ones (the batch of the problem). anyway : also where a stopping rule says that it is
+        enough. repeat : names of experiments to make again, instead of new ones. out : a sheet to fill in (.csv,
+        .xlsx, .jsonl). who : asks; the user by default.
+
+        Raises
+        ------
+        ConfigError : `n` is below 1, or `repeat` names what is not known. RunError : disk full.
+        """
+        n = self.problem.plan.batch if n is None else n
+        if n < 1:
+            raise ConfigError(f"{n} suggestions were asked for; a whole number from 1 on was expected.")
+        with self._home.asking():
+            asked = self._repeated(repeat, who) if repeat else self._asked(n, anyway, who)
+        if out is not None and asked.suggestions:
+            write_sheet(Path(out), self.sheet(asked.suggestions))
+        return asked
+
+    def _asked(self, n: int, anyway: bool, who: str) -> Asked:
+        replicates = self.problem.plan.replicates
+        for _ in range(_COLLISIONS):
+            state = self.state
+            stops = tuple(verdict.said for verdict in before_asking(state, self.question) if verdict.stop)
+            if stops and not anyway:
+                return self._stopped(stops, state)
+            room = n if anyway else max(affordable(state, self.question, n * replicates) // replicates, 1)
+            entries, said = suggested(state, self.question, min(n, room))
+            stops = tuple(v.said for v in after_asking(entries, state, self.question) if v.stop)
+            if not entries or (stops and not anyway):
+                return self._stopped(stops, state)
+            if not anyway and not (entries := [dict(entry) for entry in within_cost(entries, state, self.question)]):
+                return self._stopped(("budget: what is left does not pay for any of the suggestions.",), state)
+            notes = [] if len(entries) == n else [f"{len(entries)} instead of {n}: {_why_fewer(room, n)}"]
+            entries = [entry for entry in entries for _ in range(replicates)]
+            recorded = self._record_asked(state, entries, said.how, who)
+            if recorded is not None:
+                return Asked(recorded, how=said.how, notes=tuple(notes), frame=self.sheet(recorded))
+        raise RunError(f"{self.folder}: others told results of the same experiments {_COLLISIONS} times. Ask again.")
+
+    def _record_asked(
+        self, seen: State, entries: list[dict[str, Any]], how: str, who: str
+    ) -> tuple[Suggestion, ...] | None:
+        """The suggestions as recorded; None where results were told meanwhile for one of them."""
+        points, _ = self.question.points([entry["point"] for entry in entries])
+        keys = set(map(str, self.question.domain.keys(points)))
+        strategy = self.problem.plan.strategy.name
+
+        def event(events: list[dict[str, Any]]) -> Mapping[str, Any] | None:
+            now = replay(events)
+            if now.told != seen.told and not any(entry.get("repeats") for entry in entries):
+                fresh = [r.point for name, r in now.results.items() if name not in seen.results]
+                if fresh and keys & set(map(str, self.question.domain.keys(self.question.points(fresh)[0]))):
+                    return None
+            number = now.rounds + 1
+            named = [{"id": f"c{number}-{k}", **entry} for k, entry in enumerate(entries, start=1)]
+            return {
+                "event": "asked", "round": number, "seed": seed_of(seen, number), "strategy": strategy, "how": how,
+                "who": who or _user(), "suggestions": named,
+            }  # fmt: skip
+
+        recorded = self._home.log.decide(event)
+        if recorded is None:
+            return None
+        return tuple(self.state.suggestions[entry["id"]] for entry in recorded["suggestions"])
+
+    def _repeated(self, names: Sequence[str], who: str) -> Asked:
+        state = self.state
+        answered = state.answered
+        entries = []
+        for name in names:
+            found: Result | Suggestion | None = (
+                answered.get(name) or state.results.get(name) or state.suggestions.get(name)
+            )
+            if found is None:
+                known = [result.name for result in state.results.values()]
+                raise ConfigError(f"there is no experiment {quoted(name)} to repeat. {did_you_mean(name, known)}")
+            points, _ = self.question.points([found.point])
+            cost = float(self.question.costs(points)[0])
+            entries.append(
+                {"point": dict(found.point), "reason": f"the same as {name} once more, to see how well it repeats",
+                 "cost": None if math.isnan(cost) else cost, "near": [[name, 0.0]], "repeats": name}
+            )  # fmt: skip
+        recorded = self._record_asked(state, entries, "repeats that were asked for", who)
+        assert recorded is not None  # repeats never collide
+        return Asked(recorded, how="repeats that were asked for", frame=self.sheet(recorded))
+
+    def _stopped(self, why: tuple[str, ...], state: State) -> Asked:
+        if not state.stops or state.stops[-1].why != why:
+            self._home.log.append({"event": "stopped", "why": list(why), "round": state.rounds})
+        return Asked((), stopped=why)
+
+    def tell(
+        self, results: pd.DataFrame | Path | str, *, correct: bool = False, again: bool = False, place: str = "",
+        who: str = "", why: str = "",
+    ) -> Told:  # fmt: skip
+        """Record results: all rows of the table or none.
+
+        Parameters
+        ----------
+        results : a table (CSV, Excel, JSON lines, Parquet), or a frame: `id` of the suggestion or the settings, and a
+        column per target ("yield" or "yield [%]"); also "yield error", "failed", "cost", "place", "note", "who". Rows
+        without a result yet stay open. correct : results of ids that were told before replace what was told. again :
+        rows without an id that were told before in the same table are new measurements. place : the laboratory, where
+        the table does not say it; empty is the own one. who : tells. why : of a correction.
+
+        Raises
+        ------
+        DataError : something cannot be read, an id is not known or was told before with another result. RunError : disk
+        full. Nothing is recorded then.
+        """
+        raw = from_frame(results) if not isinstance(results, Path | str) else collect(Source(str(results)))
+        return self._record(_read(raw, self.question), Manner(who or _user(), correct, again, place, why))
+
+    def _record(self, read: Read, manner: Manner) -> Told:
+        told = Told()
+
+        def event(events: list[dict[str, Any]]) -> Mapping[str, Any] | None:
+            nonlocal told
+            following, told = told_event(read, replay(events), self.question, manner)
+            return following
+
+        self._home.log.decide(event)
+        return told
+
+    def withdraw(self, names: Sequence[str], why: str = "", *, who: str = "") -> None:
+        """Take back results (they count no more), or suggestions that nobody will make.
+
+        Parameters
+        ----------
+        names : ids of suggestions or results; a suggestion with a result means its result.
+
+        Raises
+        ------
+        ConfigError : a name is not known, or was withdrawn before.
+        """
+
+        def event(events: list[dict[str, Any]]) -> Mapping[str, Any]:
+            state = replay(events)
+            answered, results, suggestions = state.answered, [], []
+            for name in dict.fromkeys(names):
+                if name in state.results or name in answered:
+                    results.append(answered[name].id if name in answered else name)
+                elif name in state.suggestions and not state.suggestions[name].withdrawn:
+                    suggestions.append(name)
+                else:
+                    known = [*answered, *state.results, *(s.id for s in state.pending)]
+                    raise ConfigError(
+                        f"there is nothing called {quoted(name)} to withdraw. {did_you_mean(name, known)}"
+                    )
+            return {"event": "withdrawn", "results": results, "suggestions": [*suggestions, *_asked_of(results, state)],
+                    "why": why, "who": who or _user()}  # fmt: skip
+
+        self._home.log.decide(event)
+
+    def note(self, text: str, *, who: str = "") -> None:
+        """Write something into the log that the report will show."""
+        self._home.log.append({"event": "note", "text": text, "who": who or _user()})
+
+    def status(self, *, health: bool = True) -> Standing:
+        """Where it stands: what is known, asked, spent; the best; whether it is enough; whether it is healthy."""
+        return standing(self.state, self.question, self.folder, health=health)
+
+    def history(self) -> pd.DataFrame:
+        """Every result that counts, in the order of telling: name, settings, values, errors, cost, place, flags."""
+        import pandas as pd
+
+        results = list(self.state.results.values())
+        points = framed([result.point for result in results], self.question.names)
+        frame = pd.DataFrame({"name": [result.name for result in results], "round": [r.round for r in results]})
+        frame = pd.concat([frame, points], axis=1)
+        for target in self.problem.targets:
+            frame[target.name] = [result.values.get(target.name, math.nan) for result in results]
+            frame[f"{target.name} error"] = [result.errors.get(target.name, math.nan) for result in results]
+        for name in ("failed", "cost", "place", "who"):
+            frame[name] = [getattr(result, name) for result in results]
+        frame["told at"] = [result.time for result in results]
+        frame["flags"] = ["; ".join(result.flags) for result in results]
+        return frame
+
+    def best(self) -> pd.DataFrame:
+        """The best results (the front, where several goals have no end); empty where none meets the goals."""
+        rows = best_rows(tuple(self.state.results.values()), self.question)
+        return self.history().iloc[rows].reset_index(drop=True)
+
+    def sheet(self, suggestions: Sequence[Suggestion] | None = None) -> pd.DataFrame:
+        """Suggestions as a table to fill in; all that are pending where none are given."""
+        return sheet(self.state.pending if suggestions is None else suggestions, self.question)
+
+    def _repr_html_(self) -> str:
+        return self.status(health=False)._repr_html_()
+
+
+def repair(folder: Path | str) -> Repaired:
+    """Keep the log of a campaign up to the first line that was edited; the rest goes into a file beside it.
+
+    Raises
+    ------
+    ConfigError : there is no campaign. RunError : disk full; the log is then as it was.
+    """
+    home = Home(Path(folder)).found()
+    done = home.log.repair()
+    if done.aside is not None and done.kept:
+        home.log.append(
+            {"event": "note", "text": f"repaired: lines from {done.damaged_line} on are in {done.aside.name}"}
+        )
+    return done
+
+
+def _text_of(problem: CampaignProblem | Path | str) -> tuple[str, CampaignProblem]:
+    if not isinstance(problem, CampaignProblem):
+        reading = read_campaign(Path(problem))
+        return reading.text, settled(reading)
+    text = dump_campaign(problem)
+    return text, settled(parse_campaign(text, "the campaign"))
+
+
+def _read(raw: RawTable, question: Question) -> Read:
+    return read_results(raw, question)
+
+
+def _asked_of(results: Sequence[str], state: State) -> list[str]:
+    """The suggestions of withdrawn results: nobody waits for them again."""
+    return [state.results[name].suggestion for name in results if state.results[name].suggestion]
+
+
+def _why_fewer(room: int, n: int) -> str:
+    return "the budget holds no more." if room < n else "there are no more, or the budget does not pay for them."
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in some containers
+        return ""
