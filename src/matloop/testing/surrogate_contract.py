@@ -141,8 +141,8 @@ def check_scales(make: Make) -> None:
         belief = make(case.axes).fit(case.X, shift + scale * case.y, seed=0)
         other, wide = belief.predict(case.new)
         off = np.abs((other - shift) / scale - mean).max() / np.abs(mean).max()
-        assert off < 1e-2, f"values times {scale:g}: the mean is off by {off:.2g}"
-        assert np.allclose(wide / scale, std, rtol=0.05, atol=0.02 * std.max()), f"values times {scale:g}: other doubt"
+        assert off < 0.03, f"values times {scale:g}: the mean is off by {off:.2g}"
+        assert np.allclose(wide / scale, std, rtol=0.2, atol=0.05 * std.max()), f"values times {scale:g}: other doubt"
 
 
 def check_few(make: Make) -> None:

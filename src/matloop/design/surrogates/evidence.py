@@ -99,7 +99,7 @@ class Evidence:
 
         found, rows, form = self.numbers(logs), self.rows, self.form
         kernel = found.kernel
-        measured = found.noise[rows.task] / rows.weight + rows.known
+        measured = (found.noise[rows.task] + rows.known) / rows.weight
         pieces = self._pieces(kernel)
         K = pieces.total
         K[np.diag_indices_from(K)] += measured / rows.count

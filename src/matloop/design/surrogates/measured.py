@@ -17,7 +17,7 @@ class Measured:
 
     X : shape (n, width). y : shape (n,), means. task : shape (n,). known : shape (n,), known variance of one
     measurement, 0 where unknown. count : shape (n,), replicates. within : shape (n,), sum of squares around the mean.
-    weight : shape (n,), the learnt variance of noise is divided by it.
+    weight : shape (n,), the variance of noise is divided by it.
     """
 
     X: FloatArray

@@ -122,7 +122,7 @@ class Process:
 
 def measured_variance(numbers: Numbers, rows: Measured) -> FloatArray:
     """Of the mean of each row's replicates, standardised."""
-    return np.maximum((numbers.noise[rows.task] / rows.weight + rows.known) / rows.count, LEAST)
+    return np.maximum((numbers.noise[rows.task] + rows.known) / (rows.weight * rows.count), LEAST)
 
 
 def conditioned(

@@ -9,6 +9,8 @@ _ROOM = "matloop.design.surrogates"
 SURROGATES = Registry(
     "matloop.surrogates",
     gp=f"{_ROOM}.gp:make",
+    student_t=f"{_ROOM}.student_t:make",
+    heteroscedastic=f"{_ROOM}.heteroscedastic:make",
     multi_task=f"{_ROOM}.multi_task:make",
     laboratories=f"{_ROOM}.multi_task:make_laboratories",
     multi_fidelity=f"{_ROOM}.multi_fidelity:make",
