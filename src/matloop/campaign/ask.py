@@ -38,6 +38,11 @@ class Asked:
     notes: tuple[str, ...] = ()
     frame: pd.DataFrame | None = None
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The ids."""
+        return tuple(suggestion.id for suggestion in self.suggestions)
+
     def as_json(self) -> Any:
         """For programs."""
         return {

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import getpass
+import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +22,10 @@ from matloop.campaign.state import Result, State, Suggestion, replay
 from matloop.campaign.stopping import affordable, after_asking, before_asking, within_cost
 from matloop.campaign.tell import Manner, Told, told_event
 from matloop.core.errors import ConfigError, RunError
-from matloop.core.journal import Repaired
+from matloop.core.jsonable import to_jsonable
 from matloop.data.collect import collect, from_frame
 from matloop.data.table import RawTable
+from matloop.deploy.predict import write_frame
 from matloop.pipeline.versions import versions
 from matloop.problem.campaign import CampaignProblem
 from matloop.problem.campaign_toml import dump_campaign, parse_campaign, read_campaign, settled
@@ -131,6 +134,22 @@ class Campaign:
         if out is not None and asked.suggestions:
             write_sheet(Path(out), self.sheet(asked.suggestions))
         return asked
+
+    def waiting(self, out: Path | str | None = None) -> Asked:
+        """What was asked for and has no result yet, again as a sheet to fill in; nothing is recorded."""
+        pending = self.state.pending
+        frame = self.sheet(pending)
+        if out is not None and pending:
+            write_sheet(Path(out), frame)
+        return Asked(pending, notes=() if pending else ("nothing waits for a result.",), frame=frame)
+
+    def size(self) -> str:
+        """How many different experiments there are, in words."""
+        size = self.question.domain.log10_size
+        if math.isinf(size):
+            return f"{len(self.question.names)} columns, endlessly many different experiments"
+        shown = f"{10**size:,.0f}" if size < 9 else f"about 10^{size:.1f}"
+        return f"{len(self.question.names)} columns, {shown} different experiments"
 
     def _asked(self, n: int, anyway: bool, who: str) -> Asked:
         replicates = self.problem.plan.replicates
@@ -306,8 +325,35 @@ class Campaign:
         return self.status(health=False)._repr_html_()
 
 
-def repair(folder: Path | str) -> Repaired:
-    """Keep the log of a campaign up to the first line that was edited; the rest goes into a file beside it.
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """What a repair kept, and where the rest is: the lines as they were, and the results in them as a table."""
+
+    kept: int
+    damaged_line: int = 0
+    aside: Path | None = None
+    results: Path | None = None
+
+    def lines(self) -> list[str]:
+        """For the screen."""
+        if self.aside is None:
+            return [f"the log is whole: {self.kept} events."]
+        found = [
+            f"line {self.damaged_line} was edited: the {self.kept} events before it are kept.",
+            f"the lines from there on are in {self.aside}",
+        ]
+        if self.results is not None:
+            found.append(f"the results in them are in {self.results}: look at them, then tell them again.")
+        return found
+
+    def as_json(self) -> Any:
+        """For programs."""
+        return to_jsonable(self)
+
+
+def repair(folder: Path | str) -> Mended:
+    """Keep the log of a campaign up to the first line that was edited; the rest goes into a file beside it, and the
+    results that can be read in it into a table that can be told again.
 
     Raises
     ------
@@ -319,7 +365,38 @@ def repair(folder: Path | str) -> Repaired:
         home.log.append(
             {"event": "note", "text": f"repaired: lines from {done.damaged_line} on are in {done.aside.name}"}
         )
-    return done
+    if done.aside is None:
+        return Mended(done.kept)
+    return Mended(done.kept, done.damaged_line, done.aside, _rescued(done.aside, home) if done.kept else None)
+
+
+def _rescued(aside: Path, home: Home) -> Path | None:
+    """The results in lines that were set aside, as a table; None where there are none."""
+    import pandas as pd
+
+    asked, rows = replay(home.log.events()).suggestions, []
+    for line in aside.read_bytes().splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue  # the line stays in the file that was set aside
+        if isinstance(event, dict) and event.get("event") == "told":
+            rows += [_rescued_row(row, asked) for row in event.get("rows", ()) if isinstance(row, dict)]
+    if not rows:
+        return None
+    table = aside.with_suffix(".csv")
+    write_frame(table, pd.DataFrame(rows))
+    return table
+
+
+def _rescued_row(row: Mapping[str, Any], asked: Mapping[str, Suggestion]) -> dict[str, Any]:
+    point, values, errors = (row.get(key) or {} for key in ("point", "values", "errors"))
+    shared = {key: row[key] for key in ("cost", "place", "who") if row.get(key)}
+    failed = {"failed": "yes"} if row.get("failed") else {}
+    noted = {"note": row.get("why") or row.get("note")} if row.get("why") or row.get("note") else {}
+    told = {**values, **{f"{name} error": value for name, value in errors.items()}}
+    name = row.get("suggestion", "")
+    return {"id": name if name in asked else "", **point, **told, **shared, **failed, **noted}
 
 
 def _text_of(problem: CampaignProblem | Path | str) -> tuple[str, CampaignProblem]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import matloop
-from matloop.cli import designing, harvest, keys, published, references, serving, shared, stored
+from matloop.cli import campaigns, designing, harvest, keys, published, references, serving, shared, stored
 from matloop.cli.shell import Shell, load, show
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.add_typer(features, name="features")
 app.add_typer(data, name="data")
 app.add_typer(models, name="models")
 app.add_typer(trust, name="trust")
+app.add_typer(campaigns.campaign, name="campaign")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result (or the error) as JSON and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
