@@ -228,7 +228,7 @@ class About:
 
     aims : at least one. known : shape (n, width), encoded experiments with their `values`, shape (n_beliefs, n), in the
     units of the beliefs, NaN where not measured. pending : shape (m, width). works, costs : None where everything
-    works, or costs the same. seed : of whatever is drawn.
+    works, or costs the same. seed : of whatever is drawn. axes : of the columns; None where all are numbers.
     """
 
     aims: tuple[Aim, ...]
@@ -238,6 +238,7 @@ class About:
     works: Chance | None = None
     costs: Price | None = None
     seed: int = 0
+    axes: Axes | None = None
 
 
 class Acquisition(Protocol):

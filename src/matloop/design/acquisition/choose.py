@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -64,6 +64,8 @@ def choose(
     if batch not in BATCHES:
         near = difflib.get_close_matches(batch, BATCHES, n=1) or sorted(BATCHES)
         raise ConfigError(f"there is no batch rule {batch!r}. Did you mean {' or '.join(map(repr, near))}?")
+    if about.axes is None:
+        about = replace(about, axes=domain.axes)
     search = Search(domain, acquisition, tuple(beliefs), about, seed, cooling)
     if tried is None:
         search.seen.update(row.tobytes() for row in _rounded(np.vstack([about.known, about.pending])))

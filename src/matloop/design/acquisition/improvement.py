@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
+from scipy.special import log_ndtr, logsumexp
 
 from matloop.core.arrays import FloatArray
-from matloop.design.acquisition.aims import floored, log_chance, wanted
-from matloop.design.contract import About, Belief
+from matloop.design.acquisition.aims import Wanted, floored, log_chance, meets, wanted
+from matloop.design.acquisition.confidence import UpperConfidence
+from matloop.design.acquisition.crossing import crossing
+from matloop.design.contract import About, Acquisition, Belief
 from matloop.design.merit import log_expected_gain
 
 
@@ -34,6 +38,76 @@ class LogExpectedImprovement:
         return gain if chance is None else gain + chance
 
 
-def log_gain(mean: FloatArray, std: FloatArray, best: float, spread: float) -> FloatArray:
+@dataclass(frozen=True, slots=True)
+class LogProbabilityOfImprovement:
+    """log of the chance to be better than the best known value by `margin` of the spread of the known values.
+
+    Times the chance that goals with an end are met; without an open goal, that chance alone.
+
+    Kushner, J. Basic Eng. 86 (1964) 97, doi:10.1115/1.3653121.
+    """
+
+    margin: float = 0.01
+
+    def worth(self, beliefs: Sequence[Belief], X: FloatArray, about: About) -> FloatArray:
+        goal, chance = wanted(beliefs, about), log_chance(beliefs, X, about)
+        if goal is None:
+            return np.zeros(len(X)) if chance is None else chance
+        mean, std = goal.belief.predict(X)
+        better = log_ndtr((mean - goal.best - self.margin * goal.spread) / floored(std, goal.spread))
+        return better if chance is None else better + chance
+
+
+@dataclass(frozen=True, slots=True)
+class LogNoisyExpectedImprovement:
+    """log of the improvement over the best latent value of the known experiments, averaged over what that may be.
+
+    Measured values carry noise, so that the best of them is too good: the values without noise are drawn jointly for
+    the `rivals` known experiments that may be the best, and the candidates' beliefs are narrowed by each draw. Goals
+    with an end count as in `LogExpectedImprovement`; without known experiments it is that.
+
+    Letham, Karrer, Ottoni, Bakshy, Bayesian Anal. 14 (2019) 495, doi:10.1214/18-BA1110.
+    """
+
+    draws: int = 64
+    rivals: int = 16
+    scout: ClassVar[Acquisition] = UpperConfidence(2.0)
+
+    def worth(self, beliefs: Sequence[Belief], X: FloatArray, about: About) -> FloatArray:
+        goal, chance = wanted(beliefs, about), log_chance(beliefs, X, about)
+        rivals = None if goal is None else self._rivals(goal, about)
+        if goal is None or rivals is None:
+            return LogExpectedImprovement().worth(beliefs, X, about)
+        gain = self._gain(goal, rivals, X, about.seed)
+        return gain if chance is None else gain + chance
+
+    def _rivals(self, goal: Wanted, about: About) -> FloatArray | None:
+        """The known experiments that may be the best of those that do what they must."""
+        rows = np.flatnonzero(np.isfinite(goal.values) & meets(about))
+        if not len(rows):
+            return None
+        mean, std = goal.belief.predict(about.known[rows])
+        hope = np.round((mean + 2.0 * std) / goal.spread, 9)
+        found = about.known[rows[np.argsort(-hope, kind="stable")]]
+        _, first = np.unique(found, axis=0, return_index=True)  # replicates have one latent value
+        return found[np.sort(first)][: self.rivals]
+
+    def _gain(self, goal: Wanted, rivals: FloatArray, X: FloatArray, seed: int) -> FloatArray:
+        mean, covariance = goal.belief.joint(rivals)
+        values, vectors = np.linalg.eigh(covariance)
+        kept = values > 1e-10 * max(float(values.max()), (1e-6 * goal.spread) ** 2)
+        root, values = vectors[:, kept] * np.sqrt(values[kept]), values[kept]
+        z = np.random.default_rng(seed).standard_normal((self.draws, len(values)))
+        latent = mean + z @ root.T
+        between = crossing(goal.belief, rivals, X)
+        weights = (vectors[:, kept] / np.sqrt(values)).T @ between.covariance
+        left = np.maximum(between.variance - (weights**2).sum(axis=0), 0.0)
+        std = floored(np.sqrt(left), goal.spread)
+        shifted = between.mean + z @ weights
+        found = log_gain(shifted, std[None, :], latent.max(axis=1)[:, None], goal.spread)
+        return np.asarray(logsumexp(found, axis=0)) - math.log(self.draws)
+
+
+def log_gain(mean: FloatArray, std: FloatArray, best: FloatArray | float, spread: float) -> FloatArray:
     """log of the expected improvement, computed in units of `spread` so that scales do not matter."""
     return log_expected_gain((mean - best) / spread, std / spread, 0.0) + math.log(spread)

@@ -1,25 +1,51 @@
-"""How far encoded experiments lie from each other."""
+"""How far encoded experiments lie from each other, and how alike they are."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from matloop.core.arrays import FloatArray
+from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.design.contract import Axes
 
 
-def distances(axes: Axes, A: FloatArray, B: FloatArray) -> FloatArray:
-    """Shape (len(A), len(B)): each variable counts from 0 to 1, however many columns it has; words that differ count 1.
+def squares(axes: Axes | None, A: FloatArray, B: FloatArray) -> FloatArray:
+    """Squared distance in each variable, shape (n_variables, len(A), len(B)), from 0 to 1.
 
-    The root of the mean square over the variables, so that 1 is the distance of opposite corners.
+    A variable with several columns (descriptors of a category, fractions of a mixture) counts the mean over them; words
+    that differ are 1 apart. Without axes every column is a number of its own.
     """
-    total = np.zeros((len(A), len(B)))
-    for variable in np.unique(axes.variable):
-        columns = np.flatnonzero(axes.variable == variable)
-        part = np.zeros_like(total)
+    categorical, variable = _columns(axes, A.shape[1])
+    kinds = np.unique(variable)
+    found = np.zeros((len(kinds), len(A), len(B)))
+    for k, one in enumerate(kinds):
+        columns = np.flatnonzero(variable == one)
         for column in columns:
             a, b = A[:, column][:, None], B[:, column][None, :]
-            part += (a != b) if axes.categorical[column] else (a - b) ** 2
-        total += part / len(columns)
-    n_variables = max(len(np.unique(axes.variable)), 1)
-    return np.asarray(np.sqrt(total / n_variables))
+            found[k] += (a != b) if categorical[column] else (a - b) ** 2
+        found[k] /= len(columns)
+    return found
+
+
+def distances(axes: Axes | None, A: FloatArray, B: FloatArray) -> FloatArray:
+    """Shape (len(A), len(B)): root of the mean square over the variables, so that opposite corners are 1 apart."""
+    n_variables = max(len(np.unique(_columns(axes, A.shape[1])[1])), 1)
+    return np.asarray(np.sqrt(squares(axes, A, B).sum(axis=0) / n_variables))
+
+
+def products(axes: Axes | None, A: FloatArray, B: FloatArray | None = None) -> FloatArray:
+    """Scalar products of experiments in a linear model, numbers from -1 to 1, words 1 where equal: shape (len(A),
+    len(B)), or (len(A),) of each with itself where there is no `B`."""
+    categorical, _ = _columns(axes, A.shape[1])
+    numbers = 2.0 * A[:, ~categorical] - 1.0
+    if B is None:
+        return np.asarray((numbers**2).sum(axis=1) + categorical.sum())
+    found = numbers @ (2.0 * B[:, ~categorical] - 1.0).T
+    for column in np.flatnonzero(categorical):
+        found += A[:, column][:, None] == B[:, column][None, :]
+    return np.asarray(found)
+
+
+def _columns(axes: Axes | None, width: int) -> tuple[BoolArray, IntArray]:
+    if axes is None:
+        return np.zeros(width, dtype=np.bool_), np.arange(width)
+    return axes.categorical, axes.variable

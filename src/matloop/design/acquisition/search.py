@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,7 +14,7 @@ WHOLE, WHOLE_LEAST, WHOLE_WORK = 50_000, 5_000, 20_000_000
 """A domain is looked at wholly up to 50,000 points; to fewer with many known experiments, which make a look dearer."""
 SAMPLED = 4_096
 REPRESENTATIVES = 500
-SHORTLIST = 1_500
+SHORTLIST = 1_000
 STARTS, MOVES, ROUNDS = 8, 32, 12
 BLOCK = 1_024
 CHUNK = 4_096
@@ -42,6 +41,7 @@ class Search:
     worth: FloatArray = field(init=False)
     extra: FloatArray = field(init=False)
     fresh: BoolArray = field(init=False)
+    keys: dict[int, str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     seen: set[bytes] = field(default_factory=set)
     grows: bool = False
@@ -68,10 +68,25 @@ class Search:
         row = self._best(self._prepared(scout or self.acquisition), round_)
         if scout is None or row is None:
             return row
-        rows = self.top(SHORTLIST)
-        worth = self._worth(self._prepared(self.acquisition), rows)
-        row = int(rows[np.argmax(worth)])
-        self.worth[row] = worth.max()
+        return self._scouted(self._prepared(self.acquisition), round_)
+
+    def _scouted(self, ready: Acquisition, round_: int) -> int | None:
+        """The best of what the scout found and of some others, and, where worth can be compared, of moves around it."""
+        others = np.random.default_rng(_mixed(self.seed, round_)).permutation(len(self.points))[: SHORTLIST // 3]
+        rows = np.union1d(self._order(self.worth)[:SHORTLIST], others)
+        worth = self._worth(ready, rows)
+        if self.grows and not getattr(ready, "joint", False):
+            for step, reach in enumerate((0.1, 0.05, 0.02)):
+                best = rows[np.argsort(-worth, kind="stable")[:STARTS]]
+                begin = len(self.points)
+                seed = _mixed(self.seed, round_, ROUNDS + step)
+                self._add(self.domain.near(Points(self.points[best]), MOVES // 2, seed, reach=reach))
+                new = np.arange(begin, len(self.points))
+                rows, worth = np.append(rows, new), np.append(worth, self._worth(ready, new))
+        order = np.argsort(-worth, kind="stable")
+        row = self._first_allowed(rows[order[~np.isneginf(worth[order])]])
+        if row is not None:
+            self.worth[row] = worth[rows == row][0]
         return row
 
     def shortlist(self, n: int) -> IntArray:
@@ -101,14 +116,19 @@ class Search:
 
     def believe_pending(self) -> None:
         self.believe(self.about.pending, self.expected(self.about.pending))
+        self.about = replace(self.about, pending=self.about.pending[:0])
 
     def allowed(self, rows: IntArray) -> BoolArray:
         """Which rows are none of the known, pending and chosen experiments."""
-        free = np.array([key.tobytes() not in self.seen for key in _rounded(self.X[rows])], dtype=np.bool_)
-        if self.taken and free.any():
-            keys = self.domain.keys(Points(self.points[rows[free]]))
-            free[free] = [str(key) not in self.taken for key in keys]
-        return free
+        new = [int(row) for row in rows if int(row) not in self.keys]
+        if new:
+            told = self.domain.keys(Points(self.points[new]))
+            self.keys.update(zip(new, (str(key) for key in told), strict=True))
+        free = [self.keys[int(row)] not in self.taken for row in rows]
+        if self.seen:
+            encoded = _rounded(self.X[rows])
+            free = [one and line.tobytes() not in self.seen for one, line in zip(free, encoded, strict=True)]
+        return np.array(free, dtype=np.bool_)
 
     def take(self, row: int) -> None:
         """Nobody else may have what this row is."""
@@ -116,16 +136,26 @@ class Search:
 
     def top(self, n: int) -> IntArray:
         """The `n` best rows that may be chosen, by what is known of their worth; best first."""
-        return next(self._in_order(self.worth, n), np.zeros(0, dtype=np.int64))[:n]
+        rows = self._order(self.worth)
+        found = np.zeros(0, dtype=np.int64)
+        while len(found) < n and len(rows):
+            found = np.append(found, rows[:n][self.allowed(rows[:n])])
+            rows = rows[n:]
+        return found[:n]
 
-    def _in_order(self, worth: FloatArray, size: int) -> Iterator[IntArray]:
+    def _first_allowed(self, rows: IntArray) -> int | None:
+        size = 4
+        while len(rows):
+            free = self.allowed(rows[:size])
+            if free.any():
+                return int(rows[:size][free][0])
+            rows, size = rows[size:], 4 * size
+        return None
+
+    def _order(self, worth: FloatArray) -> IntArray:
+        """Rows that are worth anything, best first."""
         order = np.argsort(-worth, kind="stable")
-        order = order[~np.isneginf(worth[order])]
-        for begin in range(0, len(order), size):
-            rows = order[begin : begin + size]
-            rows = rows[self.allowed(rows)]
-            if len(rows):
-                yield rows
+        return order[~np.isneginf(worth[order])]
 
     def _prepared(self, acquisition: Acquisition) -> Acquisition:
         prepare = getattr(acquisition, "prepare", None)
@@ -154,14 +184,17 @@ class Search:
 
     def _lazily(self, ready: Acquisition) -> int | None:
         best, height = None, -np.inf
-        for rows in self._in_order(self.worth.copy(), BLOCK):
-            if best is not None and height >= self.worth[rows[0]]:
+        order = self._order(self.worth)
+        for begin in range(0, len(order), BLOCK):
+            rows = order[begin : begin + BLOCK]
+            if height >= self.worth[rows[0]]:
                 break  # the others were worth less even before more was known
             old = rows[~self.fresh[rows]]
             self.worth[old], self.fresh[old] = self._worth(ready, old), True
-            k = int(np.argmax(self.worth[rows]))
-            if self.worth[rows[k]] > height:
-                best, height = int(rows[k]), float(self.worth[rows[k]])
+            better = rows[self.worth[rows] > height]
+            row = self._first_allowed(better[self._order(self.worth[better])])
+            if row is not None:
+                best, height = row, float(self.worth[row])
         return best
 
     def _refine(self, ready: Acquisition, round_: int) -> None:
@@ -170,7 +203,7 @@ class Search:
         for step in range(ROUNDS):
             if row is None or reach < 0.002:
                 return
-            rows = self._starts()
+            rows = self._order(np.where(self.fresh, self.worth, -np.inf))[:STARTS]
             centres = Points(self.points[rows])
             begin = len(self.points)
             self._add(self.domain.near(centres, MOVES, _mixed(self.seed, round_, step), reach=reach))
@@ -180,11 +213,6 @@ class Search:
             row = self._lazily(ready)
             gained = row is not None and self.worth[row] > before
             reach *= 1.0 if gained else 0.4
-
-    def _starts(self) -> IntArray:
-        rows = self.top(BLOCK)
-        rows = rows[self.fresh[rows]]
-        return rows[np.argsort(-self.worth[rows], kind="stable")][:STARTS]
 
     def _add(self, new: Points) -> None:
         if not len(new):
