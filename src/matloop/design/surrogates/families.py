@@ -16,7 +16,7 @@ import numpy as np
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.core.errors import ConfigError, MissingExtra
 from matloop.design.contract import Axes
-from matloop.design.surrogates.measured import check_points
+from matloop.design.surrogates.measured import check_points, spread_of
 from matloop.design.surrogates.members import Calibration, Ensemble, calibrated, ensemble
 from matloop.design.surrogates.rows import own_rows
 from matloop.models import FAMILIES, missing
@@ -70,7 +70,7 @@ class FamilySurrogate:
     ) -> Ensemble:
         """Learn from the rows of the campaign itself."""
         rows = own_rows(self.axes, X, y, noise, task)
-        scale = float(rows.y.std()) or 1.0
+        scale = spread_of(rows.y)
         known = float(np.sqrt(np.nanmean(rows.noises))) if np.isfinite(rows.noises).any() else 0.0
         deals = _deals(len(rows.y), self.parts, self.repeats, seed)
         members = FamilyMembers(

@@ -16,7 +16,7 @@ from matloop.core.arrays import FloatArray, IntArray
 from matloop.core.errors import ConfigError
 from matloop.design.contract import Axes
 from matloop.design.surrogates.likeness import onehot, words_in
-from matloop.design.surrogates.measured import check_points
+from matloop.design.surrogates.measured import check_points, spread_of
 from matloop.design.surrogates.members import Calibration, Ensemble, calibrated, ensemble
 from matloop.design.surrogates.rows import own_rows
 from matloop.models.forests import from_forest
@@ -34,7 +34,7 @@ def make(
     Parameters
     ----------
     trees : how many. leaf : fewest rows in a leaf.
-    rising, falling : columns with which the value (more is better) can only go up, or down; every tree keeps to it.
+    rising, falling : columns of numbers with which the value can only go up, or down; every tree keeps to it.
 
     Raises
     ------
@@ -70,6 +70,10 @@ class Forest:
     leaf: int = 1
     direction: tuple[int, ...] = ()
 
+    def turned(self, sign: float) -> Forest:
+        """For values that are `sign` times the user's: what rises then falls."""
+        return replace(self, direction=tuple(int(sign) * d for d in self.direction))
+
     def fit(
         self, X: FloatArray, y: FloatArray, *, seed: int, noise: FloatArray | None = None, task: IntArray | None = None
     ) -> Ensemble:
@@ -77,19 +81,19 @@ class Forest:
         rows = own_rows(self.axes, X, y, noise, task)
         words = words_in(rows.X, self.axes)
         Z = onehot(rows.X, self.axes, words)
-        scale = float(rows.y.std()) or 1.0
+        centre, scale = float(rows.y.mean()), spread_of(rows.y)
         monotone = np.zeros(Z.shape[1], np.int64)
         numbers = np.array(self.direction or (0,) * self.axes.width)[~self.axes.categorical]
         monotone[: len(numbers)] = numbers
-        grown, drawn = _grow(Z, rows.y, self, monotone, seed)
+        grown, drawn = _grow(Z, (rows.y - centre) / scale, self, monotone, seed)
         flat = from_forest([tree.tree_ for tree in grown], Z.shape[1], 0)
-        leaves = flat.leaf_of(Z)
+        leaves, means = flat.leaf_of(Z), centre + scale * flat.value[:, 0].astype(np.float64)
         known = float(np.sqrt(np.nanmean(rows.noises))) if np.isfinite(rows.noises).any() else 0.0
         calibration = Calibration(1.0, max(known, 0.1 * scale))
         if len(rows.y) >= _FEW:
-            calibration = _out_of_bag(flat, leaves, rows.y, drawn, max(known, 1e-3 * scale))
+            calibration = _out_of_bag(means[leaves + flat.leaves[:-1]], rows.y, drawn, max(known, 1e-3 * scale))
         counts = _leaf_counts(flat, leaves, drawn)
-        members = GrownTrees(self.axes, words, flat, counts, np.asarray(flat.value[:, 0], np.float64))
+        members = GrownTrees(self.axes, words, flat, counts, means)
         label = f"{self.trees} trees on {len(rows.y)} rows{rows.told}"
         return ensemble(members, calibration, rows.X, rows.y, label)
 
@@ -133,8 +137,7 @@ def _grow(Z: Any, y: FloatArray, how: Forest, monotone: IntArray, seed: int) -> 
     return list(forest.estimators_), list(forest.estimators_samples_)
 
 
-def _out_of_bag(trees: Trees, leaves: IntArray, y: FloatArray, drawn: list[IntArray], floor: float) -> Calibration:
-    said = trees.value[leaves + trees.leaves[:-1], 0].astype(np.float64)
+def _out_of_bag(said: FloatArray, y: FloatArray, drawn: list[IntArray], floor: float) -> Calibration:
     unseen = np.ones(said.shape, bool)
     for tree, rows in enumerate(drawn):
         unseen[rows, tree] = False

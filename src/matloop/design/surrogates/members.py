@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from matloop.core.arrays import FloatArray
+from matloop.design.surrogates.measured import spread_of
 
 _STRETCH = (0.3, 4.0)
 _SHARE = 1e-4
@@ -127,7 +128,7 @@ def repeated(X: FloatArray, y: FloatArray) -> float:
 
 def ensemble(members: Members, calibration: Calibration, X: FloatArray, y: FloatArray, label: str) -> Ensemble:
     """The belief. Where repeats tell the noise, the rest of what members leave unexplained is doubt of the value."""
-    scale = float(y.std()) or 1.0
+    scale = spread_of(y)
     least, noise = 1e-2 * scale / np.sqrt(len(y)), repeated(X, y)
     if noise < calibration.noise:
         least = max(least, float(np.sqrt(calibration.noise**2 - noise**2)))

@@ -6,6 +6,7 @@ from matloop.core.registry import Registry
 from matloop.design.contract import Axes, Surrogate
 
 _ROOM = "matloop.design.surrogates"
+_KNOWN = "matloop.design.knowledge"
 SURROGATES = Registry(
     "matloop.surrogates",
     gp=f"{_ROOM}.gp:make",
@@ -16,6 +17,10 @@ SURROGATES = Registry(
     multi_fidelity=f"{_ROOM}.multi_fidelity:make",
     forest=f"{_ROOM}.forest:make",
     family=f"{_ROOM}.families:make",
+    law=f"{_KNOWN}.law:make",
+    transfer=f"{_KNOWN}.transfer:make",
+    symmetric=f"{_KNOWN}.symmetry:make",
+    monotonic=f"{_KNOWN}.monotonic:make",
 )
 
 
