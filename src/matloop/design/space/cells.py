@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ from matloop.problem.space import Categorical, Integer
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_LONG = 200
 ONE = 1e-6
 """Fractions whose sum is nearer to one than this are taken as written; rounding further off is told."""
 
@@ -45,8 +47,12 @@ def _words(codes: FloatArray, words: tuple[str, ...]) -> np.ndarray:
     return known[np.where(inside, codes, len(words)).astype(int)]
 
 
-def values_of(layout: Layout, frame: pd.DataFrame) -> tuple[FloatArray, TextArray]:
+def values_of(layout: Layout, frame: pd.DataFrame, *, gaps: bool = False) -> tuple[FloatArray, TextArray]:
     """The points of a table, and what is odd about each row beyond the limits of parameters ("" where nothing is).
+
+    Parameters
+    ----------
+    gaps : a cell may be empty: there is no such thing in that row.
 
     Raises
     ------
@@ -64,7 +70,8 @@ def values_of(layout: Layout, frame: pd.DataFrame) -> tuple[FloatArray, TextArra
     for blend in layout.blends:
         for place in range(blend.start, blend.stop):
             values[:, place] = np.nan_to_num(_numbers(raw, layout.names[place], faults), nan=0.0)
-    _existing(layout, values, raw, faults, odd)
+    if not gaps:
+        _existing(layout, values, raw, faults, odd)
     if faults:
         raise DataError(all_faults(f"the results have {len(faults)} cells that cannot be read:", faults))
     for blend in layout.blends:
@@ -139,12 +146,17 @@ def keys_of(layout: Layout, values: FloatArray) -> TextArray:
     for place, name in enumerate(layout.names):
         single = by_column.get(place)
         if single is not None and isinstance(single.parameter, Categorical):
-            cells: Iterable[str] = (repr(str(word)) for word in _words(values[:, place], single.parameter.values))
+            cells: Iterable[str] = map(_word_text, _words(values[:, place], single.parameter.values))
         else:
             cells = (_number_text(v) for v in values[:, place].tolist())
         columns.append([f"{name}={cell}" for cell in cells])
     rows = [";".join(cells) for cells in zip(*columns, strict=True)]
     return np.array(rows, dtype=np.str_) if rows else np.zeros(0, dtype="U1")
+
+
+def _word_text(word: str) -> str:
+    """A word in quotes; a long one (a structure file) by its hash."""
+    return repr(word) if len(word) <= _LONG else f"sha256:{hashlib.sha256(word.encode()).hexdigest()}"
 
 
 def _number_text(value: float) -> str:

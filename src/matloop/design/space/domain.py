@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -34,12 +35,13 @@ _LISTED = 100_000
 _TOP_UPS = 8
 
 
-def open_domain(space: Space, *, base: Path | str = ".") -> Domain:
+def open_domain(space: Space, *, base: Path | str = ".", without: Sequence[str] = ()) -> Domain:
     """A space ready to be sampled, searched and encoded.
 
     Parameters
     ----------
     base : folder that the path of a table of candidates starts from.
+    without : columns of that table that are results or names, and describe no candidate.
 
     Raises
     ------
@@ -57,7 +59,7 @@ def open_domain(space: Space, *, base: Path | str = ".") -> Domain:
     if wrong:
         raise ConfigError(all_faults("the space has to be mended:", wrong, limit=30))
     if space.candidates:
-        return open_candidates(space, Path(base))
+        return open_candidates(space, Path(base), without)
     layout = layout_of(space.parameters)
     conditions = conditions_of(space.constraints, layout, partial(frame_of, layout))
     return ParametricDomain(layout, region_of(layout, conditions), encoder_of(layout))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.design.contract import Axes
-from matloop.design.space.described import Sight, blend_sight, word_sight
+from matloop.design.space.described import Sight, Words, blend_sight, word_sight
 from matloop.design.space.layout import Blend, Layout, Single
 from matloop.problem.space import Categorical
 
@@ -39,8 +40,12 @@ class Encoder:
         return np.concatenate([block for _, block in blocks], axis=1)
 
 
-def encoder_of(layout: Layout) -> Encoder:
+def encoder_of(layout: Layout, sights: Mapping[str, Words] | None = None) -> Encoder:
     """How points of a layout are encoded.
+
+    Parameters
+    ----------
+    sights : how the words of some categories are seen, where that is known already.
 
     Raises
     ------
@@ -48,19 +53,20 @@ def encoder_of(layout: Layout) -> Encoder:
     """
     parts: list[tuple[int, tuple[str, ...], bool]] = []
     words: list[tuple[int, FloatArray]] = []
+    given = sights or {}
     for one in layout.singles:
         names: tuple[str, ...] = (one.name,)
         codes = isinstance(one.parameter, Categorical)
-        if isinstance(one.parameter, Categorical) and (seen := word_sight(one.parameter)) is not None:
+        if isinstance(one.parameter, Categorical) and (seen := given.get(one.name) or word_sight(one.parameter)):
             names, codes = seen.names, False
             words.append((one.column, seen.table))
         parts.append((one.place, names, codes))
-    sights = tuple(blend_sight(blend) for blend in layout.blends)
-    for blend, sight in zip(layout.blends, sights, strict=True):
+    blends = tuple(blend_sight(blend) for blend in layout.blends)
+    for blend, sight in zip(layout.blends, blends, strict=True):
         own = tuple(part.name for part in blend.mixture.components)
         parts.append((blend.place, own if sight is None else sight.names, False))
     parts.sort(key=lambda part: part[0])
-    return Encoder(_axes(parts), layout, tuple(words), sights)
+    return Encoder(_axes(parts), layout, tuple(words), blends)
 
 
 def _axes(parts: list[tuple[int, tuple[str, ...], bool]]) -> Axes:

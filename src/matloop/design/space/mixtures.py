@@ -70,25 +70,28 @@ def _possible(blend: Blend, size: int) -> bool:
     """Whether some choice of that many components can sum to one."""
     if size < blend.forced.sum() or size > len(blend.low):
         return False
-    if math.comb(len(blend.low) - int(blend.forced.sum()), size - int(blend.forced.sum())) <= _LISTED:
-        return bool(_fitting(blend, _listed(_key(blend), size)).any())
+    if _few(blend, size):
+        return len(_fitting_choices(*_key(blend), size)) > 0
     probe = _candidates(blend, size, 4096, np.random.default_rng(size))
-    return bool(_fitting(blend, probe).any())
+    return bool(_fitting(blend.floor, blend.high, probe).any())
 
 
 def _choices(blend: Blend, size: int, n: int, rng: np.random.Generator) -> BoolArray:
-    optional = len(blend.low) - int(blend.forced.sum())
-    if math.comb(optional, size - int(blend.forced.sum())) <= _LISTED:
-        every = _listed(_key(blend), size)
-        every = every[_fitting(blend, every)]
+    if _few(blend, size):
+        every = _fitting_choices(*_key(blend), size)
         return every[rng.integers(0, len(every), n)]
     found, have = np.zeros((n, len(blend.low)), dtype=bool), 0
     while have < n:
         new = _candidates(blend, size, max(2 * (n - have), 256), rng)
-        new = new[_fitting(blend, new)][: n - have]
+        new = new[_fitting(blend.floor, blend.high, new)][: n - have]
         found[have : have + len(new)] = new
         have += len(new)
     return found
+
+
+def _few(blend: Blend, size: int) -> bool:
+    forced = int(blend.forced.sum())
+    return math.comb(len(blend.low) - forced, size - forced) <= _LISTED
 
 
 def _candidates(blend: Blend, size: int, n: int, rng: np.random.Generator) -> BoolArray:
@@ -98,20 +101,21 @@ def _candidates(blend: Blend, size: int, n: int, rng: np.random.Generator) -> Bo
     return chosen
 
 
-def _fitting(blend: Blend, present: BoolArray) -> BoolArray:
+def _fitting(floor: FloatArray, high: FloatArray, present: BoolArray) -> BoolArray:
     """Choices of components whose bounds can sum to one."""
-    least, most = present @ blend.floor, present @ blend.high
-    fit: BoolArray = (least <= 1 + SLACK) & (most >= 1 - SLACK)
+    fit: BoolArray = (present @ floor <= 1 + SLACK) & (present @ high >= 1 - SLACK)
     return fit
 
 
-def _key(blend: Blend) -> tuple[bool, ...]:
-    return tuple(blend.forced.tolist())
+def _key(blend: Blend) -> tuple[tuple[float, ...], tuple[float, ...], tuple[bool, ...]]:
+    return tuple(blend.floor.tolist()), tuple(blend.high.tolist()), tuple(blend.forced.tolist())
 
 
 @lru_cache(maxsize=64)
-def _listed(forced: tuple[bool, ...], size: int) -> BoolArray:
-    """All choices of `size` components that hold the forced ones."""
+def _fitting_choices(
+    floor: tuple[float, ...], high: tuple[float, ...], forced: tuple[bool, ...], size: int
+) -> BoolArray:
+    """All choices of `size` components that hold the forced ones and can sum to one."""
     always = [i for i, must in enumerate(forced) if must]
     free = [i for i, must in enumerate(forced) if not must]
     picks = list(combinations(free, size - len(always)))
@@ -119,7 +123,7 @@ def _listed(forced: tuple[bool, ...], size: int) -> BoolArray:
     found[:, always] = True
     for row, pick in enumerate(picks):
         found[row, list(pick)] = True
-    return found
+    return found[_fitting(np.array(floor), np.array(high), found)]
 
 
 # ---- amounts of any size ----

@@ -18,7 +18,7 @@ from matloop.design.space.walk import Walk, walk_of
 
 _DRAWS = 2_000  # points drawn to see whether constraints leave much
 _PLENTY = 20  # of them allowed: no search is needed
-_STARTS = 32  # points that the programme is asked for
+_STARTS = 16  # points that the programme is asked for
 _SEARCHED = 400  # points that a search improves
 _TURNS = 150
 

@@ -59,6 +59,7 @@ class Walk:
             if step % 2 == 0 or not len(self.free):
                 values = self._accepted(values, _redraw(self.layout, values, parts, rng))
                 values = self._accepted(values, _shifted(self.layout, values, rng))
+                values = self._accepted(values, _exchanged(self.layout, values, rng))
                 values = self._accepted(values, self.paired(values, rng))
         return tidied(self.layout, values)
 
@@ -233,6 +234,20 @@ def _shifted(layout: Layout, values: FloatArray, rng: np.random.Generator) -> Fl
         new[rows, blend.start + a] = np.round(new[rows, blend.start + a] - amount, 12)
         new[rows, blend.start + b] = np.round(new[rows, blend.start + b] + amount, 12)
     return completed(layout, new, rng) if layout.is_conditional else new
+
+
+def _exchanged(layout: Layout, values: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Two components of a mixture change places, so that others are present."""
+    if not layout.blends:
+        return values
+    new = values.copy()
+    which = rng.integers(0, len(layout.blends), len(values))
+    for k, blend in enumerate(layout.blends):
+        rows, size = np.flatnonzero(which == k), len(blend.low)
+        a = blend.start + rng.integers(0, size, len(rows))
+        b = blend.start + (a - blend.start + rng.integers(1, size, len(rows))) % size
+        new[rows, a], new[rows, b] = values[rows, b], values[rows, a]
+    return new
 
 
 def tidied(layout: Layout, values: FloatArray) -> FloatArray:
