@@ -8,7 +8,14 @@ _ROOM = "matloop.design.optimisers"
 
 STRATEGIES = Registry(
     "matloop.strategies",
+    auto="matloop.design.strategy.model:ModelBased",
     random=f"{_ROOM}.designs:Random",
     sobol=f"{_ROOM}.designs:Sobol",
     latin=f"{_ROOM}.designs:Latin",
+    genetic=f"{_ROOM}.evolution:Genetic",
+    particle_swarm=f"{_ROOM}.swarm:ParticleSwarm",
+    annealing=f"{_ROOM}.annealing:Annealing",
+    cma=f"{_ROOM}.cma:CmaEs",
+    nsga2=f"{_ROOM}.nsga:Nsga2",
+    nsga3=f"{_ROOM}.nsga:Nsga3",
 )

@@ -4,7 +4,9 @@ import pytest
 
 from matloop.core.errors import MissingExtra
 from matloop.design.goals import read_goal
+from matloop.design.space.domain import open_domain
 from matloop.design.strategies import STRATEGIES
+from matloop.problem import space as sp
 from matloop.testing.strategy_contract import GOALS, check_strategy
 
 OWN = [name for name, place in STRATEGIES.items() if ".optimisers." in place]
@@ -35,3 +37,22 @@ def test_on_a_small_grid_of_numbers_and_words(name, grid):
 @pytest.mark.parametrize("name", OWN)
 def test_with_a_window(name, cube):
     checked(name, cube(3), AIMS["window"])
+
+
+MIXED = sp.Space(
+    (
+        sp.Continuous("temperature", 300, 900, unit="K", when=sp.When("route", ("melt", "solid"))),
+        sp.Continuous("time", 0.1, 100, scale="log"),
+        sp.Integer("cycles", 1, 8),
+        sp.Categorical("route", ("melt", "solid", "solution")),
+        sp.Mixture(
+            "metal", (sp.Component("Ni", least=0.05), sp.Component("Co"), sp.Component("Mn", 0.1, 0.5)), at_most=2
+        ),
+    ),
+    (sp.Linear({"Ni": 1.0, "Co": -1.0}, "<=", 0.8),),
+)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_among_numbers_words_mixtures_and_conditions(name):
+    checked(name, open_domain(MIXED))

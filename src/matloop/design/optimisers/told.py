@@ -8,7 +8,7 @@ import numpy as np
 
 from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.core.errors import ConfigError
-from matloop.design.contract import Axes, Domain, History, Points
+from matloop.design.contract import Axes, Domain, History, Points, Suggestions
 from matloop.design.goals import Goal
 
 SMALL = 20_000
@@ -180,3 +180,36 @@ def nearest_allowed(
             if distance[k] < left[row]:
                 left[row], current[row] = distance[k], tries.values[part][k]
     return Points(current)
+
+
+def first_design(
+    domain: Domain, history: History, goals: Sequence[Goal], n: int, seed: int, *, why: str
+) -> Suggestions:
+    """Evenly spread experiments, where an optimiser has nothing to go by; `why` is told."""
+    done = len(history) + len(history.pending)
+    offered = domain.sample(done + 2 * n, seed, how="sobol")
+    offered = Points(offered.values[min(done, max(len(offered) - n, 0)) :])
+    points, _ = fresh(domain, history, offered, n, seed)
+    reason = f"the next place of a Sobol sequence, as {why}"
+    return Suggestions(points, (reason,) * len(points), how=f"Sobol design, as {why}.")
+
+
+def suggestions(
+    domain: Domain, history: History, offered: Points, reasons: Sequence[str], n: int, seed: int, *, how: str
+) -> Suggestions:
+    """The first `n` new ones of the offered points with their reasons, and others where they do not suffice."""
+    points, origin = fresh(domain, history, offered, n, seed)
+    other = "a new place at random, as all that was proposed is known or pending already"
+    return Suggestions(points, tuple(reasons[row] if row >= 0 else other for row in origin), how=how)
+
+
+def generator(history: History, seed: int) -> np.random.Generator:
+    """Random numbers of this ask: others after each result and each suggestion."""
+    return np.random.default_rng([abs(seed), len(history), len(history.pending)])
+
+
+def rounds_of(history: History) -> IntArray:
+    """Which batch each experiment belongs to, as 0, 1, 2, ...; each its own where that is not known; shape (n,)."""
+    if len(history.round) != len(history):
+        return np.arange(len(history), dtype=np.int64)
+    return np.unique(history.round, return_inverse=True)[1].reshape(-1).astype(np.int64)
