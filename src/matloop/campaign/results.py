@@ -196,13 +196,21 @@ def _target(raw: RawTable, name: str, heads: _Heads, question: Question, faults:
         )  # fmt: skip
     except MatloopError as error:
         raise DataError(f"{raw.provenance.source}, column {quoted(column)}: {error}") from error
-    faults += [f"{raw.where(row + 1)}, column {quoted(column)}: {why}" for row, why in read.faults.items()]
+    faults += _told_faults(raw, column, read.faults)
     flags = {int(i): f"{name} was given as a limit, not as a value" for i in np.flatnonzero(read.censored)}
     if target.bounds is not None:
         low, high = target.bounds
         for i in np.flatnonzero((read.values < low) | (read.values > high)):
             flags[int(i)] = f"{name} is outside what is possible ({low:g} to {high:g})"
     return _Target(read.values, read.errors, failed, flags)
+
+
+def _told_faults(raw: RawTable, column: str, faults: Mapping[int, str]) -> list[str]:
+    """Where a cell stands, what is in it, and what is wrong with it."""
+    cells = raw.column(column)
+    return [
+        f"{raw.where(row + 1)}, column {quoted(column)}: {quoted(cells[row])} {why}" for row, why in faults.items()
+    ]
 
 
 def _refuse_unit(raw: RawTable, column: str, unit: str, target: Measured) -> None:
@@ -234,7 +242,7 @@ def _errors(raw: RawTable, name: str, heads: _Heads, question: Question, faults:
     target = question.problem.target(name)
     unit = unit or (heads.targets[name][1] if name in heads.targets else "") or target.unit
     read = read_numbers(raw.column(column), missing=raw.missing, decimal_comma=raw.decimal_comma, name=column)
-    faults += [f"{raw.where(row + 1)}, column {quoted(column)}: {why}" for row, why in read.faults.items()]
+    faults += _told_faults(raw, column, read.faults)
     for row in np.flatnonzero(read.values < 0):
         said = f"found {read.values[row]:g}; a standard deviation of 0 or more was expected."
         faults.append(f"{raw.where(int(row) + 1)}, column {quoted(column)}: {said}")
@@ -259,7 +267,7 @@ def _costs(raw: RawTable, heads: _Heads, faults: list[str]) -> FloatArray:
     if "cost" not in heads.others:
         return np.full(len(raw), np.nan)
     read = read_numbers(raw.column("cost"), missing=raw.missing, decimal_comma=raw.decimal_comma, name="cost")
-    faults += [f'{raw.where(row + 1)}, column "cost": {why}' for row, why in read.faults.items()]
+    faults += _told_faults(raw, "cost", read.faults)
     for row in np.flatnonzero(read.values < 0):
         faults.append(f'{raw.where(int(row) + 1)}, column "cost": found {read.values[row]:g}; it is never below 0.')
     return read.values

@@ -16,9 +16,10 @@ from matloop.core.errors import DataError, all_faults
 from matloop.core.jsonable import to_jsonable
 from matloop.problem.fault import did_you_mean, quoted
 
+MOVED = "made with other settings than suggested"
 _SAME = 1e-9
 """Relative difference below which two numbers are the same: spreadsheets keep 15 digits."""
-_MOVED = 1e-6
+_ROUNDED = 1e-6
 """The same for settings, which people round when they copy them."""
 
 
@@ -174,8 +175,8 @@ def _answer(row: Row, suggestion: Suggestion, seen: _Seen, found: _Sorted, manne
     point, flags = suggestion.point, list(row.flags)
     if row.point is not None and moved(row.point, suggestion.point):
         point = row.point
-        flags.append("made with other settings than suggested")
-        found.notes.append(f"made with other settings than suggested: {suggestion.id}")
+        flags.append(MOVED)
+        found.notes.append(f"{MOVED}: {suggestion.id}")
         _outside(row, flags, found)
     if suggestion.withdrawn:
         flags.append("told after its suggestion was withdrawn")
@@ -265,7 +266,7 @@ def moved(made: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
 
 def _alike(a: Any, b: Any) -> bool:
     if isinstance(a, int | float) and isinstance(b, int | float):
-        return bool(np.isclose(a, b, rtol=_MOVED, atol=1e-12))
+        return bool(np.isclose(a, b, rtol=_ROUNDED, atol=1e-12))
     return bool(a == b)
 
 
