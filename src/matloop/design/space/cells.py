@@ -81,7 +81,9 @@ def values_of(layout: Layout, frame: pd.DataFrame, *, gaps: bool = False) -> tup
 
 def _column(raw: RawTable, one: Single, faults: list[str], odd: list[list[str]]) -> FloatArray:
     if not isinstance(one.parameter, Categorical):
-        return one.scale.snapped(_numbers(raw, one.name, faults))
+        written = _numbers(raw, one.name, faults)
+        near = one.scale.snapped(written)
+        return np.where(np.abs(near - written) <= ONE * np.maximum(np.abs(near), ONE), near, written)
     words = {" ".join(word.split()).casefold(): code for code, word in enumerate(one.parameter.values)}
     exact = {word: code for code, word in enumerate(one.parameter.values)}
     codes = np.full(len(raw), np.nan)

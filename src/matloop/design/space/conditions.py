@@ -198,7 +198,7 @@ def _gap(tree: Compare, values: FloatArray, layout: Layout) -> tuple[FloatArray,
         if tree.what in ("==", "!="):
             off = np.abs(off)
         strict = tree.what in ("<", ">")
-        gap = np.where(np.abs(off) <= near, 1e-12 if strict else 0.0, off)
+        gap = np.where((np.abs(off) <= near) & np.isfinite(off), 1e-12 if strict else 0.0, off)
     return np.where(np.isnan(gap), np.inf, gap), absent | other
 
 
