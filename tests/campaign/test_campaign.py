@@ -50,7 +50,7 @@ def test_neighbour_distances_are_root_mean_squares_over_the_axes(dye):
     assert found[1] == [
         "r2",
         pytest.approx(np.sqrt(2 / 3), abs=1e-6),
-    ]  # temperature and solvent differ wholly, time not
+    ]  # time is the same
 
 
 def test_the_sheet_comes_back_as_a_spreadsheet(dye, tmp_path):

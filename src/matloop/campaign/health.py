@@ -165,10 +165,8 @@ def _calibration(state: State, goal: Goal, alarm: float) -> Iterator[Finding]:
 
 
 def _inside(foreseen: tuple[float, float, float], result: Result, target: str) -> bool:
-    value, low, high = foreseen
-    noise = result.errors.get(target, 0.0) * WIDTH / 2.0
-    below, above = math.hypot(value - low, noise), math.hypot(high - value, noise)
-    return value - below <= result.values[target] <= value + above
+    _, low, high = foreseen
+    return low <= result.values[target] <= high
 
 
 def _stuck(state: State, question: Question) -> Iterator[Finding]:

@@ -208,9 +208,7 @@ def _target(raw: RawTable, name: str, heads: _Heads, question: Question, faults:
 def _told_faults(raw: RawTable, column: str, faults: Mapping[int, str]) -> list[str]:
     """Where a cell stands, what is in it, and what is wrong with it."""
     cells = raw.column(column)
-    return [
-        f"{raw.where(row + 1)}, column {quoted(column)}: {quoted(cells[row])} {why}" for row, why in faults.items()
-    ]
+    return [f"{raw.where(row + 1)}, column {quoted(column)}: {quoted(cells[row])} {why}" for row, why in faults.items()]
 
 
 def _refuse_unit(raw: RawTable, column: str, unit: str, target: Measured) -> None:

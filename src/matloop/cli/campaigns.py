@@ -139,6 +139,44 @@ def repair(folder: Folder, json: Json = False) -> None:
     show(done.lines(), done.as_json(), json)
 
 
+@campaign.command("run", epilog="Example: matloop campaign run dye --oracle 'table:measured.csv'")
+def run(
+    folder: Folder,
+    oracle: Annotated[
+        str, typer.Option("--oracle", help="What measures: 'table:FILE', 'command:PROGRAM', a folder, a person, ...")
+    ],
+    n: Annotated[
+        int | None, typer.Option("--number", "-n", help="Experiments of a round (the batch of the file).")
+    ] = None,
+    rounds: Annotated[int | None, typer.Option("--rounds", help="At most so many rounds now.")] = None,
+    seconds: Annotated[float, typer.Option("--seconds", help="That one experiment may take.")] = 3600.0,
+    tries: Annotated[int, typer.Option("--tries", help="How often an oracle that broke down is asked.")] = 3,
+    cost: Annotated[
+        float | None, typer.Option("--cost", help="Of one experiment, where the oracle does not say.")
+    ] = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Learn, ask, measure, record, learn anew, until a rule says it is enough; the same call goes on after a stop."""
+    with load("matloop.cli.bar:listener")(quiet=quiet) as progress:
+        done = load("matloop.campaign.run:run")(
+            folder, oracle, n=n, rounds=rounds, seconds=seconds, tries=tries,
+            cost=float("nan") if cost is None else cost, progress=progress,
+        )  # fmt: skip
+    show(done.lines(), done.as_json(), json)
+
+
+@campaign.command("report", epilog="Example: matloop campaign report dye -o dye.html")
+def report(
+    folder: Folder,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The page (report.html in the folder).")] = None,
+    json: Json = False,
+) -> None:
+    """Write the story of a campaign as one page: what was asked, what came, what was learnt, what to do."""
+    done = load("matloop.campaign.report:report")(folder, out)
+    show(done.lines(), done.as_json(), json)
+
+
 @campaign.command(
     "simulate", epilog="Example: matloop campaign simulate measured.csv --goal 'maximise yield' -o simulation.html"
 )
