@@ -9,6 +9,7 @@ from matloop.core.registry import Registry
 from matloop.design.contract import Acquisition
 
 _ROOM = "matloop.design.acquisition"
+_SEVERAL = "matloop.design.objectives"
 ACQUISITIONS = Registry(
     "matloop.acquisitions",
     ucb=f"{_ROOM}.confidence:UpperConfidence",
@@ -31,6 +32,9 @@ ACQUISITIONS = Registry(
     variance_reduction=f"{_ROOM}.exploration:VarianceReduction",
     d_optimal=f"{_ROOM}.exploration:DOptimal",
     diversity=f"{_ROOM}.exploration:Diversity",
+    ehvi=f"{_SEVERAL}.improvement:HypervolumeImprovement",
+    parego=f"{_SEVERAL}.scalar:Chebyshev",
+    desirability=f"{_SEVERAL}.scalar:Desirability",
 )
 """Name -> the class of an `Acquisition`; its fields are its settings, all with defaults."""
 
