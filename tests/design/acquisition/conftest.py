@@ -99,3 +99,40 @@ def pool():
 def asking():
     """`asking(X, y, ...)`: what is asked about, with a row of values per belief."""
     return about_of
+
+
+@dataclass(frozen=True)
+class Told:
+    """A belief that is read off an experiment: its columns `2 k` and `2 k + 1` are mean and standard deviation."""
+
+    k: int = 0
+    noise: float = 0.0
+    words = "told"
+
+    def predict(self, X):
+        return X[:, 2 * self.k].copy(), X[:, 2 * self.k + 1].copy()
+
+    def joint(self, X):
+        return X[:, 2 * self.k].copy(), np.diag(X[:, 2 * self.k + 1] ** 2)
+
+    def draw(self, X, n, seed):
+        mean, std = self.predict(X)
+        return mean + std * np.random.default_rng(seed).standard_normal((n, len(X)))
+
+    def believing(self, X, y):
+        return self
+
+
+@pytest.fixture
+def told():
+    return Told
+
+
+@pytest.fixture
+def fixed():
+    return Fixed
+
+
+@pytest.fixture
+def aim():
+    return Aim

@@ -197,6 +197,8 @@ def is_logarithmic(acquisition: Acquisition, about: About) -> bool:
 def told(about: About, X: FloatArray, values: FloatArray) -> About:
     """As if experiments had been measured with these values, shape (n_beliefs, n)."""
     new = replace(about, known=np.vstack([about.known, X]), values=np.hstack([about.values, values]))
+    if not len(values):
+        return new
     good = meets(new)[-len(X) :]
     aims = tuple(
         replace(aim, best=float(max(aim.best, values[aim.belief, good].max(initial=-np.inf)))) if aim.is_open else aim
@@ -206,7 +208,7 @@ def told(about: About, X: FloatArray, values: FloatArray) -> About:
 
 
 def _row(about: About, belief: int) -> FloatArray:
-    return about.values[belief]
+    return about.values[belief] if belief < len(about.values) else np.full(about.values.shape[1], np.nan)
 
 
 def _lowest(belief: Belief, values: FloatArray, about: About) -> float:

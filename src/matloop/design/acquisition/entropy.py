@@ -17,15 +17,16 @@ from matloop.design.contract import About, Acquisition, Belief
 
 _LOG_ROOT_2_PI = 0.5 * math.log(2 * math.pi)
 _LEAST = 1e-300
+_MAXIMA = 256
 
 
 @dataclass(frozen=True, slots=True)
 class MaxValueEntropy:
     """log of what the value of an experiment tells of the highest value there is (noise left out).
 
-    What the highest value may be: a Gumbel distribution through the quartiles of the maximum of all candidates and
-    known experiments, as if they were independent, at `draws` equal steps of chance. Goals with an end count by their
-    chance.
+    What the highest value may be: a Gumbel distribution through the quartiles of the maxima of joint draws at the
+    `size` most hopeful candidates and known experiments, at `draws` equal steps of chance. Goals with an end count by
+    their chance.
 
     Wang & Jegelka, ICML (2017), doi:10.48550/arXiv.1703.01968.
 
@@ -35,14 +36,16 @@ class MaxValueEntropy:
     """
 
     draws: int = 32
+    size: int = 300
     highest: FloatArray | None = field(default=None, repr=False)
 
     def prepare(self, beliefs: Sequence[Belief], X: FloatArray, about: About) -> MaxValueEntropy:
         """With what the highest value may be, of candidates `X`."""
         goal = needed(beliefs, about, "max_value_entropy")
-        mean, std = goal.belief.predict(np.vstack([about.known, X]))
-        highest = gumbel_of_maximum(mean, floored(std, goal.spread), self.draws)
-        return MaxValueEntropy(self.draws, np.maximum(highest, mean.max()))
+        places = _most_hopeful(goal, X, about, self.size)
+        maxima = goal.belief.draw(places, _MAXIMA, about.seed).max(axis=1)
+        least = float(goal.belief.predict(places)[0].max())
+        return MaxValueEntropy(self.draws, self.size, np.maximum(gumbel(maxima, self.draws), least))
 
     def worth(self, beliefs: Sequence[Belief], X: FloatArray, about: About) -> FloatArray:
         if self.highest is None:
@@ -69,22 +72,20 @@ def log_lost_entropy(gamma: FloatArray) -> FloatArray:
     return np.where(gamma > 0, right, np.where(gamma > -1e4, left, far))
 
 
-def gumbel_of_maximum(mean: FloatArray, std: FloatArray, n: int) -> FloatArray:
-    """The highest of independent normal values at `n` equal steps of chance, by a Gumbel distribution through its
-    quartiles; shape (n,)."""
-    chances = np.array([0.25, 0.5, 0.75])
-    # none can be lower than where the best alone would be, nor higher than where each is nearly surely lower
-    low = np.full(3, float((mean - 6.0 * std).max()))
-    high = np.full(3, float((mean + 9.0 * std).max()))
-    for _ in range(50):
-        middle = 0.5 * (low + high)
-        below = np.array([log_ndtr((y - mean) / std).sum() for y in middle]) < np.log(chances)
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    first, median, third = 0.5 * (low + high)
+def gumbel(maxima: FloatArray, n: int) -> FloatArray:
+    """A Gumbel distribution through the quartiles of drawn maxima, at `n` equal steps of chance; shape (n,)."""
+    first, median, third = np.quantile(maxima, [0.25, 0.5, 0.75])
     scale = (third - first) / (math.log(math.log(4.0)) - math.log(math.log(4.0 / 3.0)))
     place = median + scale * math.log(math.log(2.0))
     steps = (np.arange(n) + 0.5) / n
     return np.asarray(place - scale * np.log(-np.log(steps)))
+
+
+def _most_hopeful(goal: Wanted, X: FloatArray, about: About, n: int) -> FloatArray:
+    """The candidates and known experiments that may be the best."""
+    places = np.unique(np.vstack([about.known, X]), axis=0)
+    mean, std = goal.belief.predict(places)
+    return np.asarray(places[np.argsort(-np.round((mean + 2.0 * std) / goal.spread, 9), kind="stable")[:n]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +111,7 @@ class JointEntropy:
     def prepare(self, beliefs: Sequence[Belief], X: FloatArray, about: About) -> JointEntropy:
         """With the beliefs after each draw, of candidates `X`."""
         goal = needed(beliefs, about, "joint_entropy")
-        places = np.unique(np.vstack([about.known, X]), axis=0)
-        mean, std = goal.belief.predict(places)
-        places = places[np.argsort(-np.round((mean + 2.0 * std) / goal.spread, 9), kind="stable")[: self.size]]
+        places = _most_hopeful(goal, X, about, self.size)
         found = goal.belief.draw(places, self.draws, about.seed)
         best = found.argmax(axis=1)
         told = tuple(

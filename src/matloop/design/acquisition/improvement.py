@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import log_ndtr, logsumexp
+from scipy.special import log_ndtr, logsumexp, ndtri
 
 from matloop.core.arrays import FloatArray
 from matloop.design.acquisition.aims import Wanted, floored, log_chance, meets, wanted
@@ -97,7 +97,7 @@ class LogNoisyExpectedImprovement:
         values, vectors = np.linalg.eigh(covariance)
         kept = values > 1e-10 * max(float(values.max()), (1e-6 * goal.spread) ** 2)
         root, values = vectors[:, kept] * np.sqrt(values[kept]), values[kept]
-        z = np.random.default_rng(seed).standard_normal((self.draws, len(values)))
+        z = _even_normals(self.draws, len(values), seed)
         latent = mean + z @ root.T
         between = crossing(goal.belief, rivals, X)
         weights = (vectors[:, kept] / np.sqrt(values)).T @ between.covariance
@@ -106,6 +106,14 @@ class LogNoisyExpectedImprovement:
         shifted = between.mean + z @ weights
         found = log_gain(shifted, std[None, :], latent.max(axis=1)[:, None], goal.spread)
         return np.asarray(logsumexp(found, axis=0)) - math.log(self.draws)
+
+
+def _even_normals(n: int, width: int, seed: int) -> FloatArray:
+    """Normal draws that fill their space evenly (scrambled Sobol points), so that few are enough; shape (n, width)."""
+    from scipy.stats.qmc import Sobol
+
+    points = Sobol(width, scramble=True, seed=seed).random(1 << max(n - 1, 1).bit_length())[:n]
+    return np.asarray(ndtri(np.clip(points, 1e-10, 1.0 - 1e-10)))
 
 
 def log_gain(mean: FloatArray, std: FloatArray, best: FloatArray | float, spread: float) -> FloatArray:

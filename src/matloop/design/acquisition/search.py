@@ -105,7 +105,7 @@ class Search:
 
     def expected(self, X: FloatArray) -> FloatArray:
         """What is expected of experiments, shape (n_beliefs, n)."""
-        return np.array([belief.predict(X)[0] for belief in self.beliefs])
+        return np.array([belief.predict(X)[0] for belief in self.beliefs]).reshape(len(self.beliefs), len(X))
 
     def believe(self, X: FloatArray, values: FloatArray) -> None:
         """As if experiments had given `values`, shape (n_beliefs, n): what was worked out is old."""
