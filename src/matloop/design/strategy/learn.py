@@ -11,7 +11,7 @@ import numpy as np
 
 from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.core.errors import ConfigError
-from matloop.design.contract import About, Aim, Belief, Chance, Domain, Foreseen, History, Price, Surrogate
+from matloop.design.contract import About, Aim, Axes, Belief, Chance, Domain, Foreseen, History, Price, Surrogate
 from matloop.design.goals import Goal
 from matloop.design.strategy.straighten import Straightened, straighten
 from matloop.design.surrogates.registry import SURROGATES
@@ -24,15 +24,18 @@ ENOUGH = 2
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """How to learn: the surrogate by name with its options, whether values are straightened, whether costs count."""
+    """How to learn: the surrogate by name with its options ("auto": see `usual_surrogate`), whether values are
+    straightened, whether costs count, whether goals with an end are learnt together with the open one (None: where
+    points are described by descriptors, see `described`)."""
 
     surrogate: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
     straighten: bool = True
     costs: bool = False
+    together: bool | None = None
 
     def surrogate_for(self, domain: Domain) -> Surrogate:
-        make = SURROGATES.load(self.surrogate)
+        make = SURROGATES.load(usual_surrogate(domain.axes) if self.surrogate == "auto" else self.surrogate)
         options = dict(self.options)
         known = inspect.signature(make).parameters
         wrong = [name for name in options if name not in known]
@@ -49,7 +52,9 @@ class Learner:
 class Learned:
     """Beliefs in straightened units with the way back.
 
-    targets : one per belief. rows : shape (n_known,), rows of the history that `about.known` holds.
+    targets : one per belief; where the goals are learnt together there is one more belief, about what counts. aims :
+    one per goal; those of `about` are what is chosen by. rows : shape (n_known,), rows of the history that
+    `about.known` holds.
     """
 
     targets: tuple[str, ...]
@@ -57,16 +62,45 @@ class Learned:
     maps: tuple[Straightened, ...]
     about: About
     rows: IntArray
+    aims: tuple[Aim, ...]
 
     def foreseen(self, X: FloatArray) -> dict[str, Foreseen]:
         """What a measurement of each target would give, its own noise included, with a 90 % interval."""
         found = {}
-        for target, belief, mapped in zip(self.targets, self.beliefs, self.maps, strict=True):
+        for target, belief, mapped in zip(self.targets, self.beliefs, self.maps, strict=False):
             mean, std = belief.predict(X)
             wide = np.sqrt(std**2 + belief.noise**2)
             ends = np.array([mapped.back(mean - _Z * wide), mapped.back(mean + _Z * wide)])
             found[target] = Foreseen(mapped.back(mean), ends.min(axis=0), ends.max(axis=0))
         return found
+
+
+def usual_surrogate(axes: Axes) -> str:
+    """Trees where points are described by many descriptors of few things (compositions, molecules), of which most do
+    not matter and values jump; a Gaussian process else."""
+    return "forest" if described(axes) else "gp"
+
+
+def described(axes: Axes) -> bool:
+    """Whether the columns are mostly descriptors: several times as many as things that can be varied."""
+    return axes.width >= 12 and axes.width >= 4 * len(np.unique(axes.variable))
+
+
+def what_counts(aims: Sequence[Aim], values: FloatArray) -> FloatArray:
+    """The value of the open aim where all aims with an end are met, and the lowest known one elsewhere; shape (n,), NaN
+    where something was not measured.
+
+    Properties are seldom independent: what is outstanding in one often fails in the other, and the product of "may be
+    outstanding" and "is usually allowed" leads where no allowed result ever was. One belief about both knows that.
+    """
+    goal = next(aim for aim in aims if aim.is_open)
+    value = values[goal.belief]
+    met = np.ones(values.shape[1], dtype=np.bool_)
+    known = np.isfinite(values).all(axis=0)
+    for aim in aims:
+        if not aim.is_open:
+            met &= (values[aim.belief] >= aim.low) & (values[aim.belief] <= aim.high)
+    return np.where(known, np.where(met, value, np.nanmin(value, initial=np.inf)), np.nan)
 
 
 def teaches(history: History, goals: Sequence[Goal]) -> str:
@@ -107,10 +141,21 @@ def learn(domain: Domain, history: History, goals: Sequence[Goal], learner: Lear
         maps.append(mapped)
         rows.append(np.where(known & (task == 0), mapped.forward(np.where(known, y, np.nan)), np.nan))
     values = np.array(rows)
+    aims = told_aims = aims_of(goals, targets, maps, values)
+    together = learner.together if learner.together is not None else described(domain.axes)
+    if together and sum(aim.is_open for aim in aims) == 1 and len(aims) > 1:
+        counted = what_counts(aims, values)
+        some = np.isfinite(counted)
+        level = straighten(counted[some])
+        level = level if learner.straighten else replace(level, power=1.0, mean=0.0, std=1.0)
+        straight = np.where(some, level.forward(np.where(some, counted, 0.0)), np.nan)
+        beliefs.append(surrogate.fit(X[some], straight[some], seed=seed + len(targets)))
+        values = np.vstack([values, straight])
+        aims = (Aim(len(targets), best=float(np.nanmax(straight))),)
     kept = np.flatnonzero(np.isfinite(values).any(axis=0))
     pending = domain.encode(history.pending) if len(history.pending) else np.zeros((0, domain.axes.width))
     about = About(
-        aims=aims_of(goals, targets, maps, values),
+        aims=aims,
         known=X[kept],
         values=values[:, kept],
         pending=pending,
@@ -118,7 +163,7 @@ def learn(domain: Domain, history: History, goals: Sequence[Goal], learner: Lear
         costs=_costs(domain, history, X) if learner.costs else None,
         seed=seed,
     )
-    return Learned(targets, tuple(beliefs), tuple(maps), about, kept)
+    return Learned(targets, tuple(beliefs), tuple(maps), about, kept, told_aims)
 
 
 def aims_of(
@@ -195,7 +240,7 @@ def _costs(domain: Domain, history: History, X: FloatArray) -> Price | None:
     known = np.isfinite(history.cost) & (history.cost > 0) if len(history.cost) == len(history) else np.zeros(0, bool)
     if known.sum() < ENOUGH or np.ptp(history.cost[known]) == 0:
         return None
-    from matloop.design.acquisition.prices import learn_costs
+    from matloop.design.acquisition.costs import learn_costs
 
     price: Price = learn_costs(X[known], history.cost[known], domain.axes)
     return price

@@ -33,7 +33,8 @@ class ModelBased:
     surrogate, surrogate_options : name in SURROGATES, its options. acquisition, acquisition_options : name in
     ACQUISITIONS ("auto": `ucb` for one open goal, `ehvi` for several, `window` for goals with ends only), its settings.
     batch : how several are chosen at once, see `choose`. first : so many different experiments are made by a Sobol
-    design before. straighten : skewed values are made normal first. costs : gain per cost counts, as learnt from the
+    design before. straighten : skewed values are made normal first. together : goals with an end are learnt together
+    with an open one (None: where points are described by descriptors). costs : gain per cost counts, as learnt from the
     costs that were told; `cooling` 0 to 1 says how much.
     """
 
@@ -45,6 +46,7 @@ class ModelBased:
     first: int = FIRST
     straighten: bool = True
     costs: bool = False
+    together: bool | None = None
     cooling: float = 1.0
 
     def __post_init__(self) -> None:
@@ -70,7 +72,7 @@ class ModelBased:
 
     @property
     def learner(self) -> Learner:
-        return Learner(self.surrogate, self.surrogate_options, self.straighten, self.costs)
+        return Learner(self.surrogate, self.surrogate_options, self.straighten, self.costs, self.together)
 
     def acquisition_for(self, goals: Sequence[Goal]) -> Acquisition:
         """The acquisition by name, with its settings.
@@ -101,7 +103,7 @@ class ModelBased:
         return "" if done >= self.first else f"{done} of the first {self.first} experiments are made"
 
     def _how(self, learned: Learned, goals: Sequence[Goal]) -> str:
-        models = "; ".join(f"{t}: {b.words}" for t, b in zip(learned.targets, learned.beliefs, strict=True))
+        models = "; ".join(f"{t}: {b.words}" for t, b in zip(learned.targets, learned.beliefs, strict=False))
         failures = " What failed is weighed in." if learned.about.works is not None else ""
         price = " Gain per cost counts." if learned.about.costs is not None else ""
         return f"{models}. Chosen by {self._acquisition(goals)}, several at once by {self.batch}.{failures}{price}"
@@ -125,7 +127,7 @@ def told(
     works = learned.about.works(X) if learned.about.works is not None and len(X) else np.ones(len(X))
     parts: list[list[str]] = [[] for _ in range(len(X))]
     chance = works.copy()
-    for goal, aim in zip(goals, learned.about.aims, strict=True):
+    for goal, aim in zip(goals, learned.aims, strict=True):
         mean, std = learned.beliefs[aim.belief].predict(X) if len(X) else (np.zeros(0), np.zeros(0))
         std = np.maximum(std, 1e-12)
         share = ndtr((aim.high - mean) / std) - ndtr((aim.low - mean) / std)
