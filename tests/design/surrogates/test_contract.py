@@ -5,7 +5,7 @@ import pytest
 from matloop.design.surrogates.registry import SURROGATES
 from matloop.testing.surrogate_contract import CHECKS, run_check
 
-NEEDS = {"botorch": "botorch"}
+NEEDS = {"botorch": "botorch", "deep": "torch"}
 """The library of an extra without which a surrogate does not run."""
 
 
