@@ -32,7 +32,8 @@ def test_values_stand_in_arguments_and_no_shell_reads_them(tmp_path):
     assert found.note == "a b; rm -rf $HOME/s1/7"
 
 
-def test_the_candidate_comes_as_json_and_the_folder_is_the_campaigns(tmp_path):
+def test_the_candidate_comes_as_json_and_the_folder_is_the_callers(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     found = measured(
         tmp_path, *python("import json, os; d = json.load(open(0)); open('seen', 'w').write(d['id']); print(len(d))")
     )
@@ -60,7 +61,8 @@ def test_a_program_that_is_not_there_is_said(tmp_path):
     assert "cannot be started" in measured(tmp_path, str(tmp_path / "none")).failure
 
 
-def test_a_program_and_its_children_are_ended_after_their_time(tmp_path):
+def test_a_program_and_its_children_are_ended_after_their_time(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     spawn = (
         "import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); "
         "open('pid.part', 'w').write(str(p.pid)); import os; os.rename('pid.part', 'pid'); time.sleep(60)"

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matloop.campaign.oracles.contract import Outcome, Setting, answer, as_record, failed
@@ -22,7 +23,7 @@ _PLACE = re.compile(r"\{([\w .()%/+-]+)\}")
 
 @dataclass(frozen=True, slots=True)
 class CommandOracle:
-    """`arguments` are run for each candidate without a shell, in the folder of the campaign.
+    """`arguments` are run for each candidate without a shell, in the folder that the call was made in.
 
     "{temperature}" in an argument is the candidate's value ("{id}" its label); the whole candidate comes as one JSON
     object on standard input. Standard output ends with a JSON object (or number) as `contract.answer` reads it; lines
@@ -50,7 +51,7 @@ class CommandOracle:
         try:
             ran = run_program(
                 arguments, dumps({**candidate, "id": str(row)}, indent=None), seconds=self.setting.seconds,
-                folder=self.setting.home,
+                folder=Path.cwd(),
             )  # fmt: skip
         except OSError as error:
             return failed(row, f"{arguments[0]} cannot be started: {error.strerror or error}", fault="oracle")

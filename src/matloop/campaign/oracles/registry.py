@@ -13,6 +13,8 @@ ORACLES = Registry(
     "matloop.oracles",
     table="matloop.campaign.oracles.table:make",
     command="matloop.campaign.oracles.command:make",
+    folder="matloop.campaign.oracles.folder:make",
+    person="matloop.campaign.oracles.person:make",
 )
 """Each `make(text, setting) -> Oracle`; the text is what follows the colon."""
 
