@@ -18,4 +18,8 @@ STRATEGIES = Registry(
     cma=f"{_ROOM}.cma:CmaEs",
     nsga2=f"{_ROOM}.nsga:Nsga2",
     nsga3=f"{_ROOM}.nsga:Nsga3",
+    bandit=f"{_ROOM}.bandit:Bandit",
+    policy=f"{_ROOM}.policy:PolicyGradient",
+    turbo=f"{_ROOM}.turbo:Turbo",
+    by_dimension=f"{_ROOM}.by_dimension:ByDimension",
 )

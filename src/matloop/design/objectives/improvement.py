@@ -19,7 +19,8 @@ from matloop.design.objectives.hypervolume import reference_point, rooms_beyond
 
 _SURE = 3.0  # standard deviations: what is worse by so much on both sides is not on the front
 _MOST = 64
-_CHUNK = 256
+_CHUNK = 64
+_HOPELESS = 7.0
 _TINY = 1e-100
 _ROOT_2_PI = float(np.sqrt(2 * np.pi))
 
@@ -61,7 +62,8 @@ class HypervolumeImprovement:
         values = np.stack([root.values(part) for root, part in zip(roots, parts, strict=False)], axis=2)
         met = ndtr(parts[-1]) < known.met[kept]
         boxes = _Boxes.of(values, met, reference)
-        return DrawnFronts(aims, known.scale, X_front, roots, tuple(parts[:-1]), boxes)
+        likely = _Boxes.of(known.mean[kept][None], (known.met[kept] > 0.5)[None], reference)
+        return DrawnFronts(aims, known.scale, X_front, roots, tuple(parts[:-1]), boxes, likely)
 
     def _reference(
         self, beliefs: Sequence[Belief], X: FloatArray, about: About, known: Known, aims: tuple[Aim, ...]
@@ -95,7 +97,8 @@ class DrawnFronts:
     """`HypervolumeImprovement` with its fronts drawn.
 
     aims : m open aims. X : shape (b, width), experiments that may be on the front. roots : of each aim's covariance at
-    them. normals : per aim, shape (n_draws, b), what the draws were made of.
+    them. normals : per aim, shape (n_draws, b), what the draws were made of. likely : the room beyond the front of
+    means: experiments that add e^7 times less to it than the best of those asked for are not looked at closer.
     """
 
     aims: tuple[Aim, ...]
@@ -104,10 +107,19 @@ class DrawnFronts:
     roots: tuple[_Root, ...]
     normals: tuple[FloatArray, ...]
     boxes: _Boxes
+    likely: _Boxes
 
     def worth(self, beliefs: Sequence[Belief], X: FloatArray, about: About) -> FloatArray:
-        parts = [self._gain(beliefs, X[start : start + _CHUNK]) for start in range(0, len(X), _CHUNK)]
-        gain = np.concatenate(parts) if parts else np.zeros(0)
+        if not len(X):
+            return np.zeros(0)
+        pairs = [beliefs[aim.belief].predict(X) for aim in self.aims]
+        means = [(mean / s)[None, :] for (mean, _), s in zip(pairs, self.scale, strict=True)]
+        stds = [np.maximum(std / s, 1e-9) for (_, std), s in zip(pairs, self.scale, strict=True)]
+        gain = self.likely.log_gain(means, stds)
+        close = np.flatnonzero(gain >= gain.max() - _HOPELESS)
+        for start in range(0, len(close), _CHUNK):
+            part = close[start : start + _CHUNK]
+            gain[part] = self._gain(beliefs, X[part])
         return gain + float(np.log(self.scale).sum()) + log_met(beliefs, X, about)
 
     def _gain(self, beliefs: Sequence[Belief], X: FloatArray) -> FloatArray:
