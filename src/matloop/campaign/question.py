@@ -71,7 +71,7 @@ def ready(problem: CampaignProblem, base: Path) -> Question:
     ------
     ConfigError : a goal, a cost or a method makes no sense, or the space has no possible experiment.
     """
-    goals = _goals(problem)
+    goals = goals_of(problem)
     domain = open_domain(problem.space, base=base)
     names = tuple(map(str, domain.frame(domain.sample(1, 0)).columns))
     question = Question(problem, domain, goals, names)
@@ -80,7 +80,13 @@ def ready(problem: CampaignProblem, base: Path) -> Question:
     return question
 
 
-def _goals(problem: CampaignProblem) -> tuple[Goal, ...]:
+def goals_of(problem: CampaignProblem) -> tuple[Goal, ...]:
+    """The goals in the units of the targets.
+
+    Raises
+    ------
+    ConfigError : a goal cannot be read, or is about nothing that is measured.
+    """
     targets: dict[str, tuple[str, tuple[str, ...]]] = {target.name: (target.unit, ()) for target in problem.targets}
     read = [design_goals.read_goal(text) for text in problem.goals]
     return tuple(replace(goal, text=goal.text) for goal in design_goals.settled(read, targets))

@@ -75,8 +75,11 @@ def check(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder where runs would be kept.")] = Path("runs"),
     json: Json = False,
 ) -> None:
-    """Find every fault of a problem file and its data before anything runs (exit 2: the file, 3: the data)."""
-    checked = load("matloop.pipeline.check:check")(problem, folder=out)
+    """Find every fault of a problem or campaign file and its data before anything runs (exit 2: the file, 3: the data)."""
+    if load("matloop.problem.campaign_toml:is_campaign")(problem):
+        checked = load("matloop.campaign.check:check_campaign")(problem)
+    else:
+        checked = load("matloop.pipeline.check:check")(problem, folder=out)
     show(checked.lines(), checked.as_json(), json)
     raise typer.Exit(checked.exit_code)
 
