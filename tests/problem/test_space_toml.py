@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -166,3 +168,11 @@ def test_contradictions_are_told(parameters: tuple[Parameter, ...], said: str):
 )
 def test_constraints_on_what_is_not_there_are_told(constraint, said):
     assert said in faults(Space((X, Categorical("s", ("a", "b"))), (constraint,)))[0]
+
+
+def test_the_spaces_of_the_page_can_be_read():
+    page = (Path(__file__).parents[2] / "docs/howto/describe-a-space.md").read_text("utf-8")
+    blocks = re.findall(r"^```toml\n(.*?)^```$", page, re.M | re.S)
+    spaces = [read(block) for block in blocks]
+    assert [found for _, found in spaces] == [[], [], []]
+    assert [len(space.parameters) for space, _ in spaces] == [7, 0, 2]

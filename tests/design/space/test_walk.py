@@ -61,3 +61,18 @@ def test_small_steps_go_as_far_forth_as_back():
         moved = space.region.walk.chord(moved, rng, reach=0.3)
     assert stats.ks_2samp(moved[:, 0], x[:, 0]).pvalue > 1e-3
     assert (moved.sum(axis=1) <= 1).all()
+
+
+def test_an_equation_over_factors_keeps_their_weights():
+    """a in factors, b = 10 - a: the first is uniform in its logarithm as long as b stays within its bounds."""
+    space = domain(Continuous("a", 0.1, 9, scale="log"), Continuous("b", 0, 20), constraints=("a + b = 10",))
+    a = space.sample(1000, 0).values[:, 0]
+    assert stats.kstest(np.log(a / 0.1) / np.log(90), "uniform").pvalue > 1e-3
+
+
+def test_settings_of_an_equation_are_made_up_for():
+    space = domain(Continuous("T", 0, 100, step=5), Continuous("x", 0, 200), constraints=("T + x = 150",))
+    values = space.sample(600, 0).values
+    assert len(np.unique(values[:, 0])) == 21
+    np.testing.assert_allclose(values.sum(axis=1), 150.0)
+    assert (space.why_not(space.near(Points(values[:20]), 5, 0)) == "").all()

@@ -134,7 +134,11 @@ def _as_it_looks(raw: RawTable, name: str) -> Parameter | None:
         return Categorical(name, (), kind=kind)
     if _n_numbers(raw, name) >= _NUMERIC_SHARE * len(written):
         return Continuous(name, 0.0, 0.0)
-    return None if len(distinct) == len(column) > 2 else Categorical(name, ())
+    if len(distinct) < len(column) or len(column) <= 2:
+        return Categorical(name, ())
+    if not from_formulas(distinct)[1]:  # a list of materials, whatever the column is called
+        return Categorical(name, (), kind="composition")
+    return None
 
 
 def _n_numbers(raw: RawTable, name: str) -> int:

@@ -37,9 +37,12 @@ def _singles(layout: Layout) -> float:
         if not own:
             return math.log10(one.scale.count)
         groups: dict[tuple[bool, ...], int] = {}
-        for value in one.scale.all().tolist() if not isinstance(one.scale, Range) else []:
+        named = sorted({value for child in own if child.exists is not None for value in child.exists.values.tolist()})
+        for value in named:
             active = tuple(bool(np.isin(value, child.exists.values)) for child in own if child.exists is not None)
             groups[active] = groups.get(active, 0) + 1
+        if (others := one.scale.count - len(named)) > 0:
+            groups[(False,) * len(own)] = int(others)
         logs = [
             math.log10(count) + sum(ways(child) for child, there in zip(own, active, strict=True) if there)
             for active, count in groups.items()

@@ -21,6 +21,7 @@ from matloop.design.space.layout import Blend
 SLACK = 1e-9
 """Sums of amounts that are this near to one are one."""
 _LISTED = 20_000  # choices of components that are listed; more are drawn and checked
+_TRIES = 100  # rounds of drawing choices
 _ROUNDS = 24  # of drawing anew what broke an upper bound, before the walk
 _SWEEPS = 30  # of the walk per component
 
@@ -61,41 +62,57 @@ def draw_present(blend: Blend, n: int, rng: np.random.Generator) -> BoolArray:
 
 def _sizes(blend: Blend) -> list[int]:
     """How many components may be present; only the most where fewer are a limit of more (no least amounts)."""
-    possible = [size for size in range(blend.at_least, blend.at_most + 1) if _possible(blend, size)]
+    possible = [size for size in range(blend.at_least, blend.at_most + 1) if _possible(*_key(blend), size)]
     free = not blend.least.any() and blend.at_most == len(blend.low)
     return possible[-1:] if free else possible
 
 
-def _possible(blend: Blend, size: int) -> bool:
-    """Whether some choice of that many components can sum to one."""
-    if size < blend.forced.sum() or size > len(blend.low):
-        return False
-    if _few(blend, size):
-        return len(_fitting_choices(*_key(blend), size)) > 0
-    probe = _candidates(blend, size, 4096, np.random.default_rng(size))
-    return bool(_fitting(blend.floor, blend.high, probe).any())
-
-
 def _choices(blend: Blend, size: int, n: int, rng: np.random.Generator) -> BoolArray:
-    if _few(blend, size):
+    """Choices of `size` components that can sum to one, each as probable; where these are rare among many, those that
+    were found stand in for the rest."""
+    if _few(blend.forced, size):
         every = _fitting_choices(*_key(blend), size)
         return every[rng.integers(0, len(every), n)]
     found, have = np.zeros((n, len(blend.low)), dtype=bool), 0
-    while have < n:
-        new = _candidates(blend, size, max(2 * (n - have), 256), rng)
+    for _ in range(_TRIES):
+        new = _candidates(blend.forced, size, max(2 * (n - have), 256), rng)
         new = new[_fitting(blend.floor, blend.high, new)][: n - have]
         found[have : have + len(new)] = new
         have += len(new)
+        if have == n:
+            return found
+    known = np.concatenate([found[:have], _surest(blend.floor, blend.high, blend.forced, size)])
+    found[have:] = known[rng.integers(0, len(known), n - have)]
     return found
 
 
-def _few(blend: Blend, size: int) -> bool:
-    forced = int(blend.forced.sum())
-    return math.comb(len(blend.low) - forced, size - forced) <= _LISTED
+def _few(forced: BoolArray, size: int) -> bool:
+    always = int(forced.sum())
+    return math.comb(len(forced) - always, size - always) <= _LISTED
 
 
-def _candidates(blend: Blend, size: int, n: int, rng: np.random.Generator) -> BoolArray:
-    order = rng.random((n, len(blend.low))) - 2.0 * blend.forced
+def _surest(floor: FloatArray, high: FloatArray, forced: BoolArray, size: int) -> BoolArray:
+    """Of the choices with the highest upper and those with the lowest lower bounds, what can sum to one; up to two."""
+    found = np.zeros((2, len(high)), dtype=bool)
+    for row, worth in enumerate((-high, floor)):
+        found[row, np.argsort(worth - 4.0 * forced, kind="stable")[:size]] = True
+    return found[_fitting(floor, high, found)]
+
+
+@lru_cache(maxsize=512)
+def _possible(floor: tuple[float, ...], high: tuple[float, ...], forced: tuple[bool, ...], size: int) -> bool:
+    """Whether some choice of that many components can sum to one."""
+    if size < sum(forced) or size > len(forced):
+        return False
+    if _few(np.array(forced), size):
+        return len(_fitting_choices(floor, high, forced, size)) > 0
+    least, most, always = np.array(floor), np.array(high), np.array(forced)
+    probe = _candidates(always, size, 4096, np.random.default_rng(size))
+    return bool(len(_surest(least, most, always, size)) or _fitting(least, most, probe).any())
+
+
+def _candidates(forced: BoolArray, size: int, n: int, rng: np.random.Generator) -> BoolArray:
+    order = rng.random((n, len(forced))) - 2.0 * forced
     rank = order.argsort(axis=1).argsort(axis=1)
     chosen: BoolArray = rank < size
     return chosen

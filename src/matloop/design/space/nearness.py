@@ -77,7 +77,7 @@ def evenly(nearness: Nearness, n: int, seed: int, how: How) -> IntArray:
     ranks = _ranks(nearness)
     rng = np.random.default_rng(seed)
     width = ranks.shape[1]
-    engine = qmc.Sobol(width, rng=rng) if how == "sobol" else qmc.LatinHypercube(width, rng=rng)
+    engine = qmc.Sobol(width, seed=rng) if how == "sobol" else qmc.LatinHypercube(width, seed=rng)
     design = engine.random(2 ** int(np.ceil(np.log2(max(n, 2)))) if how == "sobol" else n)[:n]
     free = np.ones(len(ranks), dtype=bool)
     found = np.empty(n, dtype=np.int64)

@@ -65,6 +65,8 @@ class Programme:
         self._room = self._rows.variable(0.0, 1.0)
         self._parts: dict[int, Part] = {}
         self._chosen: dict[int, dict[float, int]] = {}
+        self._unsure: set[int] = set()
+        """Columns that exist depending on more settings than get variables; lines over them are left out."""
         parents = {one.exists.parent for one in layout.singles if one.exists is not None}
         for one in layout.singles:
             self._add_single(one, one.column in parents)
@@ -130,7 +132,10 @@ class Programme:
 
     def _existence(self, one: Single) -> int | None:
         """A variable that is 1 where the parameter exists."""
-        if one.exists is None or one.exists.parent not in self._chosen:
+        if one.exists is None:
+            return None
+        if one.exists.parent not in self._chosen:
+            self._unsure.add(one.column)
             return None
         picks = self._chosen[one.exists.parent]
         chosen = {picks[value]: 1.0 for value in one.exists.values.tolist() if value in picks}
@@ -168,6 +173,8 @@ class Programme:
             rows.row(picks, blend.at_least, blend.at_most)
 
     def _add_line(self, line: Straight) -> None:
+        if self._unsure & set(np.flatnonzero(line.coefficients).tolist()):
+            return
         weights: dict[int, float] = {}
         limit, reach, least, absent = line.limit, 0.0, 0.0, list[int]()
         for column in np.flatnonzero(line.coefficients).tolist():
@@ -199,9 +206,11 @@ class Programme:
 
         made = self._rows
         entries = [(row, column, value) for row, w in enumerate(made.rows) for column, value in w.items()]
-        rows, columns, values = (np.array(part) for part in zip(*entries, strict=True))
-        matrix = csr_array((values.astype(float), (rows, columns)), shape=(len(made.rows), len(low)))
-        kept = LinearConstraint(matrix, np.array(made.least), np.array(made.most))
+        kept = []
+        if entries:
+            rows, columns, values = (np.array(part) for part in zip(*entries, strict=True))
+            matrix = csr_array((values.astype(float), (rows, columns)), shape=(len(made.rows), len(low)))
+            kept = [LinearConstraint(matrix, np.array(made.least), np.array(made.most))]
         found = milp(
             cost, integrality=np.array(made.whole), bounds=Bounds(low, high), constraints=kept,
             options={"time_limit": _SECONDS},

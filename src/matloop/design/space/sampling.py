@@ -68,7 +68,7 @@ def _spread(region: Region, n: int, rng: np.random.Generator, how: How) -> Float
 
     layout: Layout = region.layout
     width = design_width(layout)
-    engine = qmc.Sobol(width, rng=rng) if how == "sobol" else qmc.LatinHypercube(width, rng=rng)
+    engine = qmc.Sobol(width, seed=rng) if how == "sobol" else qmc.LatinHypercube(width, seed=rng)
     size = 2 ** int(np.ceil(np.log2(max(n, 2)))) if how == "sobol" else n
     found = np.zeros((0, layout.width))
     for _ in range(8 if region.conditions else 1):

@@ -29,8 +29,9 @@ _INSIDE = 1.0 - 1e-9  # of a chord: its ends are left to rounding
 class Walk:
     """What a step needs to know of a space.
 
-    free : columns that move along chords, shape (f,). log : which of them in factors. scale : their ranges. low, high :
-    bounds while present. equal : rows that directions keep, over the free columns: sums of mixtures first.
+    free : columns that move along chords, shape (f,). log : which of them in logarithms. factors : which of them are
+    uniform in factors but move as they are, since an equation holds them; steps are weighed. scale : their ranges.
+    low, high : bounds while present. equal : rows that directions keep, over the free columns: sums of mixtures first.
     lines, limits : linear conditions as rows over all columns.
     """
 
@@ -38,6 +39,7 @@ class Walk:
     conditions: Conditions
     free: IntArray
     log: BoolArray
+    factors: BoolArray
     scale: FloatArray
     low: FloatArray
     high: FloatArray
@@ -47,6 +49,8 @@ class Walk:
     limits: FloatArray
     pairs: tuple[tuple[int, float, int, float], ...]
     """Two columns of settings in an equation, and the steps of each that keep it together."""
+    balanced: tuple[tuple[Single, int, float], ...]
+    """A setting in an equation, a number that can make up for it, and by how much per unit."""
 
     def walked(self, values: FloatArray, steps: int, rng: np.random.Generator) -> FloatArray:
         """Points after a number of steps each."""
@@ -61,6 +65,7 @@ class Walk:
                 values = self._accepted(values, _shifted(self.layout, values, rng))
                 values = self._accepted(values, _exchanged(self.layout, values, rng))
                 values = self._accepted(values, self.paired(values, rng))
+                values = self._accepted(values, self._made_up(values, rng))
         return tidied(self.layout, values)
 
     def paired(self, values: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -73,6 +78,23 @@ class Walk:
             rows = np.flatnonzero(which == k)
             new[rows, a] = np.round(new[rows, a] + sign[rows] * step_a, 12)
             new[rows, b] = np.round(new[rows, b] + sign[rows] * step_b, 12)
+        return completed(self.layout, new, rng) if self.layout.is_conditional else new
+
+    def _made_up(self, values: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """A setting of an equation drawn anew, and a number of it changed so that it holds."""
+        if not self.balanced:
+            return values
+        new = values.copy()
+        which = rng.integers(0, len(self.balanced), len(values))
+        for k, (one, column, ratio) in enumerate(self.balanced):
+            rows = np.flatnonzero(which == k)
+            rows = rows[~np.isnan(values[rows, one.column])]
+            new[rows, one.column] = one.scale.drawn(rng.random(len(rows)))
+            new[rows, column] += ratio * (new[rows, one.column] - values[rows, one.column])
+            if (self.free[self.factors] == column).any():  # uniform in factors: small values are as probable as large
+                worth = values[rows, column] / np.where(new[rows, column] > 0, new[rows, column], np.inf)
+                lost = rows[rng.random(len(rows)) >= worth]
+                new[lost] = values[lost]
         return completed(self.layout, new, rng) if self.layout.is_conditional else new
 
     def chord(
@@ -109,6 +131,10 @@ class Walk:
         moved = y + t[:, None] * d
         new = values.copy()
         new[:, self.free] = np.where(there, np.where(self.log, np.exp(np.where(self.log, moved, 0.0)), moved), x)
+        if self.factors.any():
+            old, now = x[:, self.factors], new[:, self.free[self.factors]]
+            worth = np.where(np.isnan(old), 1.0, old / now).prod(axis=1)
+            new = np.where((rng.random(len(x)) < worth)[:, None], new, values)
         return self._accepted(values, new) if self._asks else new
 
     @property
@@ -158,10 +184,11 @@ def walk_of(layout: Layout, conditions: Conditions) -> Walk:
     held = {column for line in equal for column in np.flatnonzero(line.coefficients).tolist()}
     free: list[tuple[int, bool, float, float]] = []
     for one in layout.singles:
-        if isinstance(one.scale, Range) and not (one.scale.log and one.column in held):
+        if isinstance(one.scale, Range):
+            log = one.scale.log and one.column not in held
             ends = np.array([one.scale.low, one.scale.high])
-            low, high = np.log(ends).tolist() if one.scale.log else ends.tolist()
-            free.append((one.column, one.scale.log, low, high))
+            low, high = np.log(ends).tolist() if log else ends.tolist()
+            free.append((one.column, log, low, high))
     for blend in layout.blends:
         if blend.step == 0:
             bounds = zip(blend.floor.tolist(), blend.high.tolist(), strict=True)
@@ -171,12 +198,15 @@ def walk_of(layout: Layout, conditions: Conditions) -> Walk:
     for row, blend in enumerate(layout.blends):
         sums[row, blend.columns] = 1.0
     rows = np.array([line.coefficients for line in equal]).reshape(len(equal), layout.width)
+    factors = {one.column for one in layout.singles if isinstance(one.scale, Range) and one.scale.log} & held
     low, high = np.array([one[2] for one in free]), np.array([one[3] for one in free])
     return Walk(
-        layout, conditions, columns, np.array([one[1] for one in free], dtype=bool), np.maximum(high - low, 1e-12), low,
+        layout, conditions, columns, np.array([one[1] for one in free], dtype=bool),
+        np.array([column in factors for column in columns.tolist()], dtype=bool), np.maximum(high - low, 1e-12), low,
         high, np.concatenate([sums, rows])[:, columns], rows,
         np.array([line.coefficients for line in lines]).reshape(len(lines), layout.width),
         np.array([line.limit for line in lines]), _pairs(layout, equal),
+        _balanced(layout, equal),
     )  # fmt: skip
 
 
@@ -188,6 +218,20 @@ def _pairs(layout: Layout, equal: list[Straight]) -> tuple[tuple[int, float, int
         for (a, x), (b, y) in combinations(weights.items(), 2):
             ratio = Fraction(x / y).limit_denominator(1000)  # x * p + y * q = 0 for the smallest whole p, q
             found.append((a, steps[a] * ratio.denominator, b, -steps[b] * ratio.numerator))
+    return tuple(found)
+
+
+def _balanced(layout: Layout, equal: list[Straight]) -> tuple[tuple[Single, int, float], ...]:
+    by_column = {one.column: one for one in layout.singles}
+    often = np.sum([line.coefficients != 0 for line in equal], axis=0) if equal else np.zeros(layout.width)
+    found = []
+    for line in equal:
+        columns = [c for c in np.flatnonzero(line.coefficients).tolist() if c in by_column]
+        plain = [by_column[c] for c in columns if often[c] == 1]
+        takers = [one.column for one in plain if isinstance(one.scale, Range)]
+        for one in plain:
+            if not isinstance(one.scale, Range):
+                found += [(one, c, float(-line.coefficients[one.column] / line.coefficients[c])) for c in takers]
     return tuple(found)
 
 
