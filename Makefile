@@ -72,5 +72,5 @@ $(VENV)-lowest/.done: pyproject.toml constraints-lowest.txt
 # the peer holds pandas below 3, so it lives in an environment of its own, without the constraints
 $(VENV)/.bench: $(VENV)/.core
 	$(PYTHON) -m venv $(VENV)-bench
-	$(VENV)-bench/bin/python -m pip --disable-pip-version-check -q install -e '.[bench]'
+	$(VENV)-bench/bin/python -m pip --disable-pip-version-check -q install -e '.[bench]' torch==2.13.0
 	@touch $@
