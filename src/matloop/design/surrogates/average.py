@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from matloop.core.arrays import FloatArray
 from matloop.design.contract import Belief
+from matloop.design.surrogates.process import Process
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +57,38 @@ def average(members: Sequence[Belief], words: str, weights: FloatArray | None = 
     """With equal weights where none are given."""
     shares = np.full(len(members), 1.0 / len(members)) if weights is None else weights / weights.sum()
     return Average(tuple(members), shares, words)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A belief with other words."""
+
+    belief: Belief
+    words: str
+
+    @property
+    def noise(self) -> float:
+        return self.belief.noise
+
+    def predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean and standard deviation without the noise of a measurement, each shape (n,)."""
+        return self.belief.predict(X)
+
+    def joint(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean, shape (n,), and covariance, shape (n, n)."""
+        return self.belief.joint(X)
+
+    def draw(self, X: FloatArray, n: int, seed: int) -> FloatArray:
+        """Joint samples, shape (n, len(X))."""
+        return self.belief.draw(X, n, seed)
+
+    def believing(self, X: FloatArray, y: FloatArray) -> Said:
+        """As if these had been measured too."""
+        return Said(self.belief.believing(X, y), self.words)
+
+
+def told_so(belief: Belief, words: str) -> Belief:
+    """The same belief with other words."""
+    if isinstance(belief, Process):
+        return replace(belief, told=words)
+    return replace(belief, words=words) if isinstance(belief, Average) else Said(belief, words)

@@ -26,15 +26,10 @@ MOST = 400
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """Normal, for the logarithms in the order amplitudes, lengths, noise of each task, trend, then the coupling.
-
-    sparse : where above 0, squared inverse lengths have a half-Cauchy prior of this scale instead (most variables do
-    nothing; Eriksson & Jankowiak 2021, doi:10.48550/arXiv.2103.00349).
-    """
+    """Normal, for the logarithms in the order amplitudes, lengths, noise of each task, trend, then the coupling."""
 
     mean: FloatArray
     deviation: FloatArray
-    sparse: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +80,6 @@ class Evidence:
         """Negative logarithm of the prior and its gradient."""
         away = (logs - self.prior.mean) / self.prior.deviation
         value, slope = 0.5 * away**2, away / self.prior.deviation
-        if self.prior.sparse:
-            lengths = slice(self.ends[0], self.ends[1])
-            # density of log rho, rho = 1 / length^2 half-Cauchy: rho / (1 + (rho / scale)^2)
-            ratio = np.exp(-4.0 * logs[lengths]) / self.prior.sparse**2
-            value[lengths] = 2.0 * logs[lengths] + np.log1p(ratio)
-            slope[lengths] = 2.0 - 4.0 * ratio / (1.0 + ratio)
         return float(value.sum()), slope
 
     def likelihood(self, logs: FloatArray) -> tuple[float, FloatArray]:
@@ -236,24 +225,24 @@ def usual_starts(evidence: Evidence, n: int, seed: int) -> list[FloatArray]:
 
 
 def choose(
-    evidence: Evidence, *, starts: int, seed: int, first: FloatArray | None = None
+    evidence: Evidence, *, starts: int, seed: int, first: FloatArray | None = None, most: int = MOST
 ) -> tuple[Numbers, FloatArray, float]:
-    """Numbers of the largest posterior, their logarithms, and its negative logarithm; on `MOST` rows where there are
+    """Numbers of the largest posterior, their logarithms, and its negative logarithm; on `most` rows where there are
     more. first : where to begin instead of the usual starts."""
-    some = chosen_rows(evidence.rows, seed)
+    some = chosen_rows(evidence.rows, seed, most)
     if len(some) < len(evidence.rows):
         evidence = replace(evidence, rows=evidence.rows.take(some))
     logs, value = evidence.best(usual_starts(evidence, starts, seed) if first is None else [first])
     return evidence.numbers(logs), logs, value
 
 
-def chosen_rows(rows: Measured, seed: int) -> IntArray:
-    """All, or `MOST` of them by chance: of the campaign's own at least half as many, where there are."""
-    if len(rows) <= MOST:
+def chosen_rows(rows: Measured, seed: int, most: int = MOST) -> IntArray:
+    """All, or `most` of them by chance: of the campaign's own at least half as many, where there are."""
+    if len(rows) <= most:
         return np.arange(len(rows))
     mixed = np.random.default_rng([seed, 11]).permutation(len(rows))
-    own = mixed[rows.task[mixed] == 0][: MOST // 2]
-    others = mixed[~np.isin(mixed, own)][: MOST - len(own)]
+    own = mixed[rows.task[mixed] == 0][: most // 2]
+    others = mixed[~np.isin(mixed, own)][: most - len(own)]
     return np.sort(np.concatenate([own, others]))
 
 

@@ -112,7 +112,12 @@ def standardised(y: FloatArray, task: IntArray, *, pooled: bool = False) -> tupl
         shift[t], scale[t] = y[task == t].mean(), spread_of(y[task == t])
     if pooled:
         scale[:] = spread_of(y - shift[task])
-    return (y - shift[task]) / scale[task], Scale(shift, scale)
+    return scaled(y, task, Scale(shift, scale)), Scale(shift, scale)
+
+
+def scaled(y: FloatArray, task: IntArray, scale: Scale) -> FloatArray:
+    """Standardised values, to ten digits: the same in every unit, so that no search takes another way."""
+    return np.round((y - scale.shift[task]) / scale.scale[task], 10)
 
 
 def merged(X: FloatArray, z: FloatArray, known: FloatArray, task: IntArray) -> tuple[Measured, IntArray]:

@@ -11,13 +11,13 @@ import numpy as np
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.core.errors import ConfigError, DataError
 from matloop.design.contract import Axes, Belief
-from matloop.design.surrogates.average import Average
+from matloop.design.surrogates.average import Average, told_so
 from matloop.design.surrogates.coupling import Coupling, Ladder, Truncated
 from matloop.design.surrogates.evidence import Evidence, usual_prior
 from matloop.design.surrogates.gp import SHAPES, GaussianProcess
 from matloop.design.surrogates.kernel import Form, Shape, part_of
 from matloop.design.surrogates.learn import learnt, usual_members
-from matloop.design.surrogates.measured import check_points, check_rows, merged
+from matloop.design.surrogates.measured import check_points, check_rows, merged, scaled
 from matloop.design.surrogates.multi_task import likeness, scale_of_tasks
 from matloop.design.surrogates.process import Process
 
@@ -56,7 +56,7 @@ class MultiFidelity:
         if len(absent):
             raise DataError(f"no row is of fidelity {absent[0]}, but of a cheaper one: number them 0, 1, 2, ...")
         scale = scale_of_tasks(y, tasks)
-        z = (y - scale.shift[tasks]) / scale.scale[tasks]
+        z = scaled(y, tasks, scale)
         rows, group = merged(X, z, errors / scale.scale[tasks], tasks)
         whole = part_of(self.axes, np.unique(self.axes.variable), self.shape)
         terms = tuple((q,) for q in range(n_tasks))
@@ -72,7 +72,7 @@ class MultiFidelity:
         belief = learnt(self.axes, evidence, group, scale, label=label, starts=1, members=members, seed=seed)
         shares = ", ".join(f"{one:.2f}" for one in likeness(belief)[1:])
         words = f"{belief.words}; the cheaper ones go with the dear one by {shares} (1: the same, 0: nothing in common)"
-        return replace(belief, words=words) if isinstance(belief, Average) else replace(belief, told=words)
+        return told_so(belief, words)
 
 
 def knowledge_per_cost(belief: Belief, X: FloatArray, costs: Sequence[float]) -> FloatArray:

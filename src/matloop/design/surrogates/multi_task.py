@@ -9,14 +9,14 @@ import numpy as np
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.core.errors import ConfigError
 from matloop.design.contract import Axes, Belief
-from matloop.design.surrogates.average import Average
+from matloop.design.surrogates.average import Average, told_so
 from matloop.design.surrogates.coupling import Similar
 from matloop.design.surrogates.evidence import Evidence, usual_prior
 from matloop.design.surrogates.gp import SHAPES, GaussianProcess, usual_form
 from matloop.design.surrogates.insight import loo
 from matloop.design.surrogates.kernel import Shape
 from matloop.design.surrogates.learn import learnt, usual_members
-from matloop.design.surrogates.measured import Scale, check_rows, merged, spread_of
+from matloop.design.surrogates.measured import Scale, check_rows, merged, scaled, spread_of
 from matloop.design.surrogates.process import Process
 
 _ENOUGH = 5
@@ -63,13 +63,13 @@ class MultiTask:
         if with_them >= without:
             return together
         told = f"; {self.called} are left out: the own rows foresee each other better without them"
-        return _said(single, single.words + told)
+        return told_so(single, single.words + told)
 
     def _together(self, X: FloatArray, y: FloatArray, errors: FloatArray, task: IntArray, seed: int) -> Belief:
         present, tasks = np.unique(task, return_inverse=True)
         n_tasks = len(present)
         scale = scale_of_tasks(y, tasks)
-        z = (y - scale.shift[tasks]) / scale.scale[tasks]
+        z = scaled(y, tasks, scale)
         rows, group = merged(X, z, errors / scale.scale[tasks], np.asarray(tasks, np.int64))
         form = replace(usual_form(self.axes, self.shape, "joint", trend=False), constant=1.0)
         coupling = Similar(n_tasks, self.loading, self.doubt, self.own)
@@ -79,7 +79,7 @@ class MultiTask:
         members = usual_members(len(rows))
         belief = learnt(self.axes, evidence, group, scale, label=label, starts=1, members=members, seed=seed)
         shares = ", ".join(f"{one:.2f}" for one in likeness(belief)[1:])
-        return _said(
+        return told_so(
             belief, f"{belief.words}; {self.called} go with it by {shares} (1: the same, 0: nothing in common)"
         )
 
@@ -111,13 +111,6 @@ def likeness(belief: Belief) -> FloatArray:
 
 def _density(y: FloatArray, mean: FloatArray, std: FloatArray) -> float:
     return float(np.mean(-0.5 * ((y - mean) / std) ** 2 - np.log(std)))
-
-
-def _said(belief: Belief, words: str) -> Belief:
-    """The same belief with other words."""
-    if isinstance(belief, Process):
-        return replace(belief, told=words)
-    return replace(belief, words=words) if isinstance(belief, Average) else belief
 
 
 def make(axes: Axes, *, shape: Shape = "matern52") -> MultiTask:

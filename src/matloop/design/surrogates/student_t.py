@@ -13,12 +13,12 @@ from matloop.design.surrogates.coupling import Alone
 from matloop.design.surrogates.evidence import MOST, Evidence, Numbers, choose, usual_prior
 from matloop.design.surrogates.gp import usual_form
 from matloop.design.surrogates.kernel import Shape
-from matloop.design.surrogates.measured import Scale, check_rows, single, spread_of
+from matloop.design.surrogates.measured import Scale, check_rows, scaled, single, spread_of
 from matloop.design.surrogates.process import Process, conditioned, loo_of, measured_variance
 
 _ROUNDS, _STEPS = 4, 5
-SUSPECT = 0.25
-"""weight below which a value is called an outlier"""
+SUSPECT = 0.1
+"""weight below which a value is called an outlier: about seven deviations off"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class StudentT:
         own = tasks == 0
         X, y, errors, tasks = X[own], y[own], errors[own], tasks[own]
         scale = steady_scale(y)
-        z, known = (y - scale.shift[0]) / scale.scale[0], errors / scale.scale[0]
+        z, known = scaled(y, tasks, scale), errors / scale.scale[0]
         form = usual_form(self.axes, self.shape, "joint", trend=False)
         alone = Alone(1)
         prior = usual_prior(form, alone, 1, errors_known=bool((errors > 0).all()))

@@ -1,0 +1,106 @@
+"""Which surrogate, by what the rows are like; with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from matloop.core.arrays import FloatArray, IntArray
+from matloop.design.contract import Axes, Belief
+from matloop.design.surrogates.additive import Additive
+from matloop.design.surrogates.average import told_so
+from matloop.design.surrogates.evidence import MOST
+from matloop.design.surrogates.forest import make as make_forest
+from matloop.design.surrogates.gp import GaussianProcess
+from matloop.design.surrogates.heteroscedastic import Heteroscedastic
+from matloop.design.surrogates.insight import loo
+from matloop.design.surrogates.measured import check_rows
+from matloop.design.surrogates.multi_task import make as make_multi_task
+from matloop.design.surrogates.saas import SparseAxes
+from matloop.design.surrogates.student_t import StudentT
+
+MANY_ROWS = 4000
+"""above these a Cholesky factor takes many seconds and hundreds of megabytes"""
+MANY_VARIABLES = 15
+_FAR, _ENOUGH = 0.05, 15
+"""weight of a value about ten deviations off: of 58 samples of fifteen measured tables one has such a value; rows below
+which nobody can say"""
+_GROUPS, _UNEVEN = 8, 1e-3
+"""sets of replicates that can show uneven noise, and the chance of being wrong"""
+
+
+@dataclass(frozen=True, slots=True)
+class Auto:
+    """The usual Gaussian process, unless the rows ask for another; `words` say which and why."""
+
+    axes: Axes
+
+    def fit(
+        self,
+        X: FloatArray,
+        y: FloatArray,
+        *,
+        seed: int,
+        noise: FloatArray | None = None,
+        task: IntArray | None = None,
+    ) -> Belief:
+        """Other tasks: multi_task. More than 4,000 rows: forest. More than 15 variables: the better of saas and
+        additive by left-out density. Replicates that scatter unlike each other: heteroscedastic. Values ten deviations
+        from what the others say: student_t. Else gp."""
+        X, y, _, tasks = check_rows(self.axes, X, y, noise, task)
+        if (tasks > 0).any():
+            others = len(np.unique(tasks)) - 1
+            belief = make_multi_task(self.axes).fit(X, y, seed=seed, noise=noise, task=task)
+            return _because(belief, f"because there are rows of {others} other campaign{'s' * (others > 1)}")
+        if len(y) > MANY_ROWS:
+            belief = make_forest(self.axes).fit(X, y, seed=seed, noise=noise)
+            return _because(belief, f"because {len(y):,} rows are too many for a Gaussian process")
+        n_variables = len(np.unique(self.axes.variable))
+        if n_variables > MANY_VARIABLES:
+            return self._wide(X, y, noise, n_variables, seed)
+        chance = unevenness(X, y)
+        if chance < _UNEVEN:
+            belief = Heteroscedastic(self.axes).fit(X, y, seed=seed, noise=noise)
+            return _because(belief, "because some replicates scatter much more than others")
+        if _ENOUGH <= len(y) <= MOST:
+            belief = StudentT(self.axes).fit(X, y, seed=seed, noise=noise)
+            odd = int((belief.rows.weight < _FAR).sum())
+            if 0 < odd <= len(y) // 5:
+                lie = "values lie" if odd > 1 else "value lies"
+                return _because(belief, f"because {odd} {lie} far from what the others say")
+        return GaussianProcess(self.axes).fit(X, y, seed=seed, noise=noise)
+
+    def _wide(self, X: FloatArray, y: FloatArray, noise: FloatArray | None, n_variables: int, seed: int) -> Belief:
+        why = f"because there are {n_variables} variables"
+        sparse = SparseAxes(self.axes).fit(X, y, seed=seed, noise=noise)
+        if len(y) < 2 * n_variables:
+            return _because(sparse, f"{why} and only {len(y)} rows: few of them can be seen to matter")
+        additive = Additive(self.axes).fit(X, y, seed=seed, noise=noise)
+        if _density(additive, y) > _density(sparse, y):
+            return _because(additive, f"{why}, and a sum of effects foresees left-out rows better than few do")
+        return _because(sparse, f"{why}, and few of them foresee left-out rows better than a sum of effects does")
+
+
+def unevenness(X: FloatArray, y: FloatArray) -> float:
+    """Chance that replicates of one noise scatter as differently as these (Bartlett's test); 1 where too few."""
+    from scipy.stats import bartlett
+
+    _, group = np.unique(X, axis=0, return_inverse=True)
+    sets = [y[group.reshape(-1) == g] for g in range(int(group.max()) + 1)]
+    sets = [each for each in sets if len(each) > 1 and each.std() > 0]
+    return float(bartlett(*sets).pvalue) if len(sets) >= _GROUPS else 1.0
+
+
+def _density(belief: Belief, y: FloatArray) -> float:
+    mean, std = loo(belief)
+    return float(np.mean(-0.5 * ((y - mean) / std) ** 2 - np.log(std)))
+
+
+def _because(belief: Belief, why: str) -> Belief:
+    return told_so(belief, f"{belief.words}; chosen {why}")
+
+
+def make(axes: Axes) -> Auto:
+    """`Auto`."""
+    return Auto(axes)
