@@ -5,6 +5,7 @@ from scipy.stats import norm
 
 from matloop.core.errors import ConfigError
 from matloop.design.acquisition.aims import log_within
+from matloop.design.acquisition.choose import choose
 from matloop.design.acquisition.windows import Target, Window, log_nearer
 
 
@@ -21,7 +22,7 @@ def test_several_windows_multiply(told, asking, aim):
     aims = (aim(0, is_open=False, low=0.0, high=1.0), aim(1, is_open=False, low=-np.inf, high=2.0))
     X = np.array([[0.3, 0.5, 1.0, 1.0]])
     asked = asking(np.zeros((2, 4)), np.array([0.0, 1.0]), np.array([0.0, 1.0]), aims=aims)
-    chance = np.exp(Window().worth([told(0), told(1)], X, asked)[0])
+    chance = np.exp(Window(curiosity=0.0).worth([told(0), told(1)], X, asked)[0])
     assert chance == pytest.approx((norm.cdf(1.4) - norm.cdf(-0.6)) * norm.cdf(1.0))
 
 
@@ -49,3 +50,13 @@ def test_a_target_is_tried_where_it_is_likely_to_be_hit_not_where_it_is_passed(t
 def test_a_goal_without_an_end_is_not_enough(kind, learnt):
     with pytest.raises(ConfigError, match="purity >= 0.95"):
         kind().worth([learnt[0]], np.zeros((1, 2)), learnt[1])
+
+
+def test_of_experiments_that_will_surely_do_different_ones_are_taken(fixed, cube, asking, aim):
+    X = np.random.default_rng(0).random((12, 2))
+    belief = fixed(X, X[:, 0], length=0.5)
+    asked = asking(X, X[:, 0], aims=(aim(0, is_open=False, low=0.3, high=0.9),))
+    found = choose(Window(), [belief], asked, cube, 5, seed=0).X
+    apart = np.linalg.norm(found[:, None] - found, axis=2)[np.triu_indices(5, 1)]
+    assert ((found[:, 0] > 0.3) & (found[:, 0] < 0.9)).all()
+    assert apart.min() > 0.1

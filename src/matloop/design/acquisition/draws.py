@@ -11,7 +11,7 @@ from matloop.core.errors import ConfigError
 from matloop.design.acquisition.aims import Wanted, closed_aims, is_logarithmic, softened, spread_of
 from matloop.design.acquisition.search import Search
 
-SHORT = 500
+SHORT = 600
 DRAWS = 256
 
 
@@ -24,7 +24,7 @@ def thompson(search: Search, n: int) -> tuple[list[int], list[float]]:
     doi:10.48550/arXiv.1705.09236.
     """
     search.believe_pending()
-    rows = search.shortlist(3 * SHORT)
+    rows = search.shortlist(SHORT)
     if not len(rows):
         return [], []
     height, missed = _drawn(search, rows, n)

@@ -35,6 +35,7 @@ ACQUISITIONS = Registry(
     ehvi=f"{_SEVERAL}.improvement:HypervolumeImprovement",
     parego=f"{_SEVERAL}.scalar:Chebyshev",
     desirability=f"{_SEVERAL}.scalar:Desirability",
+    preference=f"{_SEVERAL}.preferences:PreferenceGain",
 )
 """Name -> the class of an `Acquisition`; its fields are its settings, all with defaults."""
 

@@ -14,7 +14,7 @@ WHOLE, WHOLE_LEAST, WHOLE_WORK = 50_000, 5_000, 20_000_000
 """A domain is looked at wholly up to 50,000 points; to fewer with many known experiments, which make a look dearer."""
 SAMPLED = 4_096
 REPRESENTATIVES = 500
-SHORTLIST = 1_000
+SHORTLIST = 600
 STARTS, MOVES, ROUNDS = 8, 32, 12
 BLOCK = 1_024
 CHUNK = 4_096
