@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from matloop.cli.main import app
+from matloop.problem.campaign_toml import parse_campaign
 from matloop.problem.toml import parse_problem
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -60,11 +61,21 @@ def test_several_targets_are_drafted_as_the_page_shows(here):
     assert all(line in (here / "problem.toml").read_text("utf-8") for line in targets.splitlines())
 
 
+def campaign_of(part):
+    """A campaign file around the tables that a page shows."""
+    top = ("" if "name =" in part else 'name = "page"\n') + ("" if "goals =" in part else 'goals = ["maximise y"]\n')
+    space = "" if "[space" in part or "candidates =" in part else '[space.x]\nkind = "continuous"\nlow = 0\nhigh = 1\n'
+    return top + part + space + ("" if "[targets" in part else "[targets.y]\n")
+
+
 @pytest.mark.parametrize("page", sorted(DOCS.glob("howto/*.md")), ids=lambda page: page.stem)
 def test_problem_files_of_how_to_pages_are_understood(page):
     for part in re.findall(r"^```toml\n(.*?)^```$", page.read_text("utf-8"), re.M | re.S):
         if "[[step]]" in part:
             continue  # a chain of steps, no question
+        if re.search(r"^(\[(space|campaign|stop)\b|goals\b|candidates\b)", part, re.M):
+            assert parse_campaign(campaign_of(part)).sentences() == ()
+            continue
         rest = 'name = "page"\n' + ("" if "[data]" in part else '[data]\nsource = "table.csv"\n')
         inputs = "" if "[inputs]" in part else '[inputs]\nformula = { kind = "composition" }\n'
         targets = "" if "[targets" in part else '[targets.y]\ntask = "regression"\n'
