@@ -22,4 +22,5 @@ STRATEGIES = Registry(
     policy=f"{_ROOM}.policy:PolicyGradient",
     turbo=f"{_ROOM}.turbo:Turbo",
     by_dimension=f"{_ROOM}.by_dimension:ByDimension",
+    preference="matloop.design.objectives.preferences:Preferring",
 )

@@ -19,7 +19,7 @@ from matloop.design.objectives.hypervolume import reference_point, rooms_beyond
 
 _SURE = 3.0  # standard deviations: what is worse by so much on both sides is not on the front
 _MOST = 64
-_CHUNK = 64
+_CHUNK = 128
 _HOPELESS = 7.0
 _TINY = 1e-100
 _ROOT_2_PI = float(np.sqrt(2 * np.pi))

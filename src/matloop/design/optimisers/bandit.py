@@ -17,7 +17,7 @@ from matloop.design.optimisers.choices import Choices, pool_of
 from matloop.design.optimisers.told import first_design, fitness, generator, suggestions
 
 _LEAST = 3
-_MOST = 800
+_MOST = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Bandit:
         order, why = self._pulled(belief, arms, waiting, n, rng)
         reasons = [_reason(mean, std, belief) for mean, std in why]
         how = (
-            f"Bandit ({self.rule}) over {len(np.unique(arms, axis=0))} arms: "
+            f"Bandit ({self.rule}), {len(np.unique(arms, axis=0))} arms looked at: "
             f"{100 * belief.shared:.0f} % of what differs between arms is the sum of their levels' effects."
         )
         return suggestions(domain, history, pool.take(order), reasons, n, seed, how=how)

@@ -102,10 +102,10 @@ def replayed(score: FloatArray, rounds: IntArray, dimension: int, n: int, first:
     length, best, centre, start, restarts = _FIRST, -np.inf, 0, 0, 0
     won = lost = 0
     for number in range(int(rounds.max(initial=-1)) + 1):
-        rows = np.flatnonzero(rounds == number)
-        rows = rows[np.isfinite(score[rows]) & (rows >= start)]
+        batch = np.flatnonzero(rounds == number)
+        rows = batch[np.isfinite(score[batch]) & (batch >= start)]
         top = float(score[rows].max()) if len(rows) else -np.inf
-        fresh = np.isfinite(score[start : int(rows[0]) if len(rows) else start]).sum() < first
+        fresh = np.isfinite(score[start : int(batch[0])]).sum() < first
         if top > best + _GAIN * abs(best) or not np.isfinite(best):
             won, lost = won + (not fresh), 0
         else:
@@ -118,7 +118,7 @@ def replayed(score: FloatArray, rounds: IntArray, dimension: int, n: int, first:
             length, lost = length / 2, 0
         if length < _SHORTEST:
             length, best, won, lost, restarts = _FIRST, -np.inf, 0, 0, restarts + 1
-            start = int(np.flatnonzero(rounds == number).max()) + 1
+            start = int(batch.max()) + 1
             centre = min(start, len(score) - 1)
     return Region(length, centre, start, restarts)
 
