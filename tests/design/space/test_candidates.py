@@ -96,9 +96,22 @@ def test_formulas_are_described_where_the_column_is_called_so():
     assert words.axes.categorical.tolist() == [True, False]
 
 
-def test_a_name_beside_its_formula_describes_nothing_more():
-    frame = pd.DataFrame({"name": ["rust", "alumina"] * 2, "formula": ["Fe2O3", "Al2O3"] * 2, "T": [1, 2, 3, 4]})
-    assert all(not name.startswith("name") for name in domain_of(frame).axes.names)
+def test_what_is_left_out_is_told():
+    frame = pd.DataFrame({"name": ["rust", "alumina"] * 2, "formula": ["Fe2O3", "Al2O3"] * 2, "T": [1, 2, 1, 4]})
+    domain = domain_of(frame.assign(id=list("abcd"), lab="x"), space=Space(constraints=(Expression("T <= 3"),)))
+    assert all(not name.startswith("name") for name in domain.axes.names)
+    assert domain.notes == (
+        'column "id" describes no candidate: its words are different in every row',
+        'column "lab" describes no candidate: it is the same in every row',
+        'column "name" describes no candidate: it says the same as "formula"',
+        "1 of 4 rows are empty or break a constraint and are no candidates",
+        "3 rows are 2 different candidates",
+    )
+
+
+def test_a_list_of_materials_is_described_whatever_it_is_called():
+    domain = domain_of(pd.DataFrame({"sample": ["Fe2O3", "Al2O3", "TiO2"]}))
+    assert domain.axes.names[0].startswith("sample: ")
 
 
 def test_structures_of_a_table_are_described():
@@ -115,10 +128,10 @@ def test_structures_of_a_table_are_described():
 
 
 def test_constraints_thin_the_table_and_none_left_is_told():
-    held = domain_of(grid(), space=Space(constraints=(Expression('gas = "Ar" and y <= 15'),), candidates="t"))
+    held = domain_of(grid(), space=Space(constraints=(Expression('gas = "Ar" and y <= 15'),)))
     assert (held.frame(held.sample(500, 0))["gas"] == "Ar").all()
     with pytest.raises(ConfigError, match=r"no candidate meets all constraints.*\n.*x \+ y <= 5: broken by 144 of 144"):
-        domain_of(grid(), space=Space(constraints=(Expression("x + y <= 5"),), candidates="t"))
+        domain_of(grid(), space=Space(constraints=(Expression("x + y <= 5"),)))
 
 
 def test_fractions_of_a_table_are_one_variable_and_have_to_sum_to_one():

@@ -408,6 +408,17 @@ def test_a_thin_curved_region_is_found():
     assert allowed(domain, domain.sample(100, 0))
 
 
+def test_a_curved_condition_beside_equations_is_met():
+    """The programme knows the equations only; the search from its points has to find small times."""
+    alloy = Mixture(
+        "m", tuple(Component(name, high=0.5, least=0.01) for name in ("O", "Ti", "Fe", "Ni", "Cr", "Al")), at_most=5
+    )
+    time_, kelvin = Continuous("t", 0.1, 100, scale="log"), Continuous("T", 300, 1200, step=10)
+    texts = ("Fe + Ni = 0.4", "O = 2 * Ti", "T * t <= 5000")
+    domain = space(alloy, time_, kelvin, constraints=tuple(map(Expression, texts)))
+    assert allowed(domain, domain.sample(20, 0))
+
+
 def test_mixtures_whose_steps_meet_no_sum_are_refused():
     parts = (Component("A", 0.4, 0.4), Component("B", 0.4, 0.4), Component("C", 0.0, 0.1))
     with pytest.raises(ConfigError, match="highest amounts of all components sum to 0.9"):

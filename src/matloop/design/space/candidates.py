@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -77,7 +77,8 @@ def domain_of(
 
 
 def _domain(raw: RawTable, space: Space, without: Sequence[str]) -> TableDomain:
-    parameters = space.parameters or _looked_at(raw, without)
+    looked = None if space.parameters else _looked_at(raw, without)
+    parameters = space.parameters if looked is None else looked.told
     refuse_unknown_columns(raw, [("the space", name) for name in layout_of(parameters).names])
     parameters = tuple(_ranged(raw, one) for one in parameters)
     layout = layout_of(parameters)
@@ -91,7 +92,18 @@ def _domain(raw: RawTable, space: Space, without: Sequence[str]) -> TableDomain:
         raise ConfigError(_none_left(raw, conditions, values))
     first = np.sort(np.unique(keys_of(layout, values[kept]), return_index=True)[1])
     encoder = encoder_of(layout, _sights(raw, parameters))
-    return TableDomain(layout, conditions, encoder, np.ascontiguousarray(values[kept[first]]), kept[first])
+    rows = kept[first]
+    notes = _notes(len(raw), len(kept), len(rows), {} if looked is None else looked.left_out)
+    return TableDomain(layout, conditions, encoder, np.ascontiguousarray(values[rows]), rows, notes)
+
+
+def _notes(n_rows: int, n_kept: int, n_different: int, left_out: Mapping[str, str]) -> tuple[str, ...]:
+    notes = [f'column "{name}" describes no candidate: {why}' for name, why in left_out.items()]
+    if n_kept < n_rows:
+        notes.append(f"{n_rows - n_kept:,} of {n_rows:,} rows are empty or break a constraint and are no candidates")
+    if n_different < n_kept:
+        notes.append(f"{n_kept:,} rows are {n_different:,} different candidates")
+    return tuple(notes)
 
 
 def _none_left(raw: RawTable, conditions: Conditions, values: FloatArray) -> str:
@@ -112,24 +124,33 @@ def _refuse_sums(raw: RawTable, layout: Layout, values: FloatArray, odd: TextArr
 # ---- what columns are ----
 
 
-def _looked_at(raw: RawTable, without: Sequence[str]) -> tuple[Parameter, ...]:
-    """All columns as they look; constants, and words that are different in every row, describe nothing."""
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    told: tuple[Parameter, ...]
+    left_out: Mapping[str, str]
+
+
+def _looked_at(raw: RawTable, without: Sequence[str]) -> _Looked:
+    """All columns as they look, and those that describe nothing."""
     found = {name: _as_it_looks(raw, name) for name in raw.names if name not in without}
-    told = _without_twins(raw, [one for one in found.values() if one is not None])
+    twins = _twins(raw, [one for one in found.values() if not isinstance(one, str)])
+    left_out = {name: one for name, one in found.items() if isinstance(one, str)} | twins
+    told = tuple(one for name, one in found.items() if not isinstance(one, str) and name not in twins)
     if not told:
         raise ConfigError(
             f"{raw.provenance.source}: no column describes the candidates: each is constant, or a name of its own in "
             "every row. Say what columns are: [space.NAME] with a kind."
         )
-    return told
+    return _Looked(told, left_out)
 
 
-def _as_it_looks(raw: RawTable, name: str) -> Parameter | None:
+def _as_it_looks(raw: RawTable, name: str) -> Parameter | str:
+    """A column as a parameter, or why it is none."""
     column = raw.column(name)
     written = [text for text in texts(column).tolist() if text]
     distinct = tuple(dict.fromkeys(written))
     if len(distinct) < 2:
-        return None
+        return "it is the same in every row"
     if (kind := _matter_of(name, distinct)) is not None:
         return Categorical(name, (), kind=kind)
     if _n_numbers(raw, name) >= _NUMERIC_SHARE * len(written):
@@ -138,7 +159,7 @@ def _as_it_looks(raw: RawTable, name: str) -> Parameter | None:
         return Categorical(name, ())
     if not from_formulas(distinct)[1]:  # a list of materials, whatever the column is called
         return Categorical(name, (), kind="composition")
-    return None
+    return "its words are different in every row"
 
 
 def _n_numbers(raw: RawTable, name: str) -> int:
@@ -149,18 +170,18 @@ def _n_numbers(raw: RawTable, name: str) -> int:
         return 0
 
 
-def _without_twins(raw: RawTable, found: Sequence[Parameter]) -> tuple[Parameter, ...]:
-    """Words that only repeat another column of words (a name beside its SMILES) are left out, matter is kept."""
+def _twins(raw: RawTable, found: Sequence[Parameter]) -> dict[str, str]:
+    """Words that only repeat another column of words (a name beside its SMILES; matter is kept), and which."""
     words = [one for one in found if isinstance(one, Categorical)]
     words.sort(key=lambda one: not one.kind)
-    kept: list[Categorical] = []
-    codes: list[tuple[int, ...]] = []
+    first: dict[bytes, str] = {}
+    twins: dict[str, str] = {}
     for one in words:
-        own = tuple(pd.factorize(texts(raw.column(one.name)))[0].tolist())
-        if own not in codes:
-            kept.append(one)
-            codes.append(own)
-    return tuple(one for one in found if not isinstance(one, Categorical) or one in kept)
+        own = np.asarray(pd.factorize(texts(raw.column(one.name)))[0], dtype=np.int64).tobytes()
+        if own in first:
+            twins[one.name] = f'it says the same as "{first[own]}"'
+        first.setdefault(own, one.name)
+    return twins
 
 
 def _matter_of(name: str, distinct: tuple[str, ...]) -> Matter | None:
@@ -232,6 +253,8 @@ class TableDomain:
     """Shape (n_candidates, width): each different candidate once."""
     rows: IntArray
     """The row of the file of each candidate, from 0; of equal ones the first."""
+    notes: tuple[str, ...] = ()
+    """Which columns and rows of the file were left out, and why."""
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -173,8 +173,11 @@ def excess(tree: Tree, values: FloatArray, layout: Layout) -> FloatArray:
         return np.asarray(np.sum(parts, axis=0) if tree.what == "and" else np.min(parts, axis=0))
     broken = truth(tree, values, layout) < 0.5
     if isinstance(tree, Compare) and tree.what in ("<=", "<", ">=", ">", "=="):
-        gap = np.nan_to_num(_gap(tree, values, layout)[0], nan=1.0, posinf=1e6, neginf=1e6)
-        return np.where(broken, np.maximum(np.abs(gap), 1e-6), 0.0)
+        left, _ = _number(tree.left, values, layout)
+        right, _ = (left, None) if isinstance(tree.right, tuple) else _number(tree.right, values, layout)
+        size = np.maximum(np.maximum(np.abs(left), np.abs(right)), 1e-12)
+        off = np.nan_to_num(np.abs(left - right) / size, nan=2.0, posinf=2.0)
+        return np.where(broken, np.maximum(off, 1e-9), 0.0)
     return broken.astype(float)
 
 

@@ -95,7 +95,8 @@ class ParametricDomain:
     def _different(self, values: FloatArray, n: int, seed: int) -> FloatArray:
         """Each point once, and others drawn for those that came twice."""
         for turn in range(1, _TOP_UPS + 1):
-            first = np.sort(np.unique(values, axis=0, return_index=True, equal_nan=True)[1])
+            known = np.nan_to_num(values, nan=-1e300)  # NaN is unlike itself
+            first = np.sort(np.unique(known, axis=0, return_index=True)[1])
             values = values[first]
             if len(values) >= n:
                 break

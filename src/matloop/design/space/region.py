@@ -53,7 +53,7 @@ def _anchors(layout: Layout, conditions: Conditions) -> FloatArray:
     if not conditions:
         return np.zeros((0, layout.width))
     rng = np.random.default_rng(20)
-    new = drawn(layout, _DRAWS, rng)
+    begun, new = np.zeros((0, layout.width)), drawn(layout, _DRAWS, rng)
     found = new[conditions.allowed(new)]
     if len(found) >= _PLENTY:
         return found
@@ -63,9 +63,8 @@ def _anchors(layout: Layout, conditions: Conditions) -> FloatArray:
             raise ConfigError(_no_point(layout, conditions.straight))
         good = begun[allowed(layout, conditions, begun)]
         found = np.concatenate([found, good]) if len(good) else found
-        new = np.concatenate([begun, new])
     if len(found) < _PLENTY and (conditions.trees or conditions.rules):
-        found = np.concatenate([found, _searched(layout, conditions, new, rng)])
+        found = np.concatenate([found, _searched(layout, conditions, begun, new, rng)])
     if not len(found):
         raise ConfigError(_none_found(layout, conditions))
     return found
@@ -103,9 +102,9 @@ def _none_found(layout: Layout, conditions: Conditions) -> str:
         fewer = replace(conditions, trees=trees, rules=rules)
         rng = np.random.default_rng(k)
         new = drawn(layout, _DRAWS, rng)
-        if fewer.straight:
-            new = np.concatenate([starts(layout, fewer.straight, 8, rng), new])
-        if allowed(layout, fewer, new).any() or len(_searched(layout, fewer, new, rng)):
+        begun = starts(layout, fewer.straight, 8, rng) if fewer.straight else new[:0]
+        whole = np.concatenate([begun, new])
+        if allowed(layout, fewer, whole).any() or len(_searched(layout, fewer, begun, new, rng)):
             helpful.append(text)
     said = f"no point was found that keeps all conditions (of {_DRAWS:,} drawn, the {_SEARCHED} nearest were improved)."
     if helpful:
@@ -114,9 +113,14 @@ def _none_found(layout: Layout, conditions: Conditions) -> str:
     return f"{said} Conditions:\n{listed(list(dict.fromkeys([*single, *texts])))}\nLeave some out to see which clash."
 
 
-def _searched(layout: Layout, conditions: Conditions, values: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Points that break little, moved as long as they break less; the allowed ones among them."""
-    best = values[np.argsort(conditions.over(values), kind="stable")[:_SEARCHED]]
+def _searched(
+    layout: Layout, conditions: Conditions, begun: FloatArray, others: FloatArray, rng: np.random.Generator
+) -> FloatArray:
+    """Points that keep the linear conditions, and others that break little, moved as long as they break less; the
+    allowed ones among them."""
+    nearest = others[np.argsort(conditions.over(others), kind="stable")[: _SEARCHED - len(begun)]]
+    copies = max(_SEARCHED // (2 * len(begun)), 1) if len(begun) else 0
+    best = np.concatenate([np.repeat(begun, copies, axis=0), nearest])
     over = conditions.over(best)
     walk = walk_of(layout, replace(conditions, trees=(), rules=()))
     for turn in range(_TURNS):

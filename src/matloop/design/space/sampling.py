@@ -17,7 +17,8 @@ from matloop.design.space.region import Region
 
 _BLOCK = 50_000
 _PATIENCE = 20  # draws per point that is wanted, before the walk takes over
-_HOPELESS = 20_000  # draws none of which is kept
+_HOPELESS = 20_000  # draws, after which it is seen whether they will do
+_FEW = 5
 _CHAINS = 1000  # walks side by side
 _ENOUGH = 50  # kept draws that walks may begin from and be in the right distribution already
 
@@ -34,7 +35,9 @@ def sampled(region: Region, n: int, seed: int, how: How = "uniform") -> FloatArr
 def _drawn(region: Region, n: int, rng: np.random.Generator) -> FloatArray:
     found: list[FloatArray] = []
     have, tried, most = 0, 0, _PATIENCE * n + 20_000
-    while have < n and tried < most and (have or tried < _HOPELESS):
+    while have < n and tried < most:
+        if tried >= _HOPELESS and (have < _FEW or (have >= _ENOUGH and have * most < n * tried)):
+            break  # what can be hoped for is too little
         wanted = 1.2 * (n - have) * max(tried, 1) / max(have, 1) if tried else n - have
         size = int(np.clip(wanted, min(n - have + 16, _BLOCK), _BLOCK))
         new = drawn(region.layout, size, rng)
@@ -52,7 +55,7 @@ def _walked(region: Region, kept: FloatArray, n: int, rng: np.random.Generator) 
     """Points that some walks pass, each walk looked at now and then."""
     settled = len(kept) >= _ENOUGH
     begin = kept if settled else np.concatenate([kept, region.anchors])
-    free, chains = len(region.walk.free), min(n, _CHAINS)
+    free, chains = region.walk.n_moving, min(n, _CHAINS)
     values = begin[rng.integers(0, len(begin), chains)]
     values = region.walk.walked(values, 10 if settled else min(40 + 4 * free, 300), rng)
     found = [values]

@@ -55,18 +55,33 @@ class Walk:
     def walked(self, values: FloatArray, steps: int, rng: np.random.Generator) -> FloatArray:
         """Points after a number of steps each."""
         values = values.copy()
-        parts: list[Single | Blend] = [*self.layout.singles, *self.layout.blends]
+        parts = self.redrawable
         for step in range(steps):
             if len(self.free):
                 reach = 10 ** -rng.uniform(0.5, 4.0) if self._asks and step % 4 > 1 else np.inf
                 values = self.chord(values, rng, sparse=step % 2 == 1, reach=reach)
-            if step % 2 == 0 or not len(self.free):
+            if step % 4 == 0 and parts:
                 values = self._accepted(values, _redraw(self.layout, values, parts, rng))
+            if step % 2 == 0 or not len(self.free):
                 values = self._accepted(values, _shifted(self.layout, values, rng))
                 values = self._accepted(values, _exchanged(self.layout, values, rng))
                 values = self._accepted(values, self.paired(values, rng))
                 values = self._accepted(values, self._made_up(values, rng))
         return tidied(self.layout, values)
+
+    @property
+    def n_moving(self) -> int:
+        """Columns that move at a time: of mixtures as many as may be present."""
+        own = {column for blend in self.layout.blends for column in range(blend.start, blend.stop)}
+        plain = sum(column not in own for column in self.free.tolist())
+        return plain + sum(min(blend.at_most, len(blend.low)) for blend in self.layout.blends)
+
+    @property
+    def redrawable(self) -> list[Single | Blend]:
+        """Parameters that may be drawn anew on their own; what an equation holds may not."""
+        held = (self.equal_lines != 0).any(axis=0)
+        singles = [one for one in self.layout.singles if not held[one.column]]
+        return [*singles, *(blend for blend in self.layout.blends if not held[blend.columns].any())]
 
     def paired(self, values: FloatArray, rng: np.random.Generator) -> FloatArray:
         """Two settings of an equation moved by steps that keep it; allowed or not."""
