@@ -34,6 +34,8 @@ MOST_ROWS = 150
 """rows that a model is judged on, drawn at random where there are more"""
 N_FOLDS = 5
 N_LATELY = 20
+N_PROMISES = 30
+"""latest predictions that are held to their results; what a model believed at the beginning is forgiven"""
 EDGE = 0.01
 """share of a range that counts as its edge"""
 
@@ -60,7 +62,7 @@ def checked(state: State, question: Question) -> tuple[Finding, ...]:
     for goal in goals:
         found += _calibration(state, goal, ALARM / len(goals))
         learnt = learn(state, question, goal, FEWEST)
-        if learnt is not None:
+        if learnt is not None and np.ptp(learnt.y) > 0:
             found += _judged(learnt, goal, state.seed, ALARM / len(goals))
         found += _places(state, question, goal, ALARM / len(goals))
     return tuple(sorted(found, key=lambda finding: not finding.wrong))
@@ -113,7 +115,7 @@ def _quality(y: FloatArray, predicted: FloatArray, mean: FloatArray, goal: Goal)
 
 
 def _drift(residuals: FloatArray, order: np.ndarray, goal: Goal, alarm: float) -> Iterator[Finding]:
-    if len(np.unique(order)) < 4:
+    if len(np.unique(order)) < 4 or not np.ptp(residuals) > 0:
         return
     rho, p = stats.spearmanr(order, residuals)
     if not p < alarm:
@@ -146,8 +148,8 @@ def _promised(state: State, target: str) -> list[tuple[Suggestion, Result]]:
 
 
 def _calibration(state: State, goal: Goal, alarm: float) -> Iterator[Finding]:
-    """Share of results inside the interval that was foreseen, with the exact interval of a binomial share."""
-    pairs = _promised(state, goal.target)
+    """Share of the latest results inside their interval, with the exact interval of a binomial share."""
+    pairs = _promised(state, goal.target)[-N_PROMISES:]
     if len(pairs) < 10:
         return
     inside = sum(_inside(asked.foreseen[goal.target], result, goal.target) for asked, result in pairs)
@@ -181,25 +183,29 @@ def _stuck(state: State, question: Question) -> Iterator[Finding]:
         return
     since = own[rows[0] + 1 :]
     best = goal.sign * own[rows[0]].values[goal.target]
-    chances = [_chance_above(state.suggestions[r.suggestion], goal, best) for r in since if r.suggestion]
-    chances = [chance for chance in chances if math.isfinite(chance)]
+    asked = [state.suggestions[result.suggestion] for result in since if result.suggestion]
+    chances = [(one.round, _chance_above(one, goal, best)) for one in asked]
+    chances = [(number, chance) for number, chance in chances if math.isfinite(chance)]
     if len(chances) < 10:
         return
-    together = float(np.prod(1.0 - np.array(chances)))
+    # experiments of a round share the errors of one model, so a round counts as its best chance alone
+    rounds = {number: max(chance for other, chance in chances if other == number) for number, _ in chances}
+    together = float(np.prod(1.0 - np.array(list(rounds.values()))))
     said = f"the best is {own[rows[0]].name}, {counted(len(since), 'experiment')} ago"
-    expected = sum(chances)
+    expected = sum(rounds.values())
     if together < ALARM:
         yield Finding(
-            "stuck", True, f"{said}; {expected:.1f} improvements were foreseen since, none came (p = {together:.2g}).",
+            "stuck", True,
+            f"{said}; {expected:.1f} rounds with an improvement were foreseen since, none came (p = {together:.2g}).",
             "The model promises what is not there. Give errors of results, try another [campaign] surrogate, or let "
             "some experiments explore: [campaign] acquisition.",
         )  # fmt: skip
     elif expected < 0.5:
         yield Finding(
-            "stuck", False, f"{said}; few improvements were foreseen since ({expected:.2g}): it may be the top."
+            "stuck", False, f"{said}; little was foreseen to be better since ({expected:.2g}): it may be the top."
         )
     else:
-        yield Finding("stuck", False, f"{said}; {expected:.1f} improvements were foreseen since.")
+        yield Finding("stuck", False, f"{said}; {expected:.1f} rounds with an improvement were foreseen since.")
 
 
 def _chance_above(asked: Suggestion, goal: Goal, best: float) -> float:
@@ -298,7 +304,7 @@ def _places(state: State, question: Question, goal: Goal, alarm: float) -> Itera
     places = sorted({r.place for r in found if r.place})
     own = [r for r in found if not r.place]
     learnt = learn(state, question, goal, FEWEST) if places and len(own) >= FEWEST else None
-    if learnt is None:
+    if learnt is None or not np.ptp(learnt.y) > 0:
         return
     for place in places:
         theirs = [r for r in found if r.place == place]
