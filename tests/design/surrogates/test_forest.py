@@ -97,3 +97,10 @@ def test_calibration_finds_the_stretch_that_made_the_residuals() -> None:
 def test_options_that_cannot_be(options: dict, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         make(AXES, **options)
+
+
+def test_where_less_is_better_what_rises_falls() -> None:
+    X, y = rows(40, noise=1.0)
+    members = make(AXES, rising=("a",)).turned(-1.0).fit(X, -y, seed=0).members
+    line = np.column_stack([np.linspace(0, 1, 50), np.full(50, 0.4), np.ones(50)])
+    assert (np.diff(members.each(line), axis=0) <= 0).all()

@@ -12,9 +12,11 @@ from matloop.core.arrays import BoolArray, FloatArray
 from matloop.core.errors import ConfigError
 from matloop.design.knowledge.formula import Formula
 
-_STARTS, _POLISHED = 160, 6
-_MAGNITUDES = (1e-4, 1e5)
-"""sizes among which constants are sought about which nothing is said: exponents per kelvin to barriers in J/mol"""
+_STARTS, _PARENTS, _POLISHED = 160, 20, 6
+_JITTERS = (2.0, 1.0, 0.5, 0.25)
+"""factors, in logarithms, by which the best starts are changed, round after round"""
+_MAGNITUDES = (1e-4, 1e9)
+"""sizes among which constants are sought about which nothing is said: exponents per kelvin to rates"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +109,16 @@ class Search:
             return np.zeros(0)
         rng = np.random.default_rng([seed, 13])
         linear = self._linear(rng)
-        starts = np.stack([self._start(rng) for _ in range(_STARTS if not linear.all() else 1)])
-        losses = np.empty(len(starts))
-        for k in range(len(starts)):
-            starts[k], losses[k] = self._solved(starts[k], linear)
+        tried = [self._solved(self._start(rng), linear) for _ in range(_STARTS if not linear.all() else 1)]
+        for jitter in _JITTERS if not linear.all() else ():
+            parents = [tried[k][0] for k in np.argsort([loss for _, loss in tried], kind="stable")[:_PARENTS]]
+            tried += [self._solved(self._near(one, jitter, rng), linear) for one in parents for _ in range(3)]
+        starts = np.stack([one for one, _ in tried])
+        losses = np.array([loss for _, loss in tried])
         scale = float(self.y.std()) or 1.0
         lower = scale * np.eye(len(self.y))
-        tried = [self.best(lower, starts[k]) for k in np.argsort(losses, kind="stable")[:_POLISHED]]
-        return tried[int(np.argmin([self._loss(one, scale) for one in tried]))]
+        polished = [self.best(lower, starts[k]) for k in np.argsort(losses, kind="stable")[:_POLISHED]]
+        return polished[int(np.argmin([self._loss(one, scale) for one in polished]))]
 
     def _loss(self, constants: FloatArray, scale: float) -> float:
         with np.errstate(all="ignore"):
@@ -135,6 +139,10 @@ class Search:
                 sign = rng.choice([-1.0, 1.0]) if not away else 1.0 if np.isfinite(one.low) else -1.0
                 found[k] = sign * size + (one.low if np.isfinite(one.low) else one.high if away else 0.0)
         return np.clip(found, [one.low for one in self.said], [one.high for one in self.said])
+
+    def _near(self, start: FloatArray, jitter: float, rng: np.random.Generator) -> FloatArray:
+        moved = start * np.exp(jitter * rng.standard_normal(len(start)))
+        return np.clip(moved, [one.low for one in self.said], [one.high for one in self.said])
 
     def _linear(self, rng: np.random.Generator) -> BoolArray:
         """Constants in which the law is linear, together: products of two of them are not."""
