@@ -5,8 +5,9 @@
 Race: fifteen tables of real experiments. Replicates are averaged; every strategy begins with the same five
 experiments, drawn at random, and chooses batches of five by its defaults alone. After 20, 50 and 100 experiments:
 regret (how far the best found lies below the best there is, 1 being the median) and the share of the top 5 % that was
-found, out of what could be found. Ranks are taken per table and seed (1 is best, ties share), then averaged; "behind random"
-means a paired Wilcoxon test over the seeds of one table, two-sided, p < 0.05 after Holm's correction over all tables.
+found, out of what could be found. Ranks are taken per table and seed (1 is best, ties share), then averaged; "behind
+random" means a paired Wilcoxon test over the seeds of one table, two-sided, p < 0.05 after Holm's correction over all
+tables.
 
 Peers: random choice; the optimistic value of extra trees, in twenty lines; a plain Gaussian process (scikit-learn: ARD
 Matern 5/2 over numbers from 0 to 1 and one-hot words, maximum likelihood, expected improvement, believing its own means
