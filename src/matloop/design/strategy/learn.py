@@ -77,8 +77,8 @@ class Learned:
 
 def usual_surrogate(axes: Axes) -> str:
     """Trees where points are described by many descriptors of few things (compositions, molecules), of which most do
-    not matter and values jump; a Gaussian process else."""
-    return "forest" if described(axes) else "gp"
+    not matter and values jump; else Gaussian processes, of which `auto` takes the one that rows and columns ask for."""
+    return "forest" if described(axes) else "auto"
 
 
 def described(axes: Axes) -> bool:
