@@ -10,8 +10,7 @@ from scipy.special import log_ndtr
 
 from matloop.core.arrays import FloatArray
 from matloop.core.errors import ConfigError
-from matloop.design.acquisition.aims import is_logarithmic, softened
-from matloop.design.acquisition.draws import diverse, monte_carlo, thompson
+from matloop.design.acquisition.draws import SHORT, diverse, monte_carlo, thompson
 from matloop.design.acquisition.likeness import distances
 from matloop.design.acquisition.search import Search
 
@@ -65,9 +64,6 @@ def top(search: Search, n: int) -> tuple[list[int], list[float]]:
     return rows, search.worth[rows].tolist()
 
 
-SHORT = 500
-
-
 def penalise(search: Search, n: int) -> tuple[list[int], list[float]]:
     """Each lowers the worth of what lies so near that it cannot hold the best value if this one does not.
 
@@ -87,11 +83,9 @@ def penalise(search: Search, n: int) -> tuple[list[int], list[float]]:
         return [], []
     X, axes = search.X[rows], search.domain.axes
     mean, std = goal.belief.predict(X)
-    worth = search.worth[rows]
-    combined = search.about.works is not None or search.about.costs is not None
-    if not (combined or is_logarithmic(search.acquisition, search.about)):
-        worth = softened(worth, goal)
-    places = np.vstack([X[: SHORT // 2], search.about.known])
+    worth = search.log_worth(rows)
+    known = search.about.known
+    places = np.vstack([X[: SHORT // 2], known[:: max(len(known) // SHORT, 1)]])
     height = goal.belief.predict(places)[0]
     apart = distances(axes, places, places)
     with np.errstate(divide="ignore", invalid="ignore"):

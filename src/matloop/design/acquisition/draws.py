@@ -8,7 +8,7 @@ import numpy as np
 
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.core.errors import ConfigError
-from matloop.design.acquisition.aims import Wanted, closed_aims, is_logarithmic, softened, spread_of
+from matloop.design.acquisition.aims import Wanted, closed_aims, softened, spread_of
 from matloop.design.acquisition.search import Search
 
 SHORT = 600
@@ -124,10 +124,7 @@ def diverse(search: Search, n: int) -> tuple[list[int], list[float]]:
         return [], []
     goal = search.goal()
     belief = search.beliefs[search.about.aims[0].belief] if goal is None else goal.belief
-    quality = search.worth[rows]
-    combined = search.about.works is not None or search.about.costs is not None
-    if goal is not None and not (combined or is_logarithmic(search.acquisition, search.about)):
-        quality = softened(quality, goal)
+    quality = search.log_worth(rows)
     covariance = belief.joint(search.X[rows])[1]
     unit = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
     left = np.ones(len(rows))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from matloop.core.arrays import BoolArray, FloatArray, IntArray
@@ -14,22 +16,27 @@ def squares(axes: Axes | None, A: FloatArray, B: FloatArray) -> FloatArray:
     A variable with several columns (descriptors of a category, fractions of a mixture) counts the mean over them; words
     that differ are 1 apart. Without axes every column is a number of its own.
     """
-    categorical, variable = _columns(axes, A.shape[1])
-    kinds = np.unique(variable)
-    found = np.zeros((len(kinds), len(A), len(B)))
-    for k, one in enumerate(kinds):
-        columns = np.flatnonzero(variable == one)
-        for column in columns:
-            a, b = A[:, column][:, None], B[:, column][None, :]
-            found[k] += (a != b) if categorical[column] else (a - b) ** 2
-        found[k] /= len(columns)
-    return found
+    return np.array(list(_squares(axes, A, B))).reshape(-1, len(A), len(B))
 
 
 def distances(axes: Axes | None, A: FloatArray, B: FloatArray) -> FloatArray:
     """Shape (len(A), len(B)): root of the mean square over the variables, so that opposite corners are 1 apart."""
-    n_variables = max(len(np.unique(_columns(axes, A.shape[1])[1])), 1)
-    return np.asarray(np.sqrt(squares(axes, A, B).sum(axis=0) / n_variables))
+    total, n_variables = np.zeros((len(A), len(B))), 0
+    for part in _squares(axes, A, B):
+        total += part
+        n_variables += 1
+    return np.asarray(np.sqrt(total / max(n_variables, 1)))
+
+
+def _squares(axes: Axes | None, A: FloatArray, B: FloatArray) -> Iterator[FloatArray]:
+    categorical, variable = _columns(axes, A.shape[1])
+    for one in np.unique(variable):
+        columns = np.flatnonzero(variable == one)
+        part = np.zeros((len(A), len(B)))
+        for column in columns:
+            a, b = A[:, column][:, None], B[:, column][None, :]
+            part += (a != b) if categorical[column] else (a - b) ** 2
+        yield part / len(columns)
 
 
 def products(axes: Axes | None, A: FloatArray, B: FloatArray | None = None) -> FloatArray:

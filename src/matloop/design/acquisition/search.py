@@ -231,11 +231,19 @@ class Search:
         ]
         worth = np.concatenate(found) if found else np.zeros(0)
         worth = np.where(np.isnan(worth), -np.inf, worth)
-        return self.with_extra(worth, rows, is_logarithmic(ready, self.about))
+        return self._with_extra(worth, rows, is_logarithmic(ready, self.about))
 
-    def with_extra(self, worth: FloatArray, rows: IntArray, logarithmic: bool) -> FloatArray:
+    def log_worth(self, rows: IntArray) -> FloatArray:
+        """What is known of the worth of rows, as logarithms of a gain, shape (len(rows),)."""
+        goal = None if is_logarithmic(self.acquisition, self.about) or self._has_extra() else self.goal()
+        return self.worth[rows] if goal is None else softened(self.worth[rows], goal)
+
+    def _has_extra(self) -> bool:
+        return self.about.works is not None or self.about.costs is not None
+
+    def _with_extra(self, worth: FloatArray, rows: IntArray, logarithmic: bool) -> FloatArray:
         """Worth with chances and costs, shape (len(rows),); values are made gains first where there are any."""
-        if self.about.works is None and self.about.costs is None:
+        if not self._has_extra():
             return worth
         goal = None if logarithmic else self.goal()
         return (worth if goal is None else softened(worth, goal)) + self.extra[rows]
