@@ -33,8 +33,8 @@ def command(tmp_path):
 
 READY = {"table": table, "command": command}
 """How an oracle that answers at once is opened."""
-LATER = {"folder", "person"}
-"""Those that wait for somebody have tests of their own."""
+LATER = {"folder", "person", "emt", "xtb", "chgnet"}
+"""Those that wait for somebody, or calculate, have tests of their own."""
 
 
 @pytest.mark.parametrize("name", READY)

@@ -35,8 +35,8 @@ class FolderOracle:
     file); or a table (.csv, .tsv, .xlsx) with the columns id, the targets, and if wanted their errors, failed, cost,
     note. Files that are still being written wait: names that end in .part or .tmp, JSON that is not complete, tables
     that changed less than `settled` seconds ago. What cannot be read is moved to `unreadable/` with the reason beside
-    it, and the experiment stays open; results that nobody waits for go to `unasked/`, those that were told to `done/`. Waiting
-    ends when nothing new has come for the seconds of the setting; the next call goes on.
+    it, and the experiment stays open; results that nobody waits for go to `unasked/`, those that were told to `done/`.
+    Waiting ends when nothing new has come for the seconds of the setting; the next call goes on.
     """
 
     place: Path

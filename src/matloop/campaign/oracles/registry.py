@@ -15,6 +15,9 @@ ORACLES = Registry(
     command="matloop.campaign.oracles.command:make",
     folder="matloop.campaign.oracles.folder:make",
     person="matloop.campaign.oracles.person:make",
+    emt="matloop.campaign.oracles.atoms:emt",
+    xtb="matloop.campaign.oracles.atoms:xtb",
+    chgnet="matloop.campaign.oracles.atoms:chgnet",
 )
 """Each `make(text, setting) -> Oracle`; the text is what follows the colon."""
 
