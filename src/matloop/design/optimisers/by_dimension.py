@@ -12,7 +12,6 @@ from matloop.design.contract import Domain, History, Strategy, Suggestions
 from matloop.design.goals import Goal
 from matloop.design.optimisers.turbo import Turbo
 from matloop.design.strategy.model import ModelBased
-from matloop.design.surrogates.registry import SURROGATES
 
 FEW, MANY = 12, 30
 PER_DIMENSION = 10
@@ -72,4 +71,4 @@ def strategy_of(name: str) -> Strategy:
     """The strategy that a rule names."""
     if name == "turbo":
         return Turbo()
-    return ModelBased() if name == "plain" else ModelBased(surrogate=name if name in SURROGATES else "gp")
+    return ModelBased() if name == "plain" else ModelBased(surrogate=name)
