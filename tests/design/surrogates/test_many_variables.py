@@ -129,7 +129,7 @@ def test_where_no_map_helps_it_is_the_usual_process_and_says_so():
     ("told", "reason"),
     [
         ("plain", ""),
-        ("tasks", "rows of 1 other campaign"),
+        ("tasks", "rows of 1 other place or campaign that are"),
         ("outlier", "1 value lies far from what the others say"),
         ("uneven", "some replicates scatter much more than others"),
         ("wide", "20 variables and only 30 rows"),

@@ -13,6 +13,7 @@ from matloop.design.surrogates.measured import merged
 from matloop.design.surrogates.multi_fidelity import knowledge_per_cost, next_fidelity
 from matloop.design.surrogates.multi_fidelity import make as make_fidelity
 from matloop.design.surrogates.multi_task import likeness, make, make_laboratories
+from matloop.design.surrogates.registry import make_surrogate
 from matloop.testing.surrogate_contract import mixed_axes
 
 AXES = mixed_axes(3, 0)
@@ -59,6 +60,15 @@ def test_what_agrees_helps(maker):
     belief = maker(AXES).fit(X, y, seed=0, task=task)
     assert off(belief, new) < 0.5 * off(alone, new)
     assert likeness(belief)[1] > 0.8
+
+
+def test_the_usual_surrogate_learns_the_batch_effect_of_another_laboratory():
+    X, y, task, new = campaign(lambda Z: law(Z) + 2.0)
+    belief = make_surrogate("gp", AXES).fit(X, y, seed=0, task=task)
+    assert off(belief, new) < 0.5 * off(make_gp(AXES).fit(X[task == 0], y[task == 0], seed=0), new)
+    assert "other laboratories go with it" in belief.words
+    alone = make_surrogate("gp", AXES).fit(X, y, seed=0)
+    assert "laboratories" not in alone.words
 
 
 def test_another_scale_and_a_part_of_its_own_still_help():

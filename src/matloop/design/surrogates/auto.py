@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matloop.core.arrays import FloatArray, IntArray
+from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.design.contract import Axes, Belief
 from matloop.design.surrogates.additive import Additive
 from matloop.design.surrogates.average import told_so
@@ -17,6 +17,7 @@ from matloop.design.surrogates.heteroscedastic import Heteroscedastic
 from matloop.design.surrogates.insight import loo
 from matloop.design.surrogates.measured import check_rows
 from matloop.design.surrogates.multi_task import make as make_multi_task
+from matloop.design.surrogates.multi_task import make_laboratories
 from matloop.design.surrogates.saas import SparseAxes
 from matloop.design.surrogates.student_t import StudentT
 
@@ -45,31 +46,43 @@ class Auto:
         noise: FloatArray | None = None,
         task: IntArray | None = None,
     ) -> Belief:
-        """Other tasks: multi_task. More than 4,000 rows: forest. More than 15 variables: the better of saas and
-        additive by left-out density. Replicates that scatter unlike each other: heteroscedastic. Values ten deviations
-        from what the others say: student_t. Else gp."""
+        """Other tasks: laboratories or multi_task. More than 4,000 rows: forest. More than 15 variables: the better of
+        saas and additive by left-out density. Replicates that scatter unlike each other: heteroscedastic. Values ten
+        deviations from what the others say: student_t. Else gp."""
         X, y, _, tasks = check_rows(self.axes, X, y, noise, task)
         if (tasks > 0).any():
-            others = len(np.unique(tasks)) - 1
-            belief = make_multi_task(self.axes).fit(X, y, seed=seed, noise=noise, task=task)
-            return _because(belief, f"because there are rows of {others} other campaign{'s' * (others > 1)}")
+            return self._elsewhere(X, y, noise, tasks, seed)
         if len(y) > MANY_ROWS:
-            belief = make_forest(self.axes).fit(X, y, seed=seed, noise=noise)
-            return _because(belief, f"because {len(y):,} rows are too many for a Gaussian process")
+            forest = make_forest(self.axes).fit(X, y, seed=seed, noise=noise)
+            return _because(forest, f"because {len(y):,} rows are too many for a Gaussian process")
         n_variables = len(np.unique(self.axes.variable))
         if n_variables > MANY_VARIABLES:
             return self._wide(X, y, noise, n_variables, seed)
         chance = unevenness(X, y)
         if chance < _UNEVEN:
-            belief = Heteroscedastic(self.axes).fit(X, y, seed=seed, noise=noise)
-            return _because(belief, "because some replicates scatter much more than others")
+            uneven = Heteroscedastic(self.axes).fit(X, y, seed=seed, noise=noise)
+            return _because(uneven, "because some replicates scatter much more than others")
         if _ENOUGH <= len(y) <= MOST:
-            belief = StudentT(self.axes).fit(X, y, seed=seed, noise=noise)
-            odd = int((belief.rows.weight < _FAR).sum())
+            steady = StudentT(self.axes).fit(X, y, seed=seed, noise=noise)
+            odd = int((steady.rows.weight < _FAR).sum())
             if 0 < odd <= len(y) // 5:
                 lie = "values lie" if odd > 1 else "value lies"
-                return _because(belief, f"because {odd} {lie} far from what the others say")
+                return _because(steady, f"because {odd} {lie} far from what the others say")
         return GaussianProcess(self.axes).fit(X, y, seed=seed, noise=noise)
+
+    def _elsewhere(self, X: FloatArray, y: FloatArray, noise: FloatArray | None, task: IntArray, seed: int) -> Belief:
+        own, n = task == 0, len(np.unique(task)) - 1
+        why = f"because there are rows of {n} other place{'s' * (n > 1)} or campaign{'s' * (n > 1)}"
+        same, like = (
+            maker(self.axes).fit(X, y, seed=seed, noise=noise, task=task)
+            for maker in (make_laboratories, make_multi_task)
+        )
+        if len(loo(same)[0]) != len(y) or len(loo(like)[0]) != len(y):
+            # left out: the own rows alone foresee better
+            return _because(same if len(loo(same)[0]) == len(y) else like, why)
+        better = _density(like, y, own) > _density(same, y, own)
+        told = "that are like it" if better else "that differ from it by an offset"
+        return _because(like if better else same, f"{why} {told}")
 
     def _wide(self, X: FloatArray, y: FloatArray, noise: FloatArray | None, n_variables: int, seed: int) -> Belief:
         why = f"because there are {n_variables} variables"
@@ -92,9 +105,10 @@ def unevenness(X: FloatArray, y: FloatArray) -> float:
     return float(bartlett(*sets).pvalue) if len(sets) >= _GROUPS else 1.0
 
 
-def _density(belief: Belief, y: FloatArray) -> float:
+def _density(belief: Belief, y: FloatArray, rows: BoolArray | None = None) -> float:
     mean, std = loo(belief)
-    return float(np.mean(-0.5 * ((y - mean) / std) ** 2 - np.log(std)))
+    density = -0.5 * ((y - mean) / std) ** 2 - np.log(std)
+    return float(np.mean(density if rows is None else density[rows]))
 
 
 def _because(belief: Belief, why: str) -> Belief:

@@ -9,7 +9,7 @@ _ROOM = "matloop.design.surrogates"
 _KNOWN = "matloop.design.knowledge"
 SURROGATES = Registry(
     "matloop.surrogates",
-    gp=f"{_ROOM}.gp:make",
+    gp=f"{_ROOM}.usual:make",
     student_t=f"{_ROOM}.student_t:make",
     heteroscedastic=f"{_ROOM}.heteroscedastic:make",
     saas=f"{_ROOM}.saas:make",
