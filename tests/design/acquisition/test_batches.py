@@ -90,3 +90,10 @@ def test_draws_that_miss_a_goal_gain_nothing(fixed, pool, asking, aim):
     for rule in ("monte_carlo", "thompson", "believer", "diverse", "penalise"):
         found = choose(LogExpectedImprovement(), beliefs, about, domain, 4, seed=0, batch=rule).X
         assert found[:, 0].max() < 0.5, rule
+
+
+@pytest.mark.parametrize("rule", ["diverse", "monte_carlo", "penalise"])
+def test_in_a_large_space_a_batch_does_not_crowd_around_the_best(learnt, cube, rule):
+    belief, about = learnt
+    found = batch_of(belief, about, cube, rule)
+    assert np.linalg.norm(found - found[0], axis=1)[1:].min() > 0.03

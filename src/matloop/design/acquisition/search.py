@@ -45,6 +45,7 @@ class Search:
     taken: set[str] = field(default_factory=set)
     seen: set[bytes] = field(default_factory=set)
     grows: bool = False
+    sampled: int = 0
 
     def start(self, candidates: Points | None, around: Points | None) -> None:
         """Gather the first candidates; `around` are known experiments, best first, near which it is looked too."""
@@ -61,6 +62,7 @@ class Search:
         if self.grows and around is not None and len(around):
             for reach in (0.1, 0.02):
                 self._add(self.domain.near(around.take(range(min(STARTS, len(around)))), MOVES, self.seed, reach=reach))
+        self.sampled = len(self.points)
 
     def best(self, round_: int) -> int | None:
         """The row of the best candidate that may be chosen; None where there is none."""
@@ -90,14 +92,19 @@ class Search:
         return row
 
     def shortlist(self, n: int) -> IntArray:
-        """The `n` best rows that may be chosen; best first."""
+        """The `n` best rows that may be chosen, best first; of a large domain mostly samples, as moves crowd around the
+        best."""
         scout: Acquisition | None = getattr(self.acquisition, "scout", None)
         ready = self._prepared(scout or self.acquisition)
         self._best(ready, 0)
         stale = np.flatnonzero(~self.fresh)
         self.worth[stale] = self._worth(ready, stale)
         self.fresh[stale] = True
-        return self.top(n)
+        if not self.grows:
+            return self.top(n)
+        begun = np.where(np.arange(len(self.worth)) < self.sampled, self.worth, -np.inf)
+        rows = np.union1d(self.top(n // 6), self._top(begun, n - n // 6))
+        return rows[self._order(self.worth[rows])]
 
     def goal(self) -> Wanted | None:
         """What values are measured against where they meet chances and costs."""
@@ -136,7 +143,10 @@ class Search:
 
     def top(self, n: int) -> IntArray:
         """The `n` best rows that may be chosen, by what is known of their worth; best first."""
-        rows = self._order(self.worth)
+        return self._top(self.worth, n)
+
+    def _top(self, worth: FloatArray, n: int) -> IntArray:
+        rows = self._order(worth)
         found = np.zeros(0, dtype=np.int64)
         while len(found) < n and len(rows):
             found = np.append(found, rows[:n][self.allowed(rows[:n])])
