@@ -15,6 +15,7 @@ SURROGATES = Registry(
     saas=f"{_ROOM}.saas:make",
     additive=f"{_ROOM}.additive:make",
     mapped=f"{_ROOM}.mapped:make",
+    botorch=f"{_ROOM}.botorch_gp:make",
     by_rows=f"{_ROOM}.by_rows:make",
     multi_task=f"{_ROOM}.multi_task:make",
     laboratories=f"{_ROOM}.multi_task:make_laboratories",
