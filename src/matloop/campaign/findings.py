@@ -154,6 +154,12 @@ def _sentence(sim: Replays, found: tuple[Merit, ...], leader: str, level: float,
     )
 
 
+def least_seeds(n_compared: int) -> int:
+    """Seeds from which on a paired test of this many strategies against chance can reach p < 0.05 at all: all signs
+    equal has p = 2 / 2^n, times the number of comparisons."""
+    return math.ceil(math.log2(2 * max(n_compared, 1) / ALPHA))
+
+
 def _further(sim: Replays, found: tuple[Merit, ...], leader: str, pays: bool) -> tuple[str, ...]:
     said = []
     alike = [
@@ -172,11 +178,13 @@ def _further(sim: Replays, found: tuple[Merit, ...], leader: str, pays: bool) ->
         said.append(
             f"{' and '.join(worse)} found less than random choice for sure: do not use it for this kind of problem."
         )
-    if not pays and len(sim.seeds) < 20 and len(found) > 1:
+    if not pays and least_seeds(len(found) - 1) <= len(sim.seeds) < 20 and len(found) > 1:
         said.append(f"{len(sim.seeds)} seeds show large differences only; run more seeds before giving up.")
-    if len(sim.seeds) < 6:
+    least = least_seeds(len(found) - 1)
+    if len(sim.seeds) < least:
         said.append(
-            f"With {len(sim.seeds)} seeds a paired test cannot reach p < 0.05, whatever the difference; take six."
+            f"With {len(sim.seeds)} seeds and {len(found)} strategies a paired test cannot reach p < 0.05, whatever "
+            f"the difference: take {least} or more."
         )
     if not pays and 0.5 * len(sim.known) < sim.n:
         said.append(f"{sim.n} of {len(sim.known)} designs were tried: in so small a table there is little to save.")

@@ -14,6 +14,7 @@ from matloop.campaign.findings import Findings, as_json, findings, lines
 from matloop.campaign.known import Known, open_known
 from matloop.campaign.oracles.files import read_frame
 from matloop.campaign.pages.simulation import write_simulation
+from matloop.campaign.peers import strategy_named
 from matloop.campaign.replay import Replayed, replay
 from matloop.campaign.replays import CHANCE, Replays
 from matloop.campaign.workers import Job, replay_all
@@ -25,7 +26,6 @@ from matloop.core.release import release
 from matloop.core.threads import one_thread
 from matloop.design.contract import Strategy
 from matloop.design.goals import Goal, read_goal
-from matloop.design.strategies import STRATEGIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +89,7 @@ def simulate(
     ----------
     table : a column per parameter and target, a row per measurement; an empty target means that the experiment failed.
     goals : sentences, as "maximise yield" or "purity >= 0.95".
-    strategies : names of `STRATEGIES` (random is added), or {name: Strategy} to run strategies of your own here.
+    strategies : names of `STRATEGIES` or `PEERS` (random is added), or {name: Strategy} to run your own ones here.
     seeds : how many, or which. n : experiments of each run, at most those of the table. batch : experiments of a batch.
     parameters : columns that may be chosen; by default all but the targets.
     workers : processes, each with one thread. The result does not depend on it.
@@ -110,7 +110,7 @@ def simulate(
     names = tuple(dict.fromkeys((*strategies, CHANCE)))
     for name in names:
         if not isinstance(strategies, Mapping):
-            STRATEGIES.load(name)
+            strategy_named(name)
     source, frame = _table(table, asked)
     known = open_known(frame, asked, parameters)
     job = Job(frame, asked, tuple(parameters), min(n, len(known)), batch)
@@ -162,7 +162,7 @@ def _here(known: Known, job: Job, missing: Sequence[tuple[str, int]], own: Mappi
     with one_thread():
         for name, seed in missing:
             try:
-                strategy = own[name] if name in own else STRATEGIES.load(name)()
+                strategy = own[name] if name in own else strategy_named(name)
                 yield replay(known, strategy, name=name, seed=seed, n=job.n, batch=job.batch)
             except MatloopError as error:
                 yield Replayed(name, seed, (), (), failure=str(error))

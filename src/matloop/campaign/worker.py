@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from matloop.campaign.known import open_known
+from matloop.campaign.peers import strategy_named
 from matloop.campaign.replay import Replayed, replay
 from matloop.campaign.workers import unpacked
 from matloop.core.children import serve
 from matloop.core.errors import MatloopError
 from matloop.core.jsonable import to_jsonable
-from matloop.design.strategies import STRATEGIES
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
         order = service.order().message
         name, seed = order["strategy"], order["seed"]
         try:
-            done = replay(known, STRATEGIES.load(name)(), name=name, seed=seed, n=job.n, batch=job.batch)
+            done = replay(known, strategy_named(name), name=name, seed=seed, n=job.n, batch=job.batch)
         except MatloopError as error:
             done = Replayed(name, seed, (), (), failure=str(error))
         service.answer(to_jsonable(done))
