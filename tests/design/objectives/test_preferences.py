@@ -56,4 +56,4 @@ def test_pairs_that_cannot_be_are_refused(plane, told):
     history = told(y=lambda a, b: a, z=lambda a, b: b)
     for pair, words in (((1, 99), "no. 99 is not there"), ((2, 2), "to itself"), ((1, 2, 3), "two numbers")):
         with pytest.raises(ConfigError, match=words):
-            Preferring((pair,)).suggest(plane, history, GOALS, 1, seed=0)
+            Preferring((pair,), surrogate="gp").suggest(plane, history, GOALS, 1, seed=0)
