@@ -7,8 +7,8 @@ from scipy.stats import kstest, norm
 from matloop.core.errors import ConfigError
 from matloop.design.surrogates.additive import carried, joined, pairs
 from matloop.design.surrogates.additive import make as make_additive
-from matloop.design.surrogates.by_rows import make as make_by_rows
-from matloop.design.surrogates.by_rows import unevenness
+from matloop.design.surrogates.auto import make as make_auto
+from matloop.design.surrogates.auto import unevenness
 from matloop.design.surrogates.coupling import Alone
 from matloop.design.surrogates.directions import Map
 from matloop.design.surrogates.evidence import Evidence, usual_prior
@@ -146,7 +146,7 @@ def test_the_choice_says_why(told, reason):
     if told == "uneven":
         X, y = np.repeat(X[:12], 4, axis=0), np.repeat(y[:12], 4)
         y = y + np.where(X[:, 0] > 0.5, 0.5, 0.005) * rng.standard_normal(48)
-    belief = make_by_rows(mixed_axes(X.shape[1], 0)).fit(X, y, seed=0, task=task)
+    belief = make_auto(mixed_axes(X.shape[1], 0)).fit(X, y, seed=0, task=task)
     assert (f"chosen because there are {reason}" if told == "wide" else reason) in belief.words
     assert ("chosen" in belief.words) == bool(reason)
     assert len(loo(belief)[0]) == len(y)
@@ -154,7 +154,7 @@ def test_the_choice_says_why(told, reason):
 
 def test_a_sum_is_chosen_where_it_foresees_better():
     X, y, _, _ = split(sum_of_all, 16, 70)
-    words = make_by_rows(mixed_axes(16, 0)).fit(X, y, seed=0).words
+    words = make_auto(mixed_axes(16, 0)).fit(X, y, seed=0).words
     assert "a sum of effects foresees left-out rows better" in words
 
 

@@ -196,8 +196,9 @@ def usual_prior(form: Form, coupling: Coupling, n_tasks: int, *, errors_known: b
     """Amplitudes around 1 (shared by the terms), noise around 13 % of the spread (0.1 % beside known errors), lengths
     around exp(sqrt 2 - 1) sqrt(d / 2.7) of a range with a wide prior."""
     terms = len(form.terms)
+    # a variable of many columns (descriptors) has distances that grow as the root of their number
     lengths = [
-        np.full(len(part.variables), np.sqrt(2.0) + 0.5 * np.log(len(part.variables)) - 1.0) for part in form.parts
+        np.sqrt(2.0) - 1.0 + 0.5 * np.log(len(part.variables) * np.bincount(part.length_of)) for part in form.parts
     ]
     trend = int(form.trend)
     mean = [np.full(terms, -np.log(terms)), *lengths, np.full(n_tasks, -8.0 if errors_known else -4.0)]

@@ -32,7 +32,7 @@ _GROUPS, _UNEVEN = 8, 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class ByRows:
+class Auto:
     """The usual Gaussian process, unless the rows ask for another; `words` say which and why."""
 
     axes: Axes
@@ -115,6 +115,6 @@ def _because(belief: Belief, why: str) -> Belief:
     return told_so(belief, f"{belief.words}; chosen {why}")
 
 
-def make(axes: Axes) -> ByRows:
-    """`ByRows`."""
-    return ByRows(axes)
+def make(axes: Axes) -> Auto:
+    """`Auto`."""
+    return Auto(axes)
