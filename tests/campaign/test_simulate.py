@@ -184,7 +184,7 @@ def test_failed_experiments_are_told_as_such():
 
 def test_the_page_and_its_numbers_are_written(tmp_path):
     sim = simulate(table(), ["maximise y"], strategies={"climb<b>er": Climber()}, seeds=6, n=25)
-    sim.write(tmp_path / "paid.html")
+    sim.write(str(tmp_path / "paid.html"))
     page = (tmp_path / "paid.html").read_text("utf-8")
     assert page.index("It pays") < page.index("experiment by experiment")
     assert "climb<b>er" not in page

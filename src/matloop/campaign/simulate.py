@@ -52,15 +52,15 @@ class Simulation:
         """One self-contained HTML page."""
         return write_simulation(self.replays, self.findings)
 
-    def write(self, path: Path) -> None:
+    def write(self, path: Path | str) -> None:
         """The page at `path` (.html), and its numbers beside it (.json).
 
         Raises
         ------
         RunError : disk full or folder not writable.
         """
-        write_text(path.with_suffix(".html"), self.page())
-        write_text(path.with_suffix(".json"), dumps(self.as_json()) + "\n")
+        write_text(Path(path).with_suffix(".html"), self.page())
+        write_text(Path(path).with_suffix(".json"), dumps(self.as_json()) + "\n")
 
     def _repr_html_(self) -> str:
         said = "".join(f"<li>{html.escape(one)}</li>" for one in self.findings.further)
