@@ -81,9 +81,7 @@ def test_a_small_gain_ends_it_with_its_numbers(dye_file, tmp_path, filled, monke
 
 
 def test_a_gain_that_is_worth_less_than_it_costs_ends_it(dye_file, tmp_path, filled, monkeypatch):
-    campaign = with_stop(
-        dye_file, tmp_path, "worth = 0.1"
-    )  # per percent; experiments cost 3 to 11
+    campaign = with_stop(dye_file, tmp_path, "worth = 0.15")  # per percent; experiments cost 3 to 11
     campaign.tell(filled(campaign.ask(2), [50, 60]))
     promising(campaign, 65.0, 1.0, monkeypatch)
     assert "worth: the best suggestion costs" in campaign.ask(2).stopped[0]

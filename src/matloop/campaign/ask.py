@@ -149,7 +149,7 @@ def _entries(
     for place, row in enumerate(rows):
         chance = None if said.chance is None else _plain(float(said.chance[row]))
         foreseen = {
-            name: [_plain(float(part[row])) for part in (seen.value, seen.low, seen.high)]
+            name: [_possible(float(part[row]), name, question) for part in (seen.value, seen.low, seen.high)]
             for name, seen in said.foreseen.items()
         }
         entries.append(
@@ -157,6 +157,14 @@ def _entries(
              "cost": _plain(float(costs[place])), "near": near[place]}
         )  # fmt: skip
     return entries
+
+
+def _possible(value: float, target: str, question: Question) -> float | None:
+    """A value within the physical bounds of its target; None where it is not known."""
+    bounds = next((t.bounds for t in question.problem.targets if t.name == target), None)
+    if bounds is not None and math.isfinite(value):
+        value = min(max(value, bounds[0]), bounds[1])
+    return _plain(value)
 
 
 def _plain(value: float) -> float | None:

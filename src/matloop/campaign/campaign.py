@@ -47,7 +47,7 @@ class Campaign:
 
     def __init__(self, home: Home, question: Question) -> None:
         self._home, self.question = home, question
-        self._known: tuple[int, State] | None = None
+        self._known: tuple[tuple[int, int, int], State] | None = None
 
     @classmethod
     def new(
@@ -104,10 +104,11 @@ class Campaign:
 
     @property
     def state(self) -> State:
-        """Everything known, read from the log now."""
-        events = self._home.log.events()
-        if self._known is None or self._known[0] != len(events):
-            self._known = (len(events), replay(events))
+        """Everything known, read from the log now (again only where the file has changed)."""
+        found = self._home.log.path.stat()
+        mark = (found.st_ino, found.st_size, found.st_mtime_ns)
+        if self._known is None or self._known[0] != mark:
+            self._known = (mark, replay(self._home.log.events()))
         return self._known[1]
 
     def ask(
@@ -196,7 +197,8 @@ class Campaign:
         recorded = self._home.log.decide(event)
         if recorded is None:
             return None
-        return tuple(self.state.suggestions[entry["id"]] for entry in recorded["suggestions"])
+        known = self.state.suggestions
+        return tuple(known[entry["id"]] for entry in recorded["suggestions"])
 
     def _repeated(self, names: Sequence[str], who: str) -> Asked:
         state = self.state

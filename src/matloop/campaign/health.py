@@ -21,7 +21,6 @@ from matloop.campaign.stopping import WIDTH, Learnt, learn
 from matloop.campaign.tell import MOVED
 from matloop.core.arrays import FloatArray
 from matloop.design.goals import Goal
-from matloop.design.surrogates.registry import make_surrogate
 from matloop.problem.space import Continuous, Integer
 from matloop.report.words import counted
 
@@ -30,6 +29,8 @@ LEVEL = 0.90
 """of the intervals that strategies foresee"""
 FEWEST = 15
 """Values below which a model is not judged."""
+ENOUGH = 30
+"""Values from which a model that is no better than the mean is called so."""
 MOST_ROWS = 150
 """rows that a model is judged on, drawn at random where there are more"""
 N_FOLDS = 5
@@ -84,15 +85,15 @@ def _judged(learnt: Learnt, goal: Goal, seed: int, alarm: float) -> Iterator[Fin
 
 
 def out_of_fold(learnt: Learnt, rows: np.ndarray, seed: int) -> tuple[FloatArray, FloatArray]:
-    """What the usual Gaussian process, and the mean, say of each of the rows when it is left out; replicates are left
-    out together."""
+    """What the surrogate of the campaign, and the mean, say of each of the rows when it is left out; replicates are
+    left out together."""
     X, y = learnt.X[rows], learnt.y[rows]
     different, group = np.unique(X, axis=0, return_inverse=True)
     fold = (np.random.default_rng(seed).permutation(len(different)) % N_FOLDS)[group.ravel()]
     predicted, mean = np.zeros(len(y)), np.zeros(len(y))
     for k in range(min(N_FOLDS, len(different))):
         out = fold == k
-        belief = make_surrogate("gp", learnt.axes).fit(X[~out], y[~out], seed=seed)
+        belief = learnt.surrogate.fit(X[~out], y[~out], seed=seed)
         predicted[out], mean[out] = belief.predict(X[out])[0], y[~out].mean()
     return predicted, mean
 
@@ -107,6 +108,8 @@ def _quality(y: FloatArray, predicted: FloatArray, mean: FloatArray, goal: Goal)
     )
     if better and explained > 0:
         return Finding("model", False, f"{said}.")
+    if len(y) < ENOUGH:
+        return Finding("model", False, f"{said}; that may still be chance.")
     return Finding(
         "model", True, f"{said}: it is not shown to be better than the mean.",
         "Suggestions are little better than random so far. Repeat an experiment to see the noise (ask --repeat), look "

@@ -14,7 +14,7 @@ from matloop.campaign.learned import best_rows, history_of, meets, paid
 from matloop.campaign.question import Question
 from matloop.campaign.state import Result, State
 from matloop.core.arrays import FloatArray
-from matloop.design.contract import Axes, Belief, Points
+from matloop.design.contract import Belief, Points, Surrogate
 from matloop.design.goals import Goal, in_words
 from matloop.design.surrogates.registry import make_surrogate
 
@@ -195,22 +195,22 @@ class Learnt:
     X: FloatArray
     y: FloatArray
     results: tuple[Result, ...]
-    axes: Axes
+    surrogate: Surrogate
 
 
 def learn(state: State, question: Question, goal: Goal, least: int = 5) -> Learnt | None:
-    """The plain Gaussian process on the results of the own place; None where there are fewer than `least`."""
+    """The campaign's surrogate on the results of the own place; None where there are fewer than `least`."""
     history, results = history_of(state, question)
     values = history.values[goal.target]
     use = np.isfinite(values) & (history.place == _home(history.place, values))
     if int(use.sum()) < least:
         return None
     X, y = question.domain.encode(history.points.take(use)), goal.sign * values[use]
-    axes = question.domain.axes
-    belief = make_surrogate("gp", axes).fit(X, y, seed=state.seed, noise=history.errors[goal.target][use])
-    return Learnt(
-        belief, history.points.take(use), X, y, tuple(r for r, u in zip(results, use, strict=True) if u), axes
-    )
+    chosen = question.problem.plan.surrogate
+    surrogate = make_surrogate(chosen.name, question.domain.axes, **chosen.options)
+    belief = surrogate.fit(X, y, seed=state.seed, noise=history.errors[goal.target][use])
+    kept = tuple(result for result, used in zip(results, use, strict=True) if used)
+    return Learnt(belief, history.points.take(use), X, y, kept, surrogate)
 
 
 def _home(places: Any, values: FloatArray) -> str:
