@@ -58,3 +58,35 @@ def test_two_processes_appending_lose_nothing(tmp_path):
     assert [writer.wait(60) for writer in writers] == [0, 0]
     events = Journal(path).events()
     assert sorted((event["who"], event["n"]) for event in events) == [(w, n) for w in "ab" for n in range(15)]
+
+
+def test_a_log_laid_out_anew_is_the_same_log(tmp_path):
+    journal = Journal(tmp_path / "log.jsonl")
+    for number in range(3):
+        journal.append({"number": number, "word": "Ω"})
+    before = journal.events()
+    lines = [json.dumps(json.loads(line), separators=(",", ":"), ensure_ascii=False) for line in journal.path.open()]
+    journal.path.write_text("\r\n".join(lines) + "\r\n", "utf-8")
+    assert journal.events() == before
+
+
+def test_an_edited_last_line_is_no_torn_line(tmp_path):
+    journal = Journal(tmp_path / "log.jsonl")
+    for number in range(2):
+        journal.append({"number": number})
+    journal.path.write_text(journal.path.read_text().replace('"number": 1', '"number": 9'))
+    with pytest.raises(RunError, match="line 2"):
+        journal.append({"number": 2})
+    done = journal.repair()
+    assert (done.kept, done.damaged_line) == (1, 2)
+    assert '"number": 9' in done.aside.read_text()
+    journal.append({"number": 3})
+    assert [event["number"] for event in journal.events()] == [0, 3]
+
+
+def test_an_event_follows_from_what_is_known(tmp_path):
+    journal = Journal(tmp_path / "log.jsonl")
+    for _ in range(3):
+        journal.decide(lambda known: {"number": len(known)})
+    assert journal.decide(lambda known: None) is None
+    assert [event["number"] for event in journal.events()] == [0, 1, 2]

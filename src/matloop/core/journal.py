@@ -173,8 +173,12 @@ def _event(line: bytes, before: str) -> tuple[dict[str, Any] | None, bool]:
         return None, False
     if not isinstance(event, dict):
         return None, True
-    body = json.dumps({name: value for name, value in event.items() if name != "chain"})
-    return (event if event.get("chain") == _digest(before, body) else None), True
+    chain = event.get("chain")
+    body, _, tail = line.rpartition(b', "chain": ')
+    if tail == f'"{chain}"}}'.encode() and chain == _digest(before, body.decode() + "}"):
+        return event, True  # as it was written; else it may have been laid out anew, which changes nothing
+    body_again = json.dumps({name: value for name, value in event.items() if name != "chain"})
+    return (event if chain == _digest(before, body_again) else None), True
 
 
 def _write_whole(stream: BinaryIO, end: int, line: bytes) -> None:
