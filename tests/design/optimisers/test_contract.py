@@ -1,5 +1,7 @@
 """Every registered strategy keeps the contract, on whatever domain."""
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from matloop.core.errors import MissingExtra
@@ -7,7 +9,7 @@ from matloop.design.goals import read_goal
 from matloop.design.space.domain import open_domain
 from matloop.design.strategies import STRATEGIES
 from matloop.problem import space as sp
-from matloop.testing.strategy_contract import GOALS, check_strategy
+from matloop.testing.strategy_contract import GOALS, check_strategy, history_of
 
 # what it hands over to is checked by its own name
 OWN = [name for name, place in STRATEGIES.items() if ".optimisers." in place and name != "by_dimension"]
@@ -60,3 +62,19 @@ MIXED = sp.Space(
 @pytest.mark.parametrize("name", OWN)
 def test_among_numbers_words_mixtures_and_conditions(name):
     checked(name, open_domain(MIXED))
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_among_the_rows_of_a_table(name, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"time": rng.integers(1, 60, 40), "heat": rng.random(40).round(3), "gas": ["Ar", "N2"] * 20})
+    rows.to_csv(tmp_path / "pool.csv", index=False)
+    domain = open_domain(sp.Space(candidates="pool.csv"), base=tmp_path)
+    every = set(domain.keys(domain.everything()).tolist())
+    checked(name, domain)
+    known = history_of(domain, domain.sample(12, 0))
+    try:
+        found = STRATEGIES.load(name)(**QUICK.get(name, {})).suggest(domain, known, GOALS, 5, seed=1)
+    except MissingExtra as missing:
+        pytest.skip(str(missing))
+    assert set(domain.keys(found.points).tolist()) <= every

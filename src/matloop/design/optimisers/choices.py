@@ -28,8 +28,12 @@ class Choices:
     pool: FloatArray
 
     @classmethod
-    def of(cls, values: FloatArray, names: tuple[str, ...], *, most: int = 8, bins: int = 5) -> Choices:
+    def of(
+        cls, values: FloatArray, names: tuple[str, ...], *, most: int = 8, bins: int = 5, without: int = 0
+    ) -> Choices:
+        """The choices among these values, shape (n, n_columns), leaving out the first `without` columns."""
         used = np.flatnonzero(np.array([len(np.unique(column[~np.isnan(column)])) > 1 for column in values.T], bool))
+        used = used[used >= without]
         if len(used) > _MOST_COLUMNS:
             spread = np.nanstd(values[:, used], axis=0)
             used = np.sort(used[np.argsort(-spread, kind="stable")[:_MOST_COLUMNS]])

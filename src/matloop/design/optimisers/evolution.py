@@ -10,7 +10,7 @@ import numpy as np
 from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.design.contract import Domain, History, Points, Suggestions
 from matloop.design.goals import Goal
-from matloop.design.optimisers.told import first_design, fitness, generator, suggestions
+from matloop.design.optimisers.told import first_design, fitness, generator, is_table, nearest_allowed, suggestions
 
 _LEAST = 4
 
@@ -53,6 +53,14 @@ class Genetic:
 
 def children(domain: Domain, A: FloatArray, B: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, BoolArray]:
     """One allowed child per pair of parents, shape (n, n_columns), and whether it has something of both."""
+    if is_table(domain):  # the candidate that is most like a child
+        X, Y = (np.nan_to_num(domain.encode(Points(values))) for values in (A, B))
+        variable = np.unique(domain.axes.variable, return_inverse=True)[1].reshape(-1)
+        mine = (rng.random((len(A), int(variable.max(initial=0)) + 1)) < 0.5)[:, variable]
+        found = nearest_allowed(
+            domain, np.where(mine, X, Y), int(rng.integers(2**31)), starts=Points(np.vstack([A, B]))
+        )
+        return found.values, np.ones(len(A), np.bool_)
     taken = rng.random(A.shape) < 0.5
     mixed = np.where(taken, A, B)
     share = rng.random((len(A), 1))

@@ -13,7 +13,7 @@ from matloop.core.arrays import FloatArray, IntArray
 from matloop.design.contract import Domain, History, Points, Suggestions
 from matloop.design.goals import Goal
 from matloop.design.optimisers.choices import Choices, pool_of
-from matloop.design.optimisers.told import first_design, fitness, generator, rounds_of, suggestions
+from matloop.design.optimisers.told import first_design, fitness, generator, is_table, rounds_of, suggestions
 
 _LEAST = 3
 Policy = tuple[FloatArray, ...]
@@ -42,10 +42,10 @@ class PolicyGradient:
             return first_design(domain, history, goals, n, seed, why=f"fewer than {_LEAST} results are known")
         rng = generator(history, seed)
         pool = pool_of(domain, 0).values
-        choices = Choices.of(pool, tuple(domain.columns))
+        choices = Choices.of(pool, tuple(domain.columns), without=int(is_table(domain)))
         told = choices.codes(history.points.values)
         policy, learnt = self.trained(choices.sizes, told, score, rounds_of(history))
-        offered = _recipes(policy, choices, 40 * n, rng)
+        offered = _recipes(policy, choices, 0 if is_table(domain) else 40 * n, rng)
         offered = offered[domain.why_not(Points(offered)) == ""]
         if len(offered) < 4 * n:  # steps that bind each other (mixtures): weigh what is allowed instead
             offered = np.vstack([offered, _weighed(policy, choices, domain, history, score, 4 * n, rng)])

@@ -10,6 +10,7 @@ from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.core.errors import ConfigError
 from matloop.design.contract import Axes, Domain, History, Points, Suggestions
 from matloop.design.goals import Goal
+from matloop.design.space.candidates import TableDomain
 
 SMALL = 20_000
 """Domains of at most so many points are looked through wholly before "there are no more" is said."""
@@ -137,6 +138,11 @@ def _others(domain: Domain, n: int, seed: int) -> Iterator[Points]:
             order = np.random.default_rng([seed, 1]).permutation(len(whole))
             yield whole.take(order)
             return
+
+
+def is_table(domain: Domain) -> bool:
+    """Whether the points are rows of a table, so that their values cannot be put together anew."""
+    return isinstance(domain, TableDomain)
 
 
 def apart(axes: Axes, A: FloatArray, B: FloatArray) -> FloatArray:
