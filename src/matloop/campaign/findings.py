@@ -137,6 +137,12 @@ def _sentence(sim: Replays, found: tuple[Merit, ...], leader: str, level: float,
             return f"Only random choice was replayed; for {what} it needs {_experiments(chance)}."
         top = rivals[0].versus_chance
         assert top is not None
+        if len(sim.seeds) < least_seeds(len(rivals)):
+            share, random = rivals[0].shares[sim.n], next(one for one in found if one.name == CHANCE).shares[sim.n]
+            return (
+                f"Too few seeds to tell: after {sim.n} experiments {top.name} found {percent(share.value, 0)} of the "
+                f"best {n_top} of {len(sim.known):,} designs, random choice {percent(random.value, 0)}."
+            )
         return (
             f"Nothing was shown to pay here: after {sim.n} experiments no strategy found more of the best designs than "
             f"random choice for sure ({top.name}: {_points(top.difference)}, p = {_p(top.p_holm)})."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from matloop.campaign.findings import ALPHA, Findings, Merit
+from matloop.campaign.findings import ALPHA, Findings, Merit, least_seeds
 from matloop.campaign.known import TOP
 from matloop.campaign.pages.render import render
 from matloop.campaign.pages.simulation_figures import (
@@ -89,7 +89,7 @@ def simulation_view(sim: Replays, found: Findings) -> SimulationView:
         title=sim.source, kind="simulation", version=release(), caution=None, sections=sections,
         goals=" and ".join(goal.text for goal in sim.known.goals),
         tone="good" if found.pays else "unsure", mark="✓" if found.pays else "?",
-        headline=f"It pays: choose by {found.leader}" if found.pays else "Not shown to pay",
+        headline=_headline(sim, found),
         sentence=found.sentence, further=found.further, keys=_keys(sim, found),
         curves=(best_figure(sim), share_figure(sim)), factors=tuple(one for one in factors if one is not None),
         seeds=seeds_figure(sim), budgets=found.budgets, top=words.percent(TOP, 0), n=sim.n, n_seeds=len(sim.seeds),
@@ -97,6 +97,19 @@ def simulation_view(sim: Replays, found: Findings) -> SimulationView:
         rows=tuple(_row(sim, found, one) for one in found.merits), more=True, regret_words=_regret_words(sim),
         notes=_notes(sim), left_out=tuple(sim.left_out.items()),
     )  # fmt: skip
+
+
+def _headline(sim: Replays, found: Findings) -> str:
+    if found.pays:
+        return f"It pays: choose by {found.leader}"
+    return "Too few seeds to tell" if len(sim.seeds) < least_seeds(len(found.merits) - 1) else "Not shown to pay"
+
+
+def _estimate(one: Estimate, unit: str) -> tuple[str, str]:
+    """An estimate in words; where all seeds agree there is no interval to round to."""
+    if one.high - one.low <= 1e-9 * max(abs(one.low), abs(one.high)):
+        return words.with_unit(words.number(one.value, 4), unit), "every seed"
+    return words.estimate(one, unit)
 
 
 def _keys(sim: Replays, found: Findings) -> tuple[KeyNumber, ...]:
@@ -129,7 +142,7 @@ def _row(sim: Replays, found: Findings, one: Merit) -> StrategyRow:
     return StrategyRow(
         one.name, one.name == found.leader, mark, one.how,
         tuple(words.estimate(one.shares[b], "%", scale=100.0) for b in found.budgets),
-        words.estimate(one.best[last], unit), tuple(words.estimate(one.regret[b], unit) for b in found.budgets),
+        _estimate(one.best[last], unit), tuple(_estimate(one.regret[b], unit) for b in found.budgets),
         _needs(one.needs, sim.n), words.estimate(one.enhancement[last], "×"), _times(one.acceleration),
         f"{one.rank:.2f}", words.p_value(compared.p_holm) if compared is not None else "", words.seconds(one.seconds),
     )  # fmt: skip

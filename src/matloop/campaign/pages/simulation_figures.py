@@ -40,7 +40,7 @@ def best_figure(sim: Replays) -> Figure:
     top = sign * float(sim.known.worth.max())
     traces.append(_level(top, sim.n, "best of the table"))
     unit = unit_text(sim.unit)
-    title = names_with(f"best {goal.target} so far", unit) if goal else "how far the goals are missed (0: met)"
+    title = f"best so far: {names_with(goal.target, unit)}" if goal else "how far the goals are missed (0: met)"
     if not goal and any(one.is_open for one in sim.known.goals):
         title = "designs that beat the best so far, below zero"
     middles = {name: float((sign * sim.best(name))[:, -1].mean()) for name in sim.strategies}

@@ -13,7 +13,7 @@ from matloop.campaign.state import Result, Suggestion
 from matloop.campaign.story import Story, first_best
 from matloop.core.release import release
 from matloop.design.goals import Goal, in_words
-from matloop.problem.space import Categorical, Continuous, Integer, Ordinal, Parameter
+from matloop.problem.space import Categorical, Continuous, Integer, Mixture, Ordinal, Parameter
 from matloop.report import words
 from matloop.report.figures.figure import Figure
 from matloop.report.target_view import KeyNumber
@@ -105,7 +105,7 @@ def story_view(told: Story) -> StoryView:
     return StoryView(
         title=problem.name, kind="campaign", version=release(), caution=_caution(told), sections=tuple(sections),
         question=problem.question, tone=tone, mark=mark, headline=headline, sentence=_sentence(told),
-        reasons=_reasons(told), keys=_keys(told), goals=tuple(f"{g.target} {in_words(g)}" for g in told.question.goals),
+        reasons=_reasons(told), keys=_keys(told), goals=tuple(_goal(goal) for goal in told.question.goals),
         space=tuple((one.name, _range(one)) for one in problem.space.parameters), facts=_facts(told),
         best=tuple(_result_row(told.results[row], told) for row in told.top[:SHOWN_BEST]), best_words=_best_words(told),
         targets=tuple(target.name for target in problem.targets), progress=progress_figure(told),
@@ -122,6 +122,11 @@ def story_view(told: Story) -> StoryView:
         flagged=tuple(_result_row(one, told, _odd(one)) for one in flagged[:SHOWN_ROWS]),
         notes=told.state.notes, next_steps=_next_steps(told),
     )  # fmt: skip
+
+
+def _goal(goal: Goal) -> str:
+    said = f"{goal.target} {in_words(goal)}"
+    return said.replace(f" {goal.unit}", f" {words.unit_text(goal.unit)}") if goal.unit and not goal.is_open else said
 
 
 def _best_result(told: Story) -> Result | None:
@@ -170,7 +175,12 @@ def _found(told: Story) -> str:
         for target in told.question.problem.targets
         if target.name in best.values
     )
-    return f"After {made} the best is {best.name}: {values}, at {_settings(best.point)}.{_gain(told, best)}"
+    wanted = [goal for goal in told.question.goals if goal.is_open]
+    if len(wanted) > 1 and len(told.best) > 1:
+        first = f"the one with the best {wanted[0].target} is {best.name}"
+        none = f"After {made} none beats {len(told.best)} of them in all goals"
+        return f"{none}; {first}: {values}, at {_settings(best.point, told)}."
+    return f"After {made} the best is {best.name}: {values}, at {_settings(best.point, told)}.{_gain(told, best)}"
 
 
 def _gain(told: Story, best: Result) -> str:
@@ -281,7 +291,7 @@ def _result_row(one: Result, told: Story, why: str = "") -> ExperimentRow:
     more = [("Round", "before" if one.earlier else str(one.round))]
     more += [("From", one.place)] if one.place else []
     reason = why or one.why or (asked.reason if asked else "told without being asked for")
-    return ExperimentRow(one.name, _settings(one.point), tuple(values), reason, tuple(more))
+    return ExperimentRow(one.name, _settings(one.point, told), tuple(values), reason, tuple(more))
 
 
 def _suggestion_row(one: Suggestion, told: Story) -> ExperimentRow:
@@ -292,7 +302,7 @@ def _suggestion_row(one: Suggestion, told: Story) -> ExperimentRow:
     more += (
         [("Nearest known", ", ".join(f"{near.name} ({near.distance:.2g})" for near in one.near))] if one.near else []
     )
-    return ExperimentRow(one.id, _settings(one.point), values, one.reason, tuple(more))
+    return ExperimentRow(one.id, _settings(one.point, told), values, one.reason, tuple(more))
 
 
 def _foreseen(asked: Suggestion | None, target: str) -> str:
@@ -335,10 +345,15 @@ def _forecast_row(one: Any) -> tuple[str, str, str]:
     return one.target, f"{share} ({interval})", f"{error}{bias}; guessing the median of the known results: {naive}"
 
 
-def _settings(point: Mapping[str, Any]) -> str:
-    shown = {
-        name: cell for name, cell in point.items() if not (isinstance(cell, float) and cell == 0.0 and len(point) > 8)
+def _settings(point: Mapping[str, Any], told: Story) -> str:
+    """The settings of an experiment; of a mixture only what is in it."""
+    parts = {
+        part.name
+        for one in told.question.problem.space.parameters
+        if isinstance(one, Mixture)
+        for part in one.components
     }
+    shown = {name: cell for name, cell in point.items() if not (name in parts and cell == 0)}
     return ", ".join(f"{name} {f'{cell:.5g}' if isinstance(cell, float) else cell}" for name, cell in shown.items())
 
 

@@ -68,8 +68,10 @@ def _progress(told: Story, goal: Goal) -> Variant | None:
     across = axis("experiments, in the order of telling", range=[0.4, len(values) + 0.6])
     layout = {"legend": LEGEND, "xaxis": across, "yaxis": axis(names_with(goal.target, unit)),
               "shapes": _round_edges(told)}  # fmt: skip
-    first, extreme = float(values[np.isfinite(values)][0]), low if goal.sense == "minimise" else high
-    words = f"{safe(goal.target)}: {_told(first, unit)} in the first experiment, {_told(extreme, unit)} at best."
+    first, top = float(values[np.isfinite(values)][0]), float(_best_line(told, goal, values)[-1])
+    words = f"{safe(goal.target)}: {_told(first, unit)} in the first experiment, {_told(top, unit)} at best."
+    if not math.isfinite(top):
+        words = f"{safe(goal.target)}: no result meets all goals yet."
     if not goal.is_open:
         words = f"{safe(goal.target)} lies between {_told(low, unit)} and {_told(high, unit)}."
     caption = f"{words} Thin lines part the rounds."
