@@ -23,7 +23,8 @@ from matloop.design.surrogates.student_t import StudentT
 
 MANY_ROWS = 4000
 """above these a Cholesky factor takes many seconds and hundreds of megabytes"""
-MANY_VARIABLES = 15
+MANY_VARIABLES, FEW_ROWS = 15, 300
+"""with more rows than that the usual process sees by itself which variables matter, and is quicker"""
 _FAR, _ENOUGH = 0.05, 15
 """weight of a value about ten deviations off: of 58 samples of fifteen measured tables one has such a value; rows below
 which nobody can say"""
@@ -46,9 +47,9 @@ class Auto:
         noise: FloatArray | None = None,
         task: IntArray | None = None,
     ) -> Belief:
-        """Other tasks: laboratories or multi_task. More than 4,000 rows: forest. More than 15 variables: the better of
-        saas and additive by left-out density. Replicates that scatter unlike each other: heteroscedastic. Values ten
-        deviations from what the others say: student_t. Else gp."""
+        """Other tasks: laboratories or multi_task. More than 4,000 rows: forest. More than 15 variables, at most 300
+        rows: the better of saas and additive by left-out density. Replicates that scatter unlike each other:
+        heteroscedastic. Values ten deviations from what the others say: student_t. Else gp."""
         X, y, _, tasks = check_rows(self.axes, X, y, noise, task)
         if (tasks > 0).any():
             return self._elsewhere(X, y, noise, tasks, seed)
@@ -56,7 +57,7 @@ class Auto:
             forest = make_forest(self.axes).fit(X, y, seed=seed, noise=noise)
             return _because(forest, f"because {len(y):,} rows are too many for a Gaussian process")
         n_variables = len(np.unique(self.axes.variable))
-        if n_variables > MANY_VARIABLES:
+        if n_variables > MANY_VARIABLES and len(y) <= FEW_ROWS:
             return self._wide(X, y, noise, n_variables, seed)
         chance = unevenness(X, y)
         if chance < _UNEVEN:

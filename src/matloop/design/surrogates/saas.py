@@ -23,7 +23,11 @@ _SCALE = 0.1
 """of the half-Cauchy prior of the global scale, as in the paper"""
 _MOST = 150
 """rows that choose the kernels: a fit looks at them about a thousand times"""
-_KEPT = 12
+
+
+def usual_draws(n_rows: int) -> int:
+    """Kernels that are averaged: fewer where each costs more and the rows leave less open."""
+    return 12 if n_rows <= 120 else 6 if n_rows <= 300 else 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class SparseAxes:
         form, alone = usual_form(self.axes, self.shape, "joint", trend=False), Alone(1)
         prior = usual_prior(form, alone, 1, errors_known=bool((errors > 0).all()))
         sparse = Sparse(Evidence(form, alone, rows.take(chosen_rows(rows, seed, _MOST)), prior, 1))
-        drawn = sample(sparse, settled(sparse), warm=100, kept=_KEPT, apart=6, seed=seed)
+        drawn = sample(sparse, settled(sparse), warm=100, kept=usual_draws(len(rows)), apart=6, seed=seed)
         kernels = [sparse.evidence.numbers(sparse.logs(at)) for at in drawn]
         found = average([conditioned(self.axes, each, rows, group, scale) for each in kernels], "")
         shares = relevance(found)
