@@ -18,6 +18,7 @@ from matloop.design.surrogates.registry import SURROGATES
 
 LEVEL = 0.90
 _Z = 1.6448536269514722
+MANY_VARIABLES = 15
 ENOUGH = 2
 """different experiments with a value: fewer teach nothing about a target."""
 
@@ -34,8 +35,10 @@ class Learner:
     costs: bool = False
     together: bool | None = None
 
-    def surrogate_for(self, domain: Domain) -> Surrogate:
-        make = SURROGATES.load(usual_surrogate(domain.axes) if self.surrogate == "auto" else self.surrogate)
+    def surrogate_for(self, domain: Domain, *, elsewhere: bool = False) -> Surrogate:
+        """The surrogate; `elsewhere` says that there are values of other laboratories."""
+        usual = usual_surrogate(domain.axes, elsewhere=elsewhere)
+        make = SURROGATES.load(usual if self.surrogate == "auto" else self.surrogate)
         options = dict(self.options)
         known = inspect.signature(make).parameters
         wrong = [name for name in options if name not in known]
@@ -75,10 +78,14 @@ class Learned:
         return found
 
 
-def usual_surrogate(axes: Axes) -> str:
+def usual_surrogate(axes: Axes, *, elsewhere: bool = False) -> str:
     """Trees where points are described by many descriptors of few things (compositions, molecules), of which most do
-    not matter and values jump; else Gaussian processes, of which `auto` takes the one that rows and columns ask for."""
-    return "forest" if described(axes) else "auto"
+    not matter and values jump. Where there are values of other laboratories, or more variables than a Gaussian process
+    learns from few rows, the one that `auto` takes. Else a Gaussian process; not one that forgives outliers: in a
+    search the value that nobody expected is the find."""
+    if described(axes):
+        return "forest"
+    return "auto" if elsewhere or len(np.unique(axes.variable)) > MANY_VARIABLES else "gp"
 
 
 def described(axes: Axes) -> bool:
@@ -124,8 +131,8 @@ def learn(domain: Domain, history: History, goals: Sequence[Goal], learner: Lear
     ------
     ConfigError : a goal asks for a class, or an option that the surrogate does not have.
     """
-    surrogate = learner.surrogate_for(domain)
     X, task = domain.encode(history.points), tasks_of(history)
+    surrogate = learner.surrogate_for(domain, elsewhere=bool((task > 0).any()))
     targets = _targets(goals)
     maps, beliefs, rows = [], [], []
     for number, target in enumerate(targets):
