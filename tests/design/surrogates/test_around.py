@@ -55,7 +55,7 @@ def test_the_gradient_of_the_likelihood_is_its_slope() -> None:
     X = np.random.default_rng(2).random((15, 2))
     noises = np.where(np.arange(15) % 3, np.nan, 0.1)
     parts = usual_parts(AXES)
-    squares = tuple(part.squares(X, X) for part in parts)
+    squares = np.stack([part.squares(X, X).ravel() for part in parts])
     likelihood = Likelihood(squares, np.sin(5 * X[:, 0]), noises, np.log([part.usual for part in parts]))
     at = np.array([0.2, -0.5, 0.3, -2.0])
     numeric = optimize.approx_fprime(at, lambda logs: likelihood(logs)[0], 1e-6)

@@ -8,7 +8,7 @@ import pytest
 from matloop.core.errors import ConfigError
 from matloop.design.contract import Axes
 from matloop.design.surrogates.chemistry import make
-from matloop.design.surrogates.likeness import Part, tanimoto
+from matloop.design.surrogates.likeness import Part, all_squares, tanimoto
 
 ALLOY = Axes(("Cl", "Br", "Zr", "T"), np.zeros(4, bool), np.array([0, 0, 0, 1]))
 
@@ -75,6 +75,18 @@ def test_every_distance_is_zero_to_itself_and_symmetric(kind) -> None:
     np.testing.assert_allclose(np.diag(squares), 0.0, atol=1e-12)
     np.testing.assert_allclose(squares, squares.T)
     assert (squares >= -1e-12).all()
+
+
+def test_all_distances_at_once_are_those_part_by_part() -> None:
+    rng = np.random.default_rng(0)
+    A, B = (rng.integers(0, 3, (n, 6)).astype(float) for n in (5, 4))
+    parts = (
+        Part("n", "number", np.array([0, 1])), Part("w", "word", np.array([2])),
+        Part("t", "tanimoto", np.array([3, 4])), Part("m", "metric", np.array([4, 5]), metric=rng.random((2, 3))),
+    )  # fmt: skip
+    lengths = np.array([0.5, 2.0, 0.7, 1.3])
+    expected = sum(part.squares(A, B) / length**2 for part, length in zip(parts, lengths, strict=True))
+    np.testing.assert_allclose(all_squares(parts, lengths, A, B), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize(

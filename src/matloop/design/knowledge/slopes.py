@@ -9,6 +9,7 @@ from scipy.special import log_ndtr, ndtri_exp
 
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.design.surrogates.around import Kernel
+from matloop.design.surrogates.likeness import all_squares
 from matloop.models.kernels import shape_and_slope
 
 _CHAINS, _SWEEPS, _KEPT = 64, 90, 3
@@ -28,14 +29,6 @@ class Slopes:
         return Slopes(np.vstack([self.X, other.X]), np.concatenate([self.column, other.column]))
 
 
-def squares(kernel: Kernel, A: FloatArray, B: FloatArray) -> FloatArray:
-    """Squared scaled distances, shape (n_a, n_b)."""
-    total = np.zeros((len(A), len(B)))
-    for part, length in zip(kernel.parts, kernel.lengths, strict=True):
-        total += part.squares(A, B) / length**2
-    return total
-
-
 def lengths_of(kernel: Kernel, column: IntArray) -> FloatArray:
     """The length of each column's part, shape (n,)."""
     own = {int(k): length for part, length in zip(kernel.parts, kernel.lengths, strict=True) for k in part.columns}
@@ -44,7 +37,7 @@ def lengths_of(kernel: Kernel, column: IntArray) -> FloatArray:
 
 def value_slope(kernel: Kernel, A: FloatArray, at: Slopes) -> FloatArray:
     """Covariance of values at A with slopes, shape (n_a, n_slopes)."""
-    bend = shape_and_slope("matern52", squares(kernel, A, at.X))[1]
+    bend = shape_and_slope("matern52", all_squares(kernel.parts, kernel.lengths, A, at.X))[1]
     apart = A[:, at.column] - at.X[np.arange(len(at)), at.column]
     return np.asarray(-2.0 * kernel.amplitude * bend * apart / lengths_of(kernel, at.column) ** 2)
 
@@ -54,7 +47,7 @@ def slope_slope(kernel: Kernel, at: Slopes, to: Slopes) -> FloatArray:
 
     For Matern-5/2 of the square s, with u = sqrt(5 s): g' = -5/6 (1 + u) e^-u, g'' = 25/12 e^-u.
     """
-    square = squares(kernel, at.X, to.X)
+    square = all_squares(kernel.parts, kernel.lengths, at.X, to.X)
     bend = shape_and_slope("matern52", square)[1]
     second = 25.0 / 12.0 * np.exp(-np.sqrt(5.0 * square))
     one, other = lengths_of(kernel, at.column), lengths_of(kernel, to.column)

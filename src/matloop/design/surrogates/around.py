@@ -15,11 +15,11 @@ import numpy as np
 from matloop.core.arrays import FloatArray
 from matloop.design.contract import Axes
 from matloop.design.surrogates.draws import draw_joint, root
-from matloop.design.surrogates.likeness import Part
+from matloop.design.surrogates.likeness import Part, all_squares
 from matloop.design.surrogates.measured import check_points
 from matloop.models.kernels import shape_and_slope
 
-_PROBED = 300
+_PROBED = 250
 """rows that choose lengths and noise: the likelihood costs the cube of them, dozens of times"""
 _JITTER = 1e-8
 _AMPLITUDE, _LENGTH, _NOISE = (0.0, 1.5), 1.0, (-4.0, 2.0)
@@ -66,9 +66,7 @@ class Kernel:
 
     def __call__(self, A: FloatArray, B: FloatArray) -> FloatArray:
         """Shape (n_a, n_b)."""
-        squares = np.zeros((len(A), len(B)))
-        for part, length in zip(self.parts, self.lengths, strict=True):
-            squares += part.squares(A, B) / length**2
+        squares = all_squares(self.parts, self.lengths, A, B)
         return self.amplitude * shape_and_slope("matern52", squares)[0]
 
     @property
@@ -224,8 +222,8 @@ def learnt_kernel(
     if len(X) > _PROBED:
         some = np.sort(np.random.default_rng([seed, 7]).permutation(len(X))[:_PROBED])
     likelihood = Likelihood(
-        tuple(part.squares(X[some], X[some]) for part in parts), rest[some] / scale, noises[some] / scale**2,
-        np.log([part.usual for part in parts]),
+        np.stack([part.squares(X[some], X[some]).ravel() for part in parts]), rest[some] / scale,
+        noises[some] / scale**2, np.log([part.usual for part in parts]),
     )  # fmt: skip
     amplitude, lengths, noise = likelihood.best()
     return Kernel(parts, lengths, amplitude * scale**2), noise * scale**2
@@ -235,35 +233,34 @@ def learnt_kernel(
 class Likelihood:
     """The marginal likelihood by the logarithms of amplitude, lengths and noise, with priors, and its gradient.
 
-    squares : of each part, shape (n, n). noises : shape (n,), known variances, NaN where unknown. usual : logarithms of
-    the expected lengths.
+    squares : of each part, shape (n_parts, n * n). noises : shape (n,), known variances, NaN where unknown. usual :
+    logarithms of the expected lengths.
     """
 
-    squares: tuple[FloatArray, ...]
+    squares: FloatArray
     y: FloatArray
     noises: FloatArray
     usual: FloatArray
 
     def __call__(self, logs: FloatArray) -> tuple[float, FloatArray]:
         """The negative logarithm and its gradient."""
-        from scipy.linalg import LinAlgError, cho_factor, cho_solve
+        from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
+        n, unknown = len(self.y), np.isnan(self.noises)
         amplitude, noise, scales = np.exp(logs[0]), np.exp(logs[-1]), np.exp(-2.0 * logs[1:-1])
-        total = sum((s * square for s, square in zip(scales, self.squares, strict=True)), np.zeros((len(self.y),) * 2))
-        shape, slope = shape_and_slope("matern52", total)
-        unknown = np.isnan(self.noises)
+        shape, slope = shape_and_slope("matern52", (scales @ self.squares).reshape(n, n))
         K = amplitude * shape
         K[np.diag_indices_from(K)] += np.where(unknown, noise, self.noises) + _JITTER
-        try:
-            factor = cho_factor(K, lower=True, check_finite=False)
-        except LinAlgError:
+        factor, failed = dpotrf(K.T, lower=1, clean=1)
+        if failed:
             return 1e25, np.zeros_like(logs)
-        alpha = cho_solve(factor, self.y)
-        pull = np.outer(alpha, alpha) - cho_solve(factor, np.eye(len(K)))
-        value = 0.5 * float(self.y @ alpha) + float(np.log(np.diag(factor[0])).sum())
-        weighted = amplitude * pull * slope
-        gradient = [0.5 * amplitude * float((pull * shape).sum())]
-        gradient += [-s * float((weighted * square).sum()) for s, square in zip(scales, self.squares, strict=True)]
+        alpha = dpotrs(factor, self.y, lower=1)[0]
+        inverse = dpotri(factor, lower=1)[0]
+        inverse += np.tril(inverse, -1).T
+        pull = np.outer(alpha, alpha) - inverse
+        value = 0.5 * float(self.y @ alpha) + float(np.log(np.diag(factor)).sum())
+        gradient = [0.5 * amplitude * float(pull.ravel() @ shape.ravel())]
+        gradient += (-scales * amplitude * (self.squares @ (pull * slope).ravel())).tolist()
         gradient.append(0.5 * noise * float(np.diag(pull)[unknown].sum()))
         centre = np.concatenate([[_AMPLITUDE[0]], self.usual, [_NOISE[0]]])
         spread = np.concatenate([[_AMPLITUDE[1]], np.full(len(self.usual), _LENGTH), [_NOISE[1]]])
@@ -278,6 +275,8 @@ class Likelihood:
         found = []
         for shift, noise in ((0.0, -4.0), (-0.7, -1.0)):
             start = np.concatenate([[0.0], self.usual + shift, [noise]])
-            found.append(minimize(self, start, jac=True, method="L-BFGS-B", bounds=limits, options={"maxiter": 100}))
+            found.append(
+                minimize(self, start, jac=True, method="L-BFGS-B", bounds=limits, options={"maxiter": 60, "ftol": 1e-6})
+            )
         best = min(found, key=lambda one: float(one.fun))
         return float(np.exp(best.x[0])), np.exp(best.x[1:-1]), float(np.exp(best.x[-1]))

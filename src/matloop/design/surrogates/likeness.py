@@ -44,6 +44,27 @@ class Part:
         return np.asarray(cdist(a, b, "sqeuclidean"))
 
 
+def all_squares(parts: tuple[Part, ...], lengths: FloatArray, A: FloatArray, B: FloatArray) -> FloatArray:
+    """Sum over all parts of squared distances in units of their lengths, shape (n_a, n_b).
+
+    Equal to adding `squares` part by part; numbers and compositions are taken together in one product of matrices.
+    """
+    sides: list[list[FloatArray]] = [[np.zeros((len(A), 0))], [np.zeros((len(B), 0))]]
+    apart = np.zeros((len(A), len(B)))
+    for part, length in zip(parts, lengths, strict=True):
+        if part.kind in ("word", "tanimoto"):
+            apart += part.squares(A, B) / length**2
+            continue
+        for side, X in zip(sides, (A, B), strict=True):
+            own = X[:, part.columns] - 0.5
+            side.append((own @ part.metric if part.kind == "metric" else own) / length)
+    a, b = (np.hstack(side) for side in sides)
+    straight = a @ (-2.0 * b.T)
+    straight += np.einsum("nd,nd->n", a, a)[:, None]
+    straight += np.einsum("nd,nd->n", b, b)
+    return apart + np.maximum(straight, 0.0, out=straight)
+
+
 def tanimoto(A: FloatArray, B: FloatArray) -> FloatArray:
     """Shared over all, a.b / (|a|^2 + |b|^2 - a.b), shape (n_a, n_b); 1 for two rows without any feature."""
     shared = A @ B.T
