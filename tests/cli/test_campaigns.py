@@ -96,4 +96,4 @@ def test_check_knows_a_campaign_file(tmp_path):
     assert bad.exit_code == 2
     assert "line 4, goals" in bad.output
     assert 'Did you mean "purity"?' in bad.output
-    assert "Did you mean 'sobol'?" in bad.output
+    assert "Did you mean 'sobol'" in bad.output
