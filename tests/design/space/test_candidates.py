@@ -57,6 +57,13 @@ def test_an_experiment_that_is_no_candidate_is_kept_and_told():
     assert len(domain.near(points, 3, 0)) == 6
 
 
+def test_a_candidate_is_known_by_numbers_that_were_rounded_in_writing():
+    domain = domain_of(grid())
+    points, why = domain.read(pd.DataFrame({"x": [0.0909091], "y": [13.6364], "gas": ["N2"]}))
+    assert why.tolist() == [""]
+    assert points.values[0, 1:3].tolist() == [1 / 11, 10 + 40 / 11]
+
+
 def test_equal_rows_are_one_candidate():
     assert 10 ** domain_of(pd.concat([grid(4), grid(4)])).log10_size == pytest.approx(16)
 

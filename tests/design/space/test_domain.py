@@ -348,6 +348,19 @@ def test_fractions_that_do_not_sum_to_one_are_told_and_percent_recognised():
     assert "these are percent, write fractions" in why[2]
 
 
+def test_what_was_rounded_in_writing_is_inside():
+    parts = tuple(Component(name) for name in "ABC")
+    third = Mixture("m", parts, step=1 / 3)
+    x, y = Continuous("x", 1 / 3, 10), Continuous("y", 0, 10)
+    domain = space(Mixture("k", tuple(map(Component, "DEF"))), third, x, y, constraints=(Expression("x + y = 4"),))
+    points, why = read(
+        domain, D=[0.1234], E=[0.3458], F=[0.5309], A=[0.333], B=[0.333], C=[0.333], x=[0.333333], y=[3.66667]
+    )
+    assert why == [""]
+    assert points.values[0, :3].sum() == pytest.approx(1, abs=1e-12)
+    assert points.values[0, 3:7].tolist() == pytest.approx([1 / 3] * 4, abs=1e-11)
+
+
 def test_a_value_for_what_does_not_exist_is_told():
     _, why = read(space(ROUTE, SOLVENT), route=["dry", "wet"], solvent=["water", "water"])
     assert why == ["solvent is given where it does not exist (only with route = wet)", ""]

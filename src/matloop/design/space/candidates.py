@@ -21,7 +21,7 @@ from matloop.data.table import RawTable
 from matloop.data.values import read_numbers
 from matloop.data.words import texts
 from matloop.design.contract import Axes, How, Points
-from matloop.design.space.cells import frame_of, keys_of, values_of
+from matloop.design.space.cells import WRITTEN, frame_of, keys_of, values_of
 from matloop.design.space.conditions import Conditions, conditions_of
 from matloop.design.space.described import ALIKE_ROWS, ALIKE_WORDS, Words, word_sight
 from matloop.design.space.encoding import Encoder, encoder_of
@@ -297,9 +297,19 @@ class TableDomain:
         values, odd = values_of(self.layout, frame, gaps=True)
         keys = keys_of(self.layout, values).tolist()
         rows = np.array([self._places.get(key, -1) for key in keys], dtype=np.int64)
+        for row in np.flatnonzero(rows < 0).tolist():
+            rows[row] = self._rounded(values[row])
         values = np.where((rows >= 0)[:, None], self.table[rows], values)
         why = np.where(rows >= 0, "", np.where(odd == "", "is none of the candidates", odd)).astype(np.str_)
         return Points(np.column_stack([rows.astype(float), values])), why
+
+    def _rounded(self, values: FloatArray) -> int:
+        """The one candidate whose numbers were rounded in writing; -1 where there is none, or several."""
+        close = WRITTEN * np.abs(self.table) + 1e-12
+        close[:, [one.column for one in self.layout.singles if isinstance(one.parameter, Categorical)]] = 0.0
+        same = (np.abs(self.table - values) <= close) | (np.isnan(self.table) & np.isnan(values))
+        found = np.flatnonzero(same.all(axis=1))
+        return int(found[0]) if len(found) == 1 else -1
 
     def keys(self, points: Points) -> TextArray:
         return keys_of(self.layout, self._values(points))

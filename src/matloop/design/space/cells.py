@@ -16,14 +16,18 @@ from matloop.data.table import RawTable
 from matloop.data.values import read_numbers
 from matloop.data.words import shown, texts
 from matloop.design.space.layout import Blend, Layout, Single
+from matloop.design.space.mixtures import SLACK
+from matloop.design.space.scales import Range
 from matloop.problem.space import Categorical, Integer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _LONG = 200
-ONE = 1e-6
-"""Fractions whose sum is nearer to one than this are taken as written; rounding further off is told."""
+ONE = 1e-3
+"""Fractions whose sum misses one by less were rounded in writing: they are scaled to one. More is told."""
+WRITTEN = 1e-5
+"""Numbers that miss a setting or a bound by less than this share were rounded in writing."""
 
 
 def frame_of(layout: Layout, values: FloatArray) -> pd.DataFrame:
@@ -82,8 +86,10 @@ def values_of(layout: Layout, frame: pd.DataFrame, *, gaps: bool = False) -> tup
 def _column(raw: RawTable, one: Single, faults: list[str], odd: list[list[str]]) -> FloatArray:
     if not isinstance(one.parameter, Categorical):
         written = _numbers(raw, one.name, faults)
-        near = one.scale.snapped(written)
-        return np.where(np.abs(near - written) <= ONE * np.maximum(np.abs(near), ONE), near, written)
+        scale = one.scale
+        near = np.clip(written, scale.low, scale.high) if isinstance(scale, Range) else scale.snapped(written)
+        close = WRITTEN * np.maximum(np.abs(near), scale.high - scale.low if isinstance(scale, Range) else 1e-9)
+        return np.where(np.abs(near - written) <= close, near, written)
     words = {" ".join(word.split()).casefold(): code for code, word in enumerate(one.parameter.values)}
     exact = {word: code for code, word in enumerate(one.parameter.values)}
     codes = np.full(len(raw), np.nan)
@@ -132,12 +138,14 @@ def _settle(blend: Blend, values: FloatArray, odd: list[list[str]]) -> None:
     amounts = values[:, blend.columns]
     if blend.step > 0:
         near = np.round(np.rint(amounts / blend.step) * blend.step, 12)
-        amounts = np.where(np.abs(near - amounts) <= ONE, near, amounts)
+        amounts = np.where(np.abs(near - amounts) <= min(ONE, blend.step / 10), near, amounts)
     total = amounts.sum(axis=1)
     off = np.abs(total - 1.0)
     for row in np.flatnonzero(off > ONE).tolist():
         hint = "; these are percent, write fractions" if abs(total[row] - 100.0) <= 0.5 else ""
         odd[row].append(f"the fractions of {blend.name} sum to {total[row]:.6g}, not to one{hint}")
+    rounded = (off <= ONE) & (off > SLACK)
+    amounts[rounded] /= total[rounded, None]
     values[:, blend.columns] = amounts
 
 

@@ -74,10 +74,10 @@ class Conditions:
                 good[rows] = self._by_rule(rule, values[rows])
         return good
 
-    def broken(self, values: FloatArray) -> list[tuple[str, BoolArray]]:
-        """Each constraint in words, and the rows that break it."""
-        found = [(line.text, line.over(values) > 0) for line in self.straight]
-        found += [(text, truth(tree, values, self.layout) < 0.5) for text, tree in self.trees]
+    def broken(self, values: FloatArray, slack: float = 0.0) -> list[tuple[str, BoolArray]]:
+        """Each constraint in words, and the rows that break it by more than `slack` of its terms."""
+        found = [(line.text, line.over(values) > slack) for line in self.straight]
+        found += [(text, excess(tree, values, self.layout) > slack) for text, tree in self.trees]
         found += [(f'the rule "{rule.name}"', ~self._by_rule(rule, values)) for rule in self.rules if len(values)]
         return found
 

@@ -15,7 +15,7 @@ from matloop.core.arrays import FloatArray, TextArray
 from matloop.core.errors import ConfigError, all_faults
 from matloop.design.contract import Axes, Domain, How, Points
 from matloop.design.space.candidates import open_candidates
-from matloop.design.space.cells import frame_of, keys_of, values_of
+from matloop.design.space.cells import WRITTEN, frame_of, keys_of, values_of
 from matloop.design.space.conditions import conditions_of
 from matloop.design.space.count import every, log10_count
 from matloop.design.space.encoding import Encoder, encoder_of
@@ -125,7 +125,7 @@ class ParametricDomain:
 
     def read(self, frame: pd.DataFrame) -> tuple[Points, TextArray]:
         values, odd = values_of(self.layout, frame)
-        why = outside(self.layout, self.region.conditions, values, told=odd)
+        why = outside(self.layout, self.region.conditions, values, told=odd, slack=WRITTEN)
         return Points(values), why
 
     def keys(self, points: Points) -> TextArray:

@@ -33,8 +33,15 @@ def allowed(layout: Layout, conditions: Conditions, values: FloatArray) -> BoolA
     return good
 
 
-def outside(layout: Layout, conditions: Conditions, values: FloatArray, told: TextArray | None = None) -> TextArray:
-    """Why points are not allowed, shape (n,); "" where they are. told : what is known to be wrong already."""
+def outside(
+    layout: Layout, conditions: Conditions, values: FloatArray, told: TextArray | None = None, slack: float = 0.0
+) -> TextArray:
+    """Why points are not allowed, shape (n,); "" where they are.
+
+    Parameters
+    ----------
+    told : what is known to be wrong already. slack : share of their terms by which conditions may be broken in writing.
+    """
     why: list[list[str]] = [[text] if text else [] for text in (told if told is not None else [""] * len(values))]
     there = layout.exists(values)
     for one in layout.singles:
@@ -42,7 +49,7 @@ def outside(layout: Layout, conditions: Conditions, values: FloatArray, told: Te
         bad = there[:, one.column] & ~one.scale.holds(column)
         for row in np.flatnonzero(bad).tolist():
             said = _out_of(one, float(column[row]))
-            if said and not any(text.startswith(one.name) for text in why[row]):
+            if said and not any(text.startswith(f"{one.name} ") for text in why[row]):
                 why[row].append(said)
         for row in np.flatnonzero(~there[:, one.column] & ~np.isnan(column)).tolist():
             why[row].append(f"{one.name} does not exist here")
@@ -51,7 +58,7 @@ def outside(layout: Layout, conditions: Conditions, values: FloatArray, told: Te
         for row in np.flatnonzero(~holds(blend, amounts)).tolist():
             known = any(f"fractions of {blend.name} sum" in text for text in why[row])
             why[row] += _mixed_wrong(blend, amounts[row], known)
-    for text, broken in conditions.broken(values):
+    for text, broken in conditions.broken(values, slack):
         for row in np.flatnonzero(broken).tolist():
             why[row].append(f"{text} does not hold")
     return np.array(["; ".join(found) for found in why], dtype=np.str_) if why else np.zeros(0, dtype="U1")
