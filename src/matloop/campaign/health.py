@@ -161,7 +161,7 @@ def _calibration(state: State, goal: Goal, alarm: float) -> Iterator[Finding]:
     said = f"{inside} of {len(pairs)} results of {goal.target} fell into their 90 % interval"
     if high < LEVEL:
         do = "Predictions are surer of themselves than they should be: read them as wider, and give errors of results."
-        yield Finding("calibration", True, f"{said}; at most {high:.0%} would by the model.", do)
+        yield Finding("calibration", True, f"{said}; in the long run at most {high:.0%} would.", do)
     elif low > LEVEL:
         do = "Predictions are less sure than they could be; the search explores more than it has to."
         yield Finding("calibration", True, f"{said}, which is more than promised.", do)
