@@ -114,6 +114,20 @@ def test_another_laboratory_with_an_offset_helps():
     assert new.foreseen["v"].value[0] < 10
 
 
+def test_a_law_is_told_in_the_units_of_the_user():
+    domain = open_domain(sp.Space((sp.Continuous("T", 300.0, 900.0, unit="K"), sp.Continuous("c", 0.0, 1.0))))
+    points = domain.sample(8, 0, how="sobol")
+    points = Points(points.values * [0.5, 1.0] + [150.0, 0.0])  # measured up to 600 K only
+    rate = np.exp(-4000.0 / points.values[:, 0])
+    law = ModelBased(
+        surrogate="law", surrogate_options={"laws": ["a * exp(-b / T)"]}, straighten=False, acquisition="log_ei"
+    )
+    new = law.suggest(domain, told(points, {"rate": rate}), (read_goal("maximise rate"),), 1, seed=0)
+    truth = np.exp(-4000.0 / new.points.values[0, 0])
+    assert new.points.values[0, 0] > 880.0
+    assert new.foreseen["rate"].value[0] == pytest.approx(truth, rel=0.1)  # extrapolated by the law alone
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -13,6 +13,7 @@ from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.core.errors import ConfigError
 from matloop.design.contract import About, Aim, Axes, Belief, Chance, Domain, Foreseen, History, Price, Surrogate
 from matloop.design.goals import Goal
+from matloop.design.knowledge.natural import natural_of
 from matloop.design.strategy.straighten import Straightened, straighten
 from matloop.design.surrogates.registry import SURROGATES
 
@@ -45,10 +46,22 @@ class Learner:
         if wrong:
             rest = ", ".join(name for name in known if name not in ("axes", "natural")) or "none"
             raise ConfigError(f"surrogate {self.surrogate!r}: there is no option {wrong[0]!r}. Options: {rest}.")
-        if "natural" in known and hasattr(domain, "natural"):
-            options["natural"] = domain.natural
+        if "natural" in known:
+            options["natural"] = natural_of(domain)
         surrogate: Surrogate = make(domain.axes, **options)
         return surrogate
+
+    def map_of(self, y: FloatArray, sign: float, surrogate: Surrogate) -> Straightened:
+        """How values are seen by a surrogate: as they were measured (sign apart) by laws, straightened by others."""
+        if as_measured(surrogate):
+            return Straightened(sign, 0.0, 1.0)
+        found = straighten(y, sign=sign)
+        return found if self.straighten else replace(found, power=1.0, mean=0.0, std=1.0)
+
+
+def as_measured(surrogate: Surrogate) -> bool:
+    """Whether values have to come in the user's unit, at most with their sign turned (then `turned` tells it)."""
+    return bool(getattr(surrogate, "as_measured", False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,22 +152,19 @@ def learn(domain: Domain, history: History, goals: Sequence[Goal], learner: Lear
         known = _known(history, target)
         y = np.asarray(history.values[target], float)
         sign = -1.0 if any(g.sense == "minimise" for g in goals if g.target == target) else 1.0
-        mapped = straighten(y[known & (task == 0)], sign=sign)
-        mapped = mapped if learner.straighten else replace(mapped, power=1.0, mean=0.0, std=1.0)
+        mapped = learner.map_of(y[known & (task == 0)], sign, surrogate)
         errors = _errors(history, target, known, mapped)
-        beliefs.append(
-            surrogate.fit(X[known], mapped.forward(y[known]), seed=seed + number, noise=errors, task=task[known])
-        )
+        one = surrogate.turned(sign) if as_measured(surrogate) else surrogate  # type: ignore[attr-defined]
+        beliefs.append(one.fit(X[known], mapped.forward(y[known]), seed=seed + number, noise=errors, task=task[known]))
         maps.append(mapped)
         rows.append(np.where(known & (task == 0), mapped.forward(np.where(known, y, np.nan)), np.nan))
     values = np.array(rows)
     aims = told_aims = aims_of(goals, targets, maps, values)
     together = learner.together if learner.together is not None else described(domain.axes)
-    if together and sum(aim.is_open for aim in aims) == 1 and len(aims) > 1:
+    if together and not as_measured(surrogate) and sum(aim.is_open for aim in aims) == 1 and len(aims) > 1:
         counted = what_counts(aims, values)
         some = np.isfinite(counted)
-        level = straighten(counted[some])
-        level = level if learner.straighten else replace(level, power=1.0, mean=0.0, std=1.0)
+        level = learner.map_of(counted[some], 1.0, surrogate)
         straight = np.where(some, level.forward(np.where(some, counted, 0.0)), np.nan)
         beliefs.append(surrogate.fit(X[some], straight[some], seed=seed + len(targets)))
         values = np.vstack([values, straight])

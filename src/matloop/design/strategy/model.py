@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +12,7 @@ from scipy.special import ndtr
 from matloop.core.arrays import FloatArray
 from matloop.core.errors import ConfigError
 from matloop.design.acquisition.choose import choose
-from matloop.design.acquisition.registry import ACQUISITIONS
+from matloop.design.acquisition.registry import make_acquisition
 from matloop.design.contract import Acquisition, Domain, Foreseen, History, Points, Suggestions
 from matloop.design.goals import Goal, in_words
 from matloop.design.strategy.learn import Learned, Learner, learn, teaches
@@ -81,14 +80,7 @@ class ModelBased:
         ------
         ConfigError : no such acquisition or setting.
         """
-        make = ACQUISITIONS.load(self._acquisition(goals))
-        known = inspect.signature(make).parameters
-        for name in self.acquisition_options:
-            if name not in known:
-                rest = ", ".join(known) or "none"
-                raise ConfigError(f"acquisition {self._acquisition(goals)!r}: no setting {name!r}. Settings: {rest}.")
-        acquisition: Acquisition = make(**self.acquisition_options)
-        return acquisition
+        return make_acquisition(self._acquisition(goals), self.acquisition_options)
 
     def _acquisition(self, goals: Sequence[Goal]) -> str:
         if self.acquisition != "auto":
