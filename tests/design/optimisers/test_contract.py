@@ -1,5 +1,7 @@
 """Every registered strategy keeps the contract, on whatever domain."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -78,3 +80,13 @@ def test_among_the_rows_of_a_table(name, tmp_path):
     except MissingExtra as missing:
         pytest.skip(str(missing))
     assert set(domain.keys(found.points).tolist()) <= every
+
+
+def test_preferences_on_a_small_grid(grid):
+    check_strategy("preference", grid, options={"surrogate": "gp", "surrogate_options": {"members": 1}})
+
+
+def test_every_name_stands_in_the_reference():
+    page = Path(__file__).parents[3] / "docs" / "reference" / "strategies.md"
+    text = page.read_text("utf-8")
+    assert [name for name in STRATEGIES if f"`{name}`" not in text] == []
