@@ -70,6 +70,13 @@ def test_constraints_and_candidates_may_stand_at_the_top():
     assert read(text.replace("0.5", "q"))[1][0].path == ("constraints",)
 
 
+def test_columns_of_targets_describe_no_candidate():
+    text = 'candidates = "pool.csv"\n[space]\nwithout = ["batch no"]\n[targets.y]\n[targets.gap]\ncolumn = "gap (eV)"\n'
+    space = read(text)[0]
+    assert space.without == ("batch no", "y", "gap (eV)")
+    assert read(write_space(space))[0] == space
+
+
 def test_a_rule_cannot_stand_in_a_file():
     with pytest.raises(ConfigError, match='the rule "mine" is a function and cannot stand in a file'):
         write_space(Space((Continuous("x", 0, 1),), (Rule(lambda frame: frame["x"] > 0, "mine"),)))

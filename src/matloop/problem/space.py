@@ -143,10 +143,12 @@ Constraint = Linear | Expression | Rule
 class Space:
     """All experiments that could be made.
 
-    Either `parameters` with `constraints`, or `candidates`: a table whose rows are all there is. The parameters are then
-    the columns that describe a row (none given: found by looking at the columns), as their ranges are in the table.
+    Either `parameters` with `constraints`, or `candidates`: a table whose rows are all there is. The parameters are
+    then the columns that describe a row (none given: found by looking at the columns, but for those of `without`, which
+    are results or names), as their ranges are in the table.
     """
 
     parameters: tuple[Parameter, ...] = ()
     constraints: tuple[Constraint, ...] = ()
     candidates: str = ""
+    without: tuple[str, ...] = ()

@@ -62,6 +62,8 @@ _OF_TABLE = {"low": 0.0, "high": 0.0, "values": ()}  # what a table of candidate
 def read_space(document: Mapping[str, Any], faults: list[Fault]) -> Space:
     """The space of a file: its tables `[space.NAME]`; `constraints` and `candidates` stand in `[space]` or at the top.
 
+    Columns that `[targets]` names describe no candidate.
+
     Parameters
     ----------
     faults : what cannot be read or contradicts itself is added here; the space is then empty.
@@ -71,14 +73,25 @@ def read_space(document: Mapping[str, Any], faults: list[Fault]) -> Space:
         wanted = "a table was expected: a line [space.NAME] for each parameter, its keys below it"
         return _not(tables, wanted, ("space",), faults, Space())
     own: list[Fault] = []
-    top = {key: document[key] for key in RESERVED if key in document}
+    top = {key: document[key] for key in ("constraints", "candidates") if key in document}
     found = _space({**tables, **top}, own)
+    if found.candidates:  # a result in the table describes no candidate
+        known = dict.fromkeys((*found.without, *_results(document.get("targets", {}))))
+        found = dataclasses.replace(found, without=tuple(known))
     for fault in own:
         moved = (
             fault.path[1:] if fault.path[:1] == ("space",) and fault.path[1:2] and fault.path[1] in top else fault.path
         )
         faults.append(Fault(moved, fault.said))
     return found
+
+
+def _results(targets: Any) -> tuple[str, ...]:
+    """The columns that the targets of a file are measured in."""
+    named = targets.items() if isinstance(targets, Mapping) else ()
+    tables = [(name, table) for name, table in named if isinstance(table, Mapping)]
+    columns = [(table.get("column", name), table.get("error_column", "")) for name, table in tables]
+    return tuple(str(column) for pair in columns for column in pair if column)
 
 
 def space_of(tables: Mapping[str, Any], *, where: str = "space") -> Space:
@@ -109,10 +122,11 @@ def _space(tables: Mapping[str, Any], faults: list[Fault]) -> Space:
     named = {name: table for name, table in tables.items() if name not in RESERVED}
     parameters = [_parameter(name, table, bool(candidates), faults) for name, table in named.items()]
     texts = _texts(tables.get("constraints", []), ("space", "constraints"), faults)
+    without = _texts(tables.get("without", []), ("space", "without"), faults)
     if faults:
         return Space()
     whole = tuple(one for one in parameters if one is not None)
-    space = Space(whole, tuple(map(Expression, texts)), candidates)
+    space = Space(whole, tuple(map(Expression, texts)), candidates, without)
     faults += located(space)
     return Space() if faults else dataclasses.replace(space, constraints=_lined(space))
 
@@ -291,6 +305,8 @@ def write_space(space: Space) -> str:
     lines = ["[space]"]
     if space.candidates:
         lines.append(f"candidates = {_toml(space.candidates)}")
+    if space.without:
+        lines.append(f"without = {_toml(space.without)}")
     if space.constraints:
         lines.append(f"constraints = {_toml([_written(one) for one in space.constraints])}")
     for one in space.parameters:

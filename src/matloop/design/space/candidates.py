@@ -77,7 +77,7 @@ def domain_of(
 
 
 def _domain(raw: RawTable, space: Space, without: Sequence[str]) -> TableDomain:
-    looked = None if space.parameters else _looked_at(raw, without)
+    looked = None if space.parameters else _looked_at(raw, (*space.without, *without))
     parameters = space.parameters if looked is None else looked.told
     refuse_unknown_columns(raw, [("the space", name) for name in layout_of(parameters).names])
     parameters = tuple(_ranged(raw, one) for one in parameters)
