@@ -75,7 +75,7 @@ def check(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder where runs would be kept.")] = Path("runs"),
     json: Json = False,
 ) -> None:
-    """Find every fault of a problem or campaign file and its data before anything runs (exit 2: the file, 3: the data)."""
+    """Find every fault of a problem or campaign file, and of its data, first (exit 2: the file, 3: the data)."""
     if load("matloop.problem.campaign_toml:is_campaign")(problem):
         checked = load("matloop.campaign.check:check_campaign")(problem)
     else:
