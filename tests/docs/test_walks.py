@@ -63,7 +63,8 @@ def test_several_targets_are_drafted_as_the_page_shows(here):
 
 def campaign_of(part):
     """A campaign file around the tables that a page shows."""
-    top = ("" if "name =" in part else 'name = "page"\n') + ("" if "goals =" in part else 'goals = ["maximise y"]\n')
+    head = re.split(r"^\[", part, maxsplit=1, flags=re.M)[0]  # a method has a name, too
+    top = ("" if "name =" in head else 'name = "page"\n') + ("" if "goals =" in part else 'goals = ["maximise y"]\n')
     space = "" if "[space" in part or "candidates =" in part else '[space.x]\nkind = "continuous"\nlow = 0\nhigh = 1\n'
     return top + part + space + ("" if "[targets" in part else "[targets.y]\n")
 
