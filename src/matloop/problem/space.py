@@ -136,7 +136,21 @@ class Rule:
     name: str = "rule"
 
 
-Constraint = Linear | Expression | Rule
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """What the compositions of a space may be made of; in a file `elements = { without = ["Tc", "actinides"] }`.
+
+    without, only : elements and series of elements. max_price : USD/kg of the elements in it. max_hhi : the largest
+    concentration of production among them (0 to 10,000; above 2,500 an element is in few hands).
+    """
+
+    without: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    max_price: float | None = None
+    max_hhi: float | None = None
+
+
+Constraint = Linear | Expression | Rule | Elements
 
 
 @dataclass(frozen=True, slots=True)

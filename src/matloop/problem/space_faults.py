@@ -23,7 +23,7 @@ from matloop.problem.space import (
     When,
 )
 
-RESERVED = ("constraints", "candidates", "without")
+RESERVED = ("constraints", "candidates", "without", "elements")
 """Keys of `[space]` that are no parameters."""
 _FITS = 1e-6  # share of a step by which a bound may be off it
 _NUMBERS = "continuous, integer or ordinal parameters, and components of mixtures"

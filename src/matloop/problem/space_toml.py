@@ -31,6 +31,7 @@ from matloop.problem.space import (
     Component,
     Constraint,
     Continuous,
+    Elements,
     Expression,
     Integer,
     Linear,
@@ -123,10 +124,11 @@ def _space(tables: Mapping[str, Any], faults: list[Fault]) -> Space:
     parameters = [_parameter(name, table, bool(candidates), faults) for name, table in named.items()]
     texts = _texts(tables.get("constraints", []), ("space", "constraints"), faults)
     without = _texts(tables.get("without", []), ("space", "without"), faults)
+    elements = _elements(tables["elements"], ("space", "elements"), faults) if "elements" in tables else ()
     if faults:
         return Space()
     whole = tuple(one for one in parameters if one is not None)
-    space = Space(whole, tuple(map(Expression, texts)), candidates, without)
+    space = Space(whole, (*map(Expression, texts), *elements), candidates, without)
     faults += located(space)
     return Space() if faults else dataclasses.replace(space, constraints=_lined(space))
 
@@ -276,6 +278,16 @@ def _components(found: Any, path: tuple[str, ...], faults: list[Fault]) -> tuple
     return tuple(read)
 
 
+def _elements(found: Any, path: tuple[str, ...], faults: list[Fault]) -> tuple[Elements, ...]:
+    if not isinstance(found, Mapping):
+        return _not(found, 'a table was expected: elements = { without = ["Tc", "actinides"] }', path, faults, ())
+    readers: dict[str, Any] = {"without": _texts, "only": _texts, "max_price": _number, "max_hhi": _number}
+    for key in found:
+        if key not in readers:
+            faults.append(Fault((*path, key), f"there is no such key. {did_you_mean(key, list(readers))}"))
+    return (Elements(**{key: read(found[key], (*path, key), faults) for key, read in readers.items() if key in found}),)
+
+
 _READ: dict[str, Any] = {
     "number": _number, "whole": _whole, "flag": _flag, "text": _text, "texts": _texts, "numbers": _numbers,
     "when": _when, "descriptors": _descriptors, "components": _components,
@@ -307,8 +319,12 @@ def write_space(space: Space) -> str:
         lines.append(f"candidates = {_toml(space.candidates)}")
     if space.without:
         lines.append(f"without = {_toml(space.without)}")
-    if space.constraints:
-        lines.append(f"constraints = {_toml([_written(one) for one in space.constraints])}")
+    if texts := [_written(one) for one in space.constraints if not isinstance(one, Elements)]:
+        lines.append(f"constraints = {_toml(texts)}")
+    for limits in (one for one in space.constraints if isinstance(one, Elements)):
+        pairs = {f.name: getattr(limits, f.name) for f in dataclasses.fields(limits)}
+        told = ", ".join(f"{name} = {_toml(value)}" for name, value in pairs.items() if value not in ((), None))
+        lines.append(f"elements = {{ {told} }}")
     for one in space.parameters:
         kind = next(name for name, cls in KINDS.items() if isinstance(one, cls))
         lines += ["", f"[space.{_key(one.name)}]", f'kind = "{kind}"']
@@ -316,7 +332,7 @@ def write_space(space: Space) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _written(one: Constraint) -> str:
+def _written(one: Linear | Expression | Rule) -> str:
     if isinstance(one, Rule):
         raise ConfigError(
             f"the rule {quoted(one.name)} is a function and cannot stand in a file. Write it as a condition "

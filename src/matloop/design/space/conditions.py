@@ -14,9 +14,10 @@ import numpy as np
 
 from matloop.core.arrays import BoolArray, FloatArray
 from matloop.core.errors import ConfigError
+from matloop.design.space.elements import rule_of
 from matloop.design.space.layout import Layout
 from matloop.problem.condition import Apply, Compare, Logic, Name, Tree, Value, linear_text, linears, read_condition
-from matloop.problem.space import Categorical, Constraint, Expression, Linear, Rule
+from matloop.problem.space import Categorical, Constraint, Elements, Expression, Linear, Rule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,6 +125,8 @@ def conditions_of(
             lines, whole = linears(tree)
             straight += [_straight(line, one.text, layout) for line in lines]
             trees += [] if whole else [(one.text, tree)]
+        elif isinstance(one, Elements):
+            rules.append(rule_of(one, layout))
         else:
             rules.append(one)
     return Conditions(tuple(straight), tuple(trees), tuple(rules), layout, frame)
