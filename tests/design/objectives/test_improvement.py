@@ -99,3 +99,9 @@ def test_a_failed_experiment_is_on_no_front():
 def test_a_reference_of_the_wrong_length_is_refused():
     with pytest.raises(ConfigError, match="3 numbers as reference for 2 objectives"):
         HypervolumeImprovement((0.0, 0.0, 0.0)).worth(beliefs(), ASKED, about())
+
+
+def test_a_limit_of_an_objective_is_its_reference():
+    limits = [Aim(k, is_open=False, low=-1.2, high=np.inf) for k in range(2)]
+    found = HypervolumeImprovement().worth(beliefs(), ASKED, about(Aim(0), Aim(1), *limits))
+    np.testing.assert_allclose(found, HypervolumeImprovement(REFERENCE).worth(beliefs(), ASKED, about()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import log_ndtr, ndtri
@@ -40,6 +40,19 @@ def open_aims(about: About) -> tuple[Aim, ...]:
         if not any(_one(about.values[aim.belief], values) for values in twin):
             kept.append(aim)
     return tuple(kept)
+
+
+def without_limits(about: About) -> tuple[dict[int, float], About]:
+    """Lower limits of open aims, {belief: limit}, and everything without the aims that say no more than these."""
+    opened = {aim.belief for aim in about.aims if aim.is_open}
+    limits: dict[int, float] = {}
+    kept: list[Aim] = []
+    for aim in about.aims:
+        if aim.is_open or aim.belief not in opened or np.isfinite(aim.high):
+            kept.append(aim)
+        else:
+            limits[aim.belief] = max(aim.low, limits.get(aim.belief, -np.inf))
+    return limits, replace(about, aims=tuple(kept))
 
 
 def closed_aims(about: About) -> tuple[Aim, ...]:

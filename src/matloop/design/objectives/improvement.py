@@ -13,7 +13,7 @@ from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.core.errors import ConfigError
 from matloop.design.contract import About, Acquisition, Aim, Belief
 from matloop.design.merit import log_expected_gain
-from matloop.design.objectives.aims import Known, known_of, log_met, normals, open_aims
+from matloop.design.objectives.aims import Known, known_of, log_met, normals, open_aims, without_limits
 from matloop.design.objectives.fronts import is_front
 from matloop.design.objectives.hypervolume import reference_point, rooms_beyond
 
@@ -34,7 +34,8 @@ class HypervolumeImprovement:
     and a known experiment is on a front only in draws in which it meets them. One open aim: noisy expected improvement;
     none: the chance. Objectives that order everything known alike count once.
 
-    reference : one value per open aim, in the units of the beliefs; None: see `hypervolume.reference_point`.
+    reference : one value per open aim, in the units of the beliefs; None: the limit that a goal sets for the same value
+    ("maximise y" and "y >= 3"), else see `hypervolume.reference_point`.
     draws : of the front.
 
     Daulton, Balandat, Bakshy, NeurIPS 34 (2021), doi:10.48550/arXiv.2105.08195 (noise); Yang et al., Swarm Evol.
@@ -49,11 +50,15 @@ class HypervolumeImprovement:
 
     def prepare(self, beliefs: Sequence[Belief], X: FloatArray, about: About) -> Acquisition:
         """The same with its fronts drawn, for as long as beliefs and what is known stay as they are."""
+        limits, about = without_limits(about)
         aims = open_aims(about)
         if not aims:
             return ChanceAlone()
         known = known_of(beliefs, about, aims)
         reference = self._reference(beliefs, X, about, known, aims)
+        if self.reference is None:
+            ends = np.array([limits.get(aim.belief, np.nan) for aim in aims]) / known.scale
+            reference = np.where(np.isfinite(ends), ends, reference)
         kept = _candidates_of_front(known, about.seed)
         X_front = known.X[kept]
         roots = tuple(_Root.of(beliefs[aim.belief], X_front, s) for aim, s in zip(aims, known.scale, strict=True))
@@ -120,7 +125,7 @@ class DrawnFronts:
         for start in range(0, len(close), _CHUNK):
             part = close[start : start + _CHUNK]
             gain[part] = self._gain(beliefs, X[part])
-        return gain + float(np.log(self.scale).sum()) + log_met(beliefs, X, about)
+        return gain + float(np.log(self.scale).sum()) + log_met(beliefs, X, without_limits(about)[1])
 
     def _gain(self, beliefs: Sequence[Belief], X: FloatArray) -> FloatArray:
         found = [
