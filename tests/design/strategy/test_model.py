@@ -147,3 +147,12 @@ def test_wrong_names_are_told(options, said):
 def test_settings_out_of_range_are_told(options):
     with pytest.raises(ConfigError):
         ModelBased(**options)
+
+
+@pytest.mark.parametrize("wanted", ["maximise", "minimise"])
+def test_directions_are_those_of_the_user(wanted):
+    points = SQUARE.sample(8, 3, how="sobol")
+    v = points.values[:, 0] + np.random.default_rng(0).normal(0, 3.0, 8)  # rises with x, in much noise
+    model = ModelBased(surrogate="monotonic", surrogate_options={"rising": ["x"]}, acquisition="log_ei")
+    new = model.suggest(SQUARE, told(points, {"v": v}), (read_goal(f"{wanted} v"),), 1, seed=0)
+    assert (new.points.values[0, 0] > 5.0) == (wanted == "maximise")

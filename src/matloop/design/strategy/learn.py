@@ -60,7 +60,7 @@ class Learner:
 
 
 def as_measured(surrogate: Surrogate) -> bool:
-    """Whether values have to come in the user's unit, at most with their sign turned (then `turned` tells it)."""
+    """Whether values have to come in the user's unit, at most with their sign turned."""
     return bool(getattr(surrogate, "as_measured", False))
 
 
@@ -154,7 +154,8 @@ def learn(domain: Domain, history: History, goals: Sequence[Goal], learner: Lear
         sign = -1.0 if any(g.sense == "minimise" for g in goals if g.target == target) else 1.0
         mapped = learner.map_of(y[known & (task == 0)], sign, surrogate)
         errors = _errors(history, target, known, mapped)
-        one = surrogate.turned(sign) if as_measured(surrogate) else surrogate  # type: ignore[attr-defined]
+        turned = getattr(surrogate, "turned", None)  # of those that know which way the user's values go
+        one = surrogate if turned is None else turned(sign)
         beliefs.append(one.fit(X[known], mapped.forward(y[known]), seed=seed + number, noise=errors, task=task[known]))
         maps.append(mapped)
         rows.append(np.where(known & (task == 0), mapped.forward(np.where(known, y, np.nan)), np.nan))
