@@ -111,8 +111,7 @@ def run(
             if waiting:
                 break
     finally:
-        if campaign.state.results:
-            report(campaign)
+        report(campaign)
     return Rounds(told, failed, made, stopped, waiting, campaign.folder / REPORT, campaign.status())
 
 
