@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from scipy.special import stdtrit
 
 from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.core.errors import ConfigError
@@ -18,7 +19,6 @@ from matloop.design.strategy.straighten import Straightened, straighten
 from matloop.design.surrogates.registry import SURROGATES
 
 LEVEL = 0.90
-_Z = 1.6448536269514722
 MANY_VARIABLES = 15
 ENOUGH = 2
 """different experiments with a value: fewer teach nothing about a target."""
@@ -80,13 +80,25 @@ class Learned:
     rows: IntArray
     aims: tuple[Aim, ...]
 
+    def repeat(self, k: int) -> float:
+        """Standard deviation of a repeated measurement of target `k` in its unit, near the median of what is known."""
+        middle = float(np.nanmedian(self.about.values[k]))
+        step = self.beliefs[k].noise
+        low, high = self.maps[k].back(np.array([middle - step, middle + step]))
+        return abs(float(high) - float(low)) / 2
+
     def foreseen(self, X: FloatArray) -> dict[str, Foreseen]:
-        """What a measurement of each target would give, its own noise included, with a 90 % interval."""
+        """What a measurement of each target would give, its own noise included, with a 90 % interval.
+
+        The scale of the values is learnt from few of them, so the deviations are those of Student's t with two degrees
+        of freedom less than there are values.
+        """
         found = {}
-        for target, belief, mapped in zip(self.targets, self.beliefs, self.maps, strict=False):
+        known = np.isfinite(self.about.values).sum(axis=1)
+        for target, belief, mapped, n in zip(self.targets, self.beliefs, self.maps, known.tolist(), strict=False):
             mean, std = belief.predict(X)
-            wide = np.sqrt(std**2 + belief.noise**2)
-            ends = np.array([mapped.back(mean - _Z * wide), mapped.back(mean + _Z * wide)])
+            wide = stdtrit(max(n - 2, 1), 0.5 + LEVEL / 2) * np.sqrt(std**2 + belief.noise**2)
+            ends = np.array([mapped.back(mean - wide), mapped.back(mean + wide)])
             found[target] = Foreseen(mapped.back(mean), ends.min(axis=0), ends.max(axis=0))
         return found
 

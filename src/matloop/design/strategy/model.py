@@ -95,7 +95,10 @@ class ModelBased:
         return "" if done >= self.first else f"{done} of the first {self.first} experiments are made"
 
     def _how(self, learned: Learned, goals: Sequence[Goal]) -> str:
-        models = "; ".join(f"{t}: {b.words}" for t, b in zip(learned.targets, learned.beliefs, strict=False))
+        models = "; ".join(
+            f"{target}: {belief.words}; a repeat differs by about {learned.repeat(k):.2g}"
+            for k, (target, belief) in enumerate(zip(learned.targets, learned.beliefs, strict=False))
+        )
         failures = " What failed is weighed in." if learned.about.works is not None else ""
         price = " Gain per cost counts." if learned.about.costs is not None else ""
         return f"{models}. Chosen by {self._acquisition(goals)}, several at once by {self.batch}.{failures}{price}"

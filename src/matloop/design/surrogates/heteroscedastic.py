@@ -41,8 +41,8 @@ class Uneven:
     @property
     def words(self) -> str:
         spread = self.noise_at(self.process.rows.X)
-        begin = self.process.words.rsplit("; ", 1)[0]
-        return f"{begin}; a repeat differs by {spread.min():.2g} to {spread.max():.2g}, depending on where"
+        times = spread.max() / max(float(spread.min()), 1e-300)
+        return f"{self.process.words}; noise is {times:.2g} times as large at some points as at others"
 
     def noise_at(self, X: FloatArray) -> FloatArray:
         """Standard deviation of a repeated measurement, shape (n,)."""

@@ -61,7 +61,7 @@ class Process:
         if len(ranked) > 1:
             told += f"; {ranked[0]} matters most"
             told += f", then {ranked[1]}" if shares[ranked[1]] > 0.25 * shares[ranked[0]] else ""
-        return f"{told}; a repeat differs by about {self.noise:.2g}"
+        return told
 
     def predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation without the noise of a measurement, each shape (n,)."""

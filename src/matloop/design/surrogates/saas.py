@@ -66,7 +66,7 @@ class SparseAxes:
         used = [name for name in sorted(shares, key=lambda name: -shares[name]) if shares[name] > 1.0 / len(shares)]
         few = ", ".join(used[:5]) + (" ..." if len(used) > 5 else "")
         told = f"Gaussian process with sparse lengths, {len(y)} measurements; of {len(shares)} variables {len(used)}"
-        return replace(found, words=f"{told} matter more than usual: {few}; a repeat differs by {found.noise:.2g}")
+        return replace(found, words=f"{told} matter more than usual: {few}")
 
 
 @dataclass(frozen=True, slots=True)
