@@ -14,6 +14,7 @@ from matloop.campaign.question import Question, strategy_of
 from matloop.campaign.state import Result, State, Suggestion
 from matloop.core.arrays import FloatArray
 from matloop.core.jsonable import to_jsonable
+from matloop.core.threads import one_thread
 from matloop.design.contract import History, Points, Suggestions
 
 if TYPE_CHECKING:
@@ -83,11 +84,13 @@ def _lines(suggestion: Suggestion) -> list[str]:
     return [*found, *([f"    {'; '.join(facts)}"] if facts else [])]
 
 
-def seed_of(state: State, number: int) -> int:
-    """The seed of a round: other rounds and other campaigns draw otherwise, the same round of a replay the same."""
-    return int(np.random.SeedSequence([state.seed, number]).generate_state(1)[0])
+def seed_of(state: State) -> int:
+    """The seed of a campaign, the same in all its rounds: a Sobol sequence goes on, and what is drawn differs with what
+    is known."""
+    return int(np.random.SeedSequence([state.seed, 1]).generate_state(1)[0])
 
 
+@one_thread()
 def suggested(state: State, question: Question, n: int) -> tuple[list[dict[str, Any]], Suggestions]:
     """`n` experiments as entries of an event (without ids), fewer where there are no more.
 
@@ -96,7 +99,7 @@ def suggested(state: State, question: Question, n: int) -> tuple[list[dict[str, 
     """
     history, results = history_of(state, question)
     taken = _taken(history, question)
-    strategy, seed = strategy_of(question.problem), seed_of(state, state.rounds + 1)
+    strategy, seed = strategy_of(question.problem), seed_of(state)
     said = strategy.suggest(question.domain, history, question.goals, n, seed=seed)
     entries = _entries(said, question, history, results, taken)
     for attempt in range(1, _TRIES):

@@ -190,7 +190,7 @@ class Campaign:
             number = now.rounds + 1
             named = [{"id": f"c{number}-{k}", **entry} for k, entry in enumerate(entries, start=1)]
             return {
-                "event": "asked", "round": number, "seed": seed_of(seen, number), "strategy": strategy, "how": how,
+                "event": "asked", "round": number, "seed": seed_of(seen), "strategy": strategy, "how": how,
                 "who": who or _user(), "suggestions": named,
             }  # fmt: skip
 

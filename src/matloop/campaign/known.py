@@ -15,6 +15,7 @@ from matloop.core.errors import ConfigError, DataError
 from matloop.design.contract import Domain, Points
 from matloop.design.goals import Goal
 from matloop.design.space.candidates import domain_of
+from matloop.problem.space import Space
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,10 +100,12 @@ def designs_of(
     return table[names].iloc[first].reset_index(drop=True), groups
 
 
-def open_known(frame: pd.DataFrame, goals: Sequence[Goal], parameters: Sequence[str] = ()) -> Known:
-    """The table as a problem whose answer is known; the designs are the candidates."""
+def open_known(
+    frame: pd.DataFrame, goals: Sequence[Goal], parameters: Sequence[str] = (), space: Space | None = None
+) -> Known:
+    """The table as a problem whose answer is known; the designs are the candidates, described as `space` says."""
     designs, _ = designs_of(frame, goals, parameters)
-    return known_of(frame, goals, domain_of(designs), parameters)
+    return known_of(frame, goals, domain_of(designs, space=space), parameters)
 
 
 def known_of(table: pd.DataFrame, goals: Sequence[Goal], domain: Domain, parameters: Sequence[str] = ()) -> Known:

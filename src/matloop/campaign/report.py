@@ -11,6 +11,7 @@ from matloop.campaign.pages.story import StoryView, story_view, write_page
 from matloop.campaign.story import Story, story
 from matloop.core.files import write_text
 from matloop.core.jsonable import to_jsonable
+from matloop.core.threads import one_thread
 
 REPORT = "report.html"
 
@@ -37,6 +38,7 @@ class Report:
         }  # fmt: skip
 
 
+@one_thread()
 def report(campaign: Campaign | Path | str, out: Path | None = None) -> Report:
     """Write the story of a campaign as one self-contained HTML page.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from matloop.campaign.findings import Findings, as_json, findings, lines
 from matloop.campaign.known import Known, open_known
+from matloop.campaign.of_file import of_campaign
 from matloop.campaign.oracles.files import read_frame
 from matloop.campaign.pages.simulation import write_simulation
 from matloop.campaign.peers import strategy_named
@@ -69,7 +70,7 @@ class Simulation:
 
 def simulate(
     table: str | Path | pd.DataFrame,
-    goals: Sequence[str | Goal],
+    goals: Sequence[str | Goal] = (),
     *,
     strategies: Sequence[str] | Mapping[str, Strategy] = STRATEGIES_SHOWN,
     seeds: int | Sequence[int] = 10,
@@ -88,7 +89,8 @@ def simulate(
     Parameters
     ----------
     table : a column per parameter and target, a row per measurement; an empty target means that the experiment failed.
-    goals : sentences, as "maximise yield" or "purity >= 0.95".
+        Also a campaign file whose table of candidates holds the results; its goals, space and limits count then.
+    goals : sentences, as "maximise yield" or "purity >= 0.95"; those of the campaign file where none are given.
     strategies : names of `STRATEGIES` or `PEERS` (random is added), or {name: Strategy} to run your own ones here.
     seeds : how many, or which. n : experiments of each run, at most those of the table. batch : experiments of a batch.
     parameters : columns that may be chosen; by default all but the targets.
@@ -105,15 +107,20 @@ def simulate(
     if not which or len(set(which)) < len(which):
         raise ConfigError("at least one seed is needed, and each only once.")
     asked = tuple(read_goal(one) if isinstance(one, str) else one for one in goals)
+    space = None
+    if isinstance(table, str | Path) and Path(table).suffix == ".toml":
+        source, frame, asked, space = of_campaign(Path(table), asked)
+        parameters = tuple(parameters) or tuple(name for name in frame.columns if name not in {g.target for g in asked})
+    elif asked:
+        source, frame = _table(table, asked)
     if not asked:
         raise ConfigError("no goal is given. Write 'maximise T', or 'T >= 5' with one.")
     names = tuple(dict.fromkeys((*strategies, CHANCE)))
     for name in names:
         if not isinstance(strategies, Mapping):
             strategy_named(name)
-    source, frame = _table(table, asked)
-    known = open_known(frame, asked, parameters)
-    job = Job(frame, asked, tuple(parameters), min(n, len(known)), batch)
+    known = open_known(frame, asked, parameters, space)
+    job = Job(frame, asked, tuple(parameters), min(n, len(known)), batch, space)
     runs = _runs(known, job, names, strategies, which, workers, cache, progress)
     left_out = {
         name: next(r.failure for r in runs[name] if r.failure) for name in names if any(r.failure for r in runs[name])

@@ -14,6 +14,7 @@ from matloop.campaign.question import Question
 from matloop.campaign.state import Result, State, Suggestion
 from matloop.campaign.stopping import Verdict, before_asking, said_of_goals, spent
 from matloop.core.jsonable import to_jsonable
+from matloop.core.threads import one_thread
 from matloop.report.words import counted
 
 _SHOWN = 5
@@ -89,6 +90,7 @@ def _values(result: Result) -> str:
     return ", ".join(f"{name} {value:.6g}" for name, value in result.values.items())
 
 
+@one_thread()
 def standing(state: State, question: Question, folder: Path, *, health: bool) -> Standing:
     """Where the campaign stands; `health` also fits a model to see whether it is on a good way."""
     results = tuple(state.results.values())

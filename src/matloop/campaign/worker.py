@@ -15,7 +15,7 @@ def main() -> None:
     """Serve until the parent is gone."""
     service = serve()
     job = unpacked(service.order().message)
-    known = open_known(job.table, job.goals, job.parameters)
+    known = open_known(job.table, job.goals, job.parameters, job.space)
     while True:
         order = service.order().message
         name, seed = order["strategy"], order["seed"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from matloop.campaign.replay import Replayed
 from matloop.core.children import Child, Parcel
 from matloop.core.jsonable import from_jsonable, to_jsonable
 from matloop.design.goals import Goal
+from matloop.problem.space import Space
+from matloop.problem.space_toml import space_of, write_space
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +30,7 @@ class Job:
     parameters: tuple[str, ...]
     n: int
     batch: int
+    space: Space | None = None
 
 
 def packed(job: Job) -> dict[str, Any]:
@@ -34,7 +38,7 @@ def packed(job: Job) -> dict[str, Any]:
     columns = {str(name): _cells(job.table[name]) for name in job.table.columns}
     return {
         "columns": columns, "goals": to_jsonable(job.goals), "parameters": list(job.parameters), "n": job.n,
-        "batch": job.batch,
+        "batch": job.batch, "space": "" if job.space is None else write_space(job.space),
     }  # fmt: skip
 
 
@@ -50,7 +54,8 @@ def unpacked(message: Mapping[str, Any]) -> Job:
         for name, (is_number, cells) in message["columns"].items()
     }
     goals = tuple(from_jsonable(Goal, one) for one in message["goals"])
-    return Job(pd.DataFrame(columns), goals, tuple(message["parameters"]), message["n"], message["batch"])
+    space = space_of(tomllib.loads(message["space"])["space"]) if message["space"] else None
+    return Job(pd.DataFrame(columns), goals, tuple(message["parameters"]), message["n"], message["batch"], space)
 
 
 def _cells(column: pd.Series) -> tuple[bool, list[Any]]:

@@ -181,8 +181,16 @@ def report(
     "simulate", epilog="Example: matloop campaign simulate measured.csv --goal 'maximise yield' -o simulation.html"
 )
 def simulate(
-    table: Annotated[Path, typer.Argument(help="A table in which everything is measured.", metavar="TABLE")],
-    goal: Annotated[list[str], typer.Option("--goal", "-g", help="'maximise T', 'T >= 5', ... (repeat for more).")],
+    table: Annotated[
+        Path,
+        typer.Argument(
+            help="A table in which everything is measured; or a campaign file of such a table.", metavar="TABLE"
+        ),
+    ],
+    goal: Annotated[
+        list[str] | None,
+        typer.Option("--goal", "-g", help="'maximise T', 'T >= 5', ... (repeat for more; those of a campaign file)."),
+    ] = None,
     strategy: Annotated[
         str, typer.Option("--strategies", "-s", help="Names, separated by commas; random is always beside them.")
     ] = "auto,random,sobol",
@@ -203,8 +211,8 @@ def simulate(
     """Would it have paid? Replays a table of known results with several strategies side by side."""
     with load("matloop.cli.bar:listener")(quiet=quiet) as progress:
         found = load("matloop.campaign.simulate:simulate")(
-            table, goal, strategies=_names(strategy), seeds=seeds, n=n, batch=batch, parameters=_names(parameters),
-            workers=workers, cache=cache, progress=progress,
+            table, goal or (), strategies=_names(strategy), seeds=seeds, n=n, batch=batch,
+            parameters=_names(parameters), workers=workers, cache=cache, progress=progress,
         )  # fmt: skip
     if out is not None:
         found.write(out)

@@ -12,6 +12,7 @@ STRATEGIES = Registry(
     random=f"{_ROOM}.designs:Random",
     sobol=f"{_ROOM}.designs:Sobol",
     latin=f"{_ROOM}.designs:Latin",
+    trees=f"{_ROOM}.trees:Trees",
     genetic=f"{_ROOM}.evolution:Genetic",
     particle_swarm=f"{_ROOM}.swarm:ParticleSwarm",
     annealing=f"{_ROOM}.annealing:Annealing",

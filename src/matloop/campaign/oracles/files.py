@@ -32,13 +32,21 @@ def read_frame(path: Path, numbers: Mapping[str, str] | None = None) -> pd.DataF
     ------
     DataError : no such file, it cannot be read, or a cell of `numbers` is no number; the message names row and column.
     """
+    return frame_of(collect(Source(str(path))), numbers)
+
+
+def frame_of(raw: RawTable, numbers: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """A table that was read already as a data frame; see `read_frame`."""
     import pandas as pd
 
-    raw = collect(Source(str(path)))
     faults: list[str] = []
     columns = {name: _column(raw, name, numbers or {}, faults) for name in raw.names}
     if faults:
-        raise DataError(all_faults(f"{path}: these cells are no numbers. Correct them, or leave them empty.", faults))
+        raise DataError(
+            all_faults(
+                f"{raw.provenance.source}: these cells are no numbers. Correct them, or leave them empty.", faults
+            )
+        )
     return pd.DataFrame(columns)
 
 
@@ -46,9 +54,12 @@ def _column(raw: RawTable, name: str, numbers: Mapping[str, str], faults: list[s
     cells = raw.column(name)
     if name in numbers:
         return _numbers(raw, name, numbers[name], faults)
-    read = number_column(raw, name, "")
-    is_number = not read.faults and not read.unit and bool(np.isfinite(read.values).any())
-    return read.values if is_number else np.array(["" if one is None else str(one) for one in cells], dtype=object)
+    words = np.array(["" if one is None else str(one) for one in cells], dtype=object)
+    try:
+        read = number_column(raw, name, "")
+    except DataError:  # words such as "Ge6" and "N2" that read like numbers of several units
+        return words
+    return read.values if not read.faults and not read.unit and bool(np.isfinite(read.values).any()) else words
 
 
 YES = ("yes", "y", "true", "1", "x", "failed")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 
-from matloop.core.arrays import FloatArray
+from matloop.core.arrays import FloatArray, IntArray
 from matloop.core.errors import ConfigError
 from matloop.design.acquisition.choose import choose
 from matloop.design.acquisition.registry import make_acquisition
@@ -61,11 +61,9 @@ class ModelBased:
             return designed(domain, history, goals, n, seed=seed, why=why)
         learned = learn(domain, history, goals, self.learner, seed=seed)
         acquisition = self.acquisition_for(goals)
-        tried = Points(np.vstack([history.points.values[learned.rows], history.pending.values.reshape(
-            len(history.pending), history.points.values.shape[1])]))  # fmt: skip
         chosen = choose(
             acquisition, learned.beliefs, learned.about, domain, n, seed=seed, batch=self.batch,
-            tried=_all_tried(history, tried), cooling=self.cooling,
+            tried=_tried(history, learned.rows), cooling=self.cooling,
         )  # fmt: skip
         return told(learned, goals, chosen.points, chosen.X, self._how(learned, goals))
 
@@ -160,10 +158,12 @@ def _unknown(learned: Learned, X: FloatArray) -> list[bool]:
     return [bool(one) for one in unknown]
 
 
-def _all_tried(history: History, ordered: Points) -> Points:
-    """The known and pending ones first, in the order that `choose` wants, then those that failed."""
-    failed = history.points.take(np.asarray(history.failed, bool))
-    return Points(np.vstack([ordered.values, failed.values])) if len(failed) else ordered
+def _tried(history: History, rows: IntArray) -> Points:
+    """The known and pending ones first, in the order that `choose` wants, then those that failed or gave no value."""
+    width = history.points.values.shape[1]
+    rest = np.setdiff1d(np.arange(len(history)), rows)
+    pending = history.pending.values.reshape(len(history.pending), width)
+    return Points(np.vstack([history.points.values[rows], pending, history.points.values[rest]]))
 
 
 def _percent(share: float) -> str:

@@ -10,6 +10,9 @@ from matloop.core.arrays import FloatArray
 
 FEWEST = 5
 """Of fewer values nobody can tell how they are skewed."""
+BEYOND = 3.0
+"""Nothing is foreseen further beyond the known values than so many times their range: the power of a few skewed values
+is uncertain, and what it makes of a distant one absurd."""
 _FLATTEST, _STEEPEST = -2.0, 4.0
 _FAR = 12.0
 
@@ -18,7 +21,8 @@ _FAR = 12.0
 class Straightened:
     """A monotone map of values: sign, shift, scale, then the power transform of Yeo and Johnson.
 
-    Biometrika 87 (2000) 954, doi:10.1093/biomet/87.4.954. `power` = 1 changes nothing but shift and scale.
+    Biometrika 87 (2000) 954, doi:10.1093/biomet/87.4.954. `power` = 1 changes nothing but shift and scale. low, high :
+    of the standardised values that the way back leads to.
     """
 
     sign: float
@@ -27,6 +31,8 @@ class Straightened:
     power: float = 1.0
     mean: float = 0.0
     std: float = 1.0
+    low: float = -np.inf
+    high: float = np.inf
 
     def forward(self, y: FloatArray) -> FloatArray:
         """Straightened values, shape (n,); infinite ends stay infinite."""
@@ -36,7 +42,7 @@ class Straightened:
     def back(self, z: FloatArray) -> FloatArray:
         """The values again, shape (n,); what no value leads to becomes the nearest that one leads to."""
         bent = np.asarray(z, float) * self.std + self.mean
-        return self.sign * (_unbent(bent, self.power) * self.scale + self.shift)
+        return self.sign * (np.clip(_unbent(bent, self.power), self.low, self.high) * self.scale + self.shift)
 
     def errors(self, y: FloatArray, errors: FloatArray) -> FloatArray:
         """Standard deviations of the straightened values, by the slope of the map; NaN stays NaN."""
@@ -59,7 +65,11 @@ def straighten(y: FloatArray, *, sign: float = 1.0) -> Straightened:
     z = (turned - shift) / scale
     power = _likeliest(z) if len(np.unique(z)) >= FEWEST else 1.0
     bent = _bent(z, power)
-    return Straightened(sign, shift, scale, power, float(bent.mean()), float(bent.std()) or 1.0)
+    beyond = BEYOND * float(np.ptp(z))
+    return Straightened(
+        sign, shift, scale, power, float(bent.mean()), float(bent.std()) or 1.0, float(z.min()) - beyond,
+        float(z.max()) + beyond,
+    )  # fmt: skip
 
 
 def _likeliest(z: FloatArray) -> float:

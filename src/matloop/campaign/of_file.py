@@ -1,0 +1,60 @@
+"""A campaign file whose table of candidates holds the results already, as a problem whose answer is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from matloop.campaign.oracles.files import frame_of
+from matloop.campaign.question import goals_of
+from matloop.core.errors import ConfigError, DataError
+from matloop.data.collect import collect
+from matloop.design.goals import Goal
+from matloop.design.space.candidates import domain_of
+from matloop.problem.campaign_toml import load_campaign
+from matloop.problem.question import Source
+from matloop.problem.space import Space
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def of_campaign(path: Path, goals: Sequence[Goal] = ()) -> tuple[str, pd.DataFrame, tuple[Goal, ...], Space]:
+    """What a simulation needs of a campaign file.
+
+    Parameters
+    ----------
+    goals : take the place of those of the file.
+
+    Returns
+    -------
+    source : what the table is called. table : the allowed candidates, a column per parameter and target, a row per
+    measurement. goals : in the units of the targets. space : how candidates are described; its limits are met.
+
+    Raises
+    ------
+    ConfigError : the file has no table of candidates, or is wrong. DataError : the table lacks a target.
+    """
+    problem = load_campaign(path)
+    if not problem.space.candidates:
+        raise ConfigError(
+            f'{path}: a simulation needs known results. Name a table that holds them: candidates = "measured.csv".'
+        )
+    raw = collect(Source(problem.space.candidates), base=path.parent)
+    units = {(target.column or target.name): target.unit for target in problem.targets}
+    missing = [column for column in units if column not in raw.names]
+    if missing:
+        raise DataError(
+            f"{problem.space.candidates}: there is no column {missing[0]!r} with results. "
+            f"It has: {', '.join(raw.names)}."
+        )
+    frame = frame_of(raw, units).rename(columns={t.column: t.name for t in problem.targets if t.column})
+    wanted = tuple(goals) or goals_of(problem)
+    domain = domain_of(frame, space=problem.space, without=[target.name for target in problem.targets])
+    names = [str(name) for name in domain.frame(domain.sample(1, 0)).columns]
+    _, outside = domain.read(frame[names])
+    kept = frame[[*names, *dict.fromkeys(goal.target for goal in wanted)]][outside == ""].reset_index(drop=True)
+    plain = replace(problem.space, constraints=(), without=())
+    return problem.space.candidates, kept, wanted, plain
