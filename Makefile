@@ -1,4 +1,4 @@
-# make demo   set up an environment and run the main job on real embedded data
+# make demo   set up an environment and run the main jobs on real embedded data: a model, and would a campaign have paid
 # make test   set up an environment and pass the tests
 PYTHON ?= python3
 VENV ?= .venv
@@ -14,6 +14,8 @@ export PYTHONHASHSEED = 0
 
 demo: $(VENV)/.core
 	$(BIN)/matloop run examples/thermopower.toml -o runs
+	$(BIN)/matloop campaign simulate examples/thermoelectrics.toml -n 150 --batch 10 --strategies auto,trees \
+		--workers 2 --cache runs/thermoelectrics.jsonl -o runs/thermoelectrics.html
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto --dist loadfile

@@ -35,13 +35,13 @@ def test_a_cost_of_something_unknown_names_the_nearest(problem):
 
 def test_surrogate_and_acquisition_reach_the_strategy(problem):
     chosen = Chosen("forest", {"trees": 20})
-    made = strategy_of(planned(problem, strategy=Chosen("auto"), surrogate=chosen, acquisition=Chosen("ucb")))
+    made = strategy_of(planned(problem, strategy=Chosen("auto"), surrogate=chosen, acquisition=Chosen("ucb")), Path())
     assert (made.surrogate, dict(made.surrogate_options), made.acquisition) == ("forest", {"trees": 20}, "ucb")
 
 
 def test_an_option_that_a_strategy_does_not_take_is_told(problem):
     with pytest.raises(ConfigError, match='strategy "random" does not take these options'):
-        strategy_of(planned(problem, strategy=Chosen("random", {"speed": 3})))
+        strategy_of(planned(problem, strategy=Chosen("random", {"speed": 3})), Path())
 
 
 def test_points_go_to_the_log_and_come_back_the_same(problem):

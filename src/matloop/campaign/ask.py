@@ -99,7 +99,7 @@ def suggested(state: State, question: Question, n: int) -> tuple[list[dict[str, 
     """
     history, results = history_of(state, question)
     taken = _taken(history, question)
-    strategy, seed = strategy_of(question.problem), seed_of(state)
+    strategy, seed = strategy_of(question.problem, question.base), seed_of(state)
     said = strategy.suggest(question.domain, history, question.goals, n, seed=seed)
     entries = _entries(said, question, history, results, taken)
     for attempt in range(1, _TRIES):

@@ -50,7 +50,7 @@ def _faults(problem: CampaignProblem, base: Path) -> list[Fault]:
     """What is wrong with goals, methods and space, each at its place."""
     parts: tuple[tuple[tuple[str, ...], Callable[[], object]], ...] = (
         (("goals",), lambda: goals_of(problem)),
-        (("campaign", "strategy"), lambda: strategy_of(problem)),
+        (("campaign", "strategy"), lambda: strategy_of(problem, base)),
         (("space",), lambda: open_domain(problem.space, base=base)),
     )
     found = []

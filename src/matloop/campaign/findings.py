@@ -130,7 +130,7 @@ def _better(one: Comparison) -> bool:
 def _sentence(sim: Replays, found: tuple[Merit, ...], leader: str, level: float, chance: Estimate, pays: bool) -> str:
     best = next(one for one in found if one.name == leader)
     n_top = int(sim.known.is_top.sum())
-    what = f"{percent(level, 0)} of the best {n_top} of {len(sim.known):,} designs"
+    what = f"{percent(level, 0)} of the best {n_top:,} of {len(sim.known):,} designs"
     if not pays:
         rivals = [one for one in found if one.versus_chance is not None]
         if not rivals:
@@ -150,8 +150,8 @@ def _sentence(sim: Replays, found: tuple[Merit, ...], leader: str, level: float,
     if not math.isfinite(best.needs.value):
         share, random = best.shares[sim.n], next(one for one in found if one.name == CHANCE).shares[sim.n]
         return (
-            f"Within {sim.n} experiments {leader} found {percent(share.value, 0)} of the best {n_top} of "
-            f"{len(sim.known):,} designs, random choice {percent(random.value, 0)}. It pays."
+            f"Within {sim.n} experiments {leader} found {share.value * n_top:.0f} of the best {n_top:,} of "
+            f"{len(sim.known):,} designs, random choice {random.value * n_top:.0f}. It pays."
         )
     times = chance.value / best.needs.value
     return (
@@ -240,7 +240,7 @@ def lines(sim: Replays, found: Findings) -> list[str]:
     head = f"{'strategy':14s}" + "".join(f"{f'after {b}':>12s}" for b in found.budgets)
     said.append(f"{head}{'regret':>12s}{'times chance':>14s}{'rank':>6s}{'s per batch':>13s}")
     for one in found.merits:
-        shares = "".join(f"{one.shares[b].value:12.0%}" for b in found.budgets)
+        shares = "".join(f"{one.shares[b].value:12.1%}" for b in found.budgets)
         last = found.budgets[-1]
         said.append(
             f"{one.name:14s}{shares}{one.regret[last].value:12.3g}{one.enhancement[last].value:14.2f}{one.rank:6.2f}"

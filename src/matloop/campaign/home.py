@@ -17,7 +17,7 @@ from matloop.core.locks import locked
 from matloop.problem.campaign import CampaignProblem
 from matloop.problem.campaign_toml import parse_campaign, settled
 
-LOG, FILE, TABLES = "log.jsonl", "campaign.toml", "tables"
+LOG, FILE, TABLES, BUNDLE = "log.jsonl", "campaign.toml", "tables", "bundle"
 PATIENCE = 900.0
 """Seconds to wait for another `ask`, which may have thousands of rows to learn from."""
 
@@ -56,7 +56,7 @@ class Home:
         return self
 
     def create(self, problem: CampaignProblem, text: str, base: Path, head: Mapping[str, Any]) -> CampaignProblem:
-        """Begin the log; the table of candidates is copied into the folder, so that it cannot change later.
+        """Begin the log; the table of candidates, and a bundle, are copied into the folder, so that they cannot change.
 
         Raises
         ------
@@ -70,6 +70,8 @@ class Home:
             copy = self.path / TABLES / source.name
             write_atomic(copy, lambda stream: _copied(source, stream))
             tables["candidates"] = {"path": f"{TABLES}/{source.name}", "sha256": sha256(copy)}
+        if trained := problem.plan.surrogate.options.get("bundle"):
+            shutil.copytree(base / str(trained), self.path / BUNDLE, dirs_exist_ok=True)
         created = {
             "event": "created",
             "format": FORMAT,
@@ -102,7 +104,11 @@ class Home:
         return self.placed(problem, tables)
 
     def placed(self, problem: CampaignProblem, tables: Mapping[str, Mapping[str, str]]) -> CampaignProblem:
-        """The problem with its candidates where they lie in the folder."""
+        """The problem with its candidates and its bundle where they lie in the folder."""
+        surrogate = problem.plan.surrogate
+        if "bundle" in surrogate.options:  # it checks itself when it is loaded
+            kept = replace(surrogate, options={**surrogate.options, "bundle": BUNDLE})
+            problem = replace(problem, plan=replace(problem.plan, surrogate=kept))
         if "candidates" not in tables:
             return problem
         return replace(problem, space=replace(problem.space, candidates=tables["candidates"]["path"]))

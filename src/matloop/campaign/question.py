@@ -29,13 +29,14 @@ if TYPE_CHECKING:
 class Question:
     """What a campaign asks, ready to be worked on.
 
-    goals : in the units of the targets. names : columns of a point in the user's tables.
+    goals : in the units of the targets. names : columns of a point in the user's tables. base : what paths start from.
     """
 
     problem: CampaignProblem
     domain: Domain
     goals: tuple[Goal, ...]
     names: tuple[str, ...] = field(default=())
+    base: Path = Path()
 
     def costs(self, points: Points) -> FloatArray:
         """What the experiments are expected to cost, shape (n,); NaN where it cannot be said."""
@@ -74,9 +75,9 @@ def ready(problem: CampaignProblem, base: Path) -> Question:
     goals = goals_of(problem)
     domain = open_domain(problem.space, base=base)
     names = tuple(map(str, domain.frame(domain.sample(1, 0)).columns))
-    question = Question(problem, domain, goals, names)
+    question = Question(problem, domain, goals, names, base)
     _check_cost(question)
-    strategy_of(problem)
+    strategy_of(problem, base)
     return question
 
 
@@ -92,19 +93,23 @@ def goals_of(problem: CampaignProblem) -> tuple[Goal, ...]:
     return tuple(replace(goal, text=goal.text) for goal in design_goals.settled(read, targets))
 
 
-def strategy_of(problem: CampaignProblem) -> Strategy:
+def strategy_of(problem: CampaignProblem, base: Path) -> Strategy:
     """The strategy that the problem names, with its surrogate and acquisition where they are chosen.
+
+    Parameters
+    ----------
+    base : what the path of a bundle starts from, `surrogate = { name = "transfer", bundle = "..." }`.
 
     Raises
     ------
-    ConfigError : no such strategy, or it does not take such an option.
+    ConfigError : no such strategy, or it does not take such an option. BundleError : there is no such bundle.
     """
     plan = problem.plan
     options = dict(plan.strategy.options)
     for key, chosen in (("surrogate", plan.surrogate), ("acquisition", plan.acquisition)):
         if chosen != Chosen():
             options[key] = chosen.name
-            options |= {f"{key}_options": dict(chosen.options)} if chosen.options else {}
+            options |= {f"{key}_options": _settings(chosen, problem, base)} if chosen.options else {}
     make = STRATEGIES.load(plan.strategy.name)
     try:
         made: Strategy = make(**options)
@@ -115,6 +120,16 @@ def strategy_of(problem: CampaignProblem) -> Strategy:
             "Correct [campaign] strategy, surrogate, acquisition."
         ) from error
     return made
+
+
+def _settings(chosen: Chosen, problem: CampaignProblem, base: Path) -> dict[str, object]:
+    """The options of a method; a bundle becomes what it predicts of the first goal's target."""
+    options = dict(chosen.options)
+    if "bundle" in options:
+        from matloop.campaign.pretrained import prior_of
+
+        options["prior"] = prior_of(base / str(options.pop("bundle")), goals_of(problem)[0].target)
+    return options
 
 
 def _check_cost(question: Question) -> None:

@@ -11,6 +11,7 @@ from matloop.campaign.pages.render import render
 from matloop.campaign.pages.story_figures import effects_figure, forecast_figure, front_figure, progress_figure
 from matloop.campaign.state import Result, Suggestion
 from matloop.campaign.story import Story, first_best
+from matloop.core.errors import DataError
 from matloop.core.release import release
 from matloop.design.goals import Goal, in_words
 from matloop.problem.space import Categorical, Continuous, Integer, Mixture, Ordinal, Parameter
@@ -70,6 +71,7 @@ class StoryView:
     targets: tuple[str, ...]
     progress: Figure | None
     front: Figure | None
+    front_words: tuple[str, ...]
     rounds: tuple[RoundRow, ...]
     forecasts: tuple[tuple[str, str, str], ...]
     forecast: Figure | None
@@ -109,7 +111,7 @@ def story_view(told: Story) -> StoryView:
         space=tuple((one.name, _range(one)) for one in problem.space.parameters), facts=_facts(told),
         best=tuple(_result_row(told.results[row], told) for row in told.top[:SHOWN_BEST]), best_words=_best_words(told),
         targets=tuple(target.name for target in problem.targets), progress=progress_figure(told),
-        front=front_figure(told),
+        front=front_figure(told), front_words=_front_words(told),
         rounds=tuple(_round_row(told, k) for k in range(len(told.rounds))),
         forecasts=tuple(_forecast_row(one) for one in told.forecasts), forecast=forecast_figure(told),
         effects=effects_figure(told), how=next((one.how for one in reversed(told.rounds) if one.how), ""),
@@ -122,6 +124,20 @@ def story_view(told: Story) -> StoryView:
         flagged=tuple(_result_row(one, told, _odd(one)) for one in flagged[:SHOWN_ROWS]),
         notes=told.state.notes, next_steps=_next_steps(told),
     )  # fmt: skip
+
+
+def _front_words(told: Story) -> tuple[str, ...]:
+    """How sure the front is and what one goal costs another; nothing where one goal is open, or too little is known."""
+    goals = told.question.goals
+    if sum(goal.is_open for goal in goals) < 2:
+        return ()
+    from matloop.campaign.learned import history_of
+    from matloop.design.objectives.study import study_front
+
+    try:
+        return study_front(told.question.domain, history_of(told.state, told.question)[0], goals).words
+    except DataError as error:
+        return (str(error),)
 
 
 def _goal(goal: Goal) -> str:
