@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -111,6 +112,9 @@ def strategy_of(problem: CampaignProblem, base: Path) -> Strategy:
             options[key] = chosen.name
             options |= {f"{key}_options": _settings(chosen, problem, base)} if chosen.options else {}
     make = STRATEGIES.load(plan.strategy.name)
+    bounds = {target.name: target.bounds for target in problem.targets if target.bounds is not None}
+    if bounds and "bounds" in inspect.signature(make).parameters:
+        options.setdefault("bounds", bounds)
     try:
         made: Strategy = make(**options)
     except TypeError as error:

@@ -47,7 +47,11 @@ class Trees:
         hope = each.mean(axis=0) + self.kappa * each.std(axis=0)
         points, _ = fresh(domain, history, offered.take(np.argsort(-hope, kind="stable")), n, seed)
         why = "trees expect or hope for much here"
-        return Suggestions(points, (why,) * len(points), how=f"{self.trees} extra trees, {self.kappa:g} deviations up.")
+        return Suggestions(
+            points,
+            (why,) * len(points),
+            how=f"{self.trees} extra trees, the mean plus {self.kappa:g} standard deviations of the trees.",
+        )
 
     def _offered(self, domain: Domain, best: Points, seed: int) -> Points:
         whole = domain.everything(WHOLE)

@@ -34,7 +34,8 @@ class ModelBased:
     batch : how several are chosen at once, see `choose`. first : so many different experiments are made by a Sobol
     design before. straighten : skewed values are made normal first. together : goals with an end are learnt together
     with an open one (None: where points are described by descriptors). costs : gain per cost counts, as learnt from the
-    costs that were told; `cooling` 0 to 1 says how much.
+    costs that were told; `cooling` 0 to 1 says how much. bounds : {target: what is physically possible}, for what is
+    foreseen.
     """
 
     surrogate: str = "auto"
@@ -47,6 +48,7 @@ class ModelBased:
     costs: bool = False
     together: bool | None = None
     cooling: float = 1.0
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.first < 1:
@@ -65,7 +67,7 @@ class ModelBased:
             acquisition, learned.beliefs, learned.about, domain, n, seed=seed, batch=self.batch,
             tried=_tried(history, learned.rows), cooling=self.cooling,
         )  # fmt: skip
-        return told(learned, goals, chosen.points, chosen.X, self._how(learned, goals))
+        return told(learned, goals, chosen.points, chosen.X, self._how(learned, goals), self.bounds)
 
     @property
     def learner(self) -> Learner:
@@ -113,10 +115,15 @@ def designed(
 
 
 def told(
-    learned: Learned, goals: Sequence[Goal], points: Points, X: FloatArray, how: str
+    learned: Learned, goals: Sequence[Goal], points: Points, X: FloatArray, how: str,
+    bounds: Mapping[str, tuple[float, float]] | None = None,
 ) -> Suggestions:  # fmt: skip
-    """Suggestions with what is foreseen of them and why they were chosen."""
+    """Suggestions with what is foreseen of them, within `bounds`, and why they were chosen."""
     foreseen = learned.foreseen(X) if len(X) else {}
+    for target, (low, high) in (bounds or {}).items():
+        if target in foreseen:
+            one = foreseen[target]
+            foreseen[target] = Foreseen(*(np.clip(part, low, high) for part in (one.value, one.low, one.high)))
     works = learned.about.works(X) if learned.about.works is not None and len(X) else np.ones(len(X))
     parts: list[list[str]] = [[] for _ in range(len(X))]
     chance = works.copy()

@@ -54,7 +54,7 @@ class Ensemble:
 
     @property
     def words(self) -> str:
-        return f"{self.label}; repeated measurements differ by {self.noise:.3g}"
+        return self.label
 
     def predict(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
         mean, away, rest = self._parts(X)
