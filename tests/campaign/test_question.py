@@ -80,6 +80,6 @@ def test_earlier_results_are_counted_and_their_faults_are_of_the_data(dye_file, 
 
 def test_what_is_foreseen_stays_within_physical_bounds(dye_file, problem):
     bounded = [target for target in problem.targets if target.bounds is not None]
-    made = strategy_of(problem, dye_file.parent)
+    made = strategy_of(planned(problem, strategy=Chosen("auto")), dye_file.parent)
     assert bounded
     assert made.bounds == {target.name: target.bounds for target in bounded}
