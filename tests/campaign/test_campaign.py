@@ -295,3 +295,10 @@ def test_it_shows_itself_in_a_notebook(dye, filled):
     dye.tell(filled(dye.ask(1), [50]))
     assert "c1-1" in dye._repr_html_()
     assert "<table" in dye.ask(1)._repr_html_()
+
+
+def test_what_circumstances_fix_stays_fixed(dye):
+    asked = dye.ask(3, given={"solvent": "DMF"})
+    assert {s.point["solvent"] for s in asked.suggestions} == {"DMF"}
+    with pytest.raises(ConfigError, match="humidity"):
+        dye.ask(1, given={"humidity": 62.0})

@@ -13,6 +13,7 @@ from matloop.campaign.learned import history_of
 from matloop.campaign.question import Question, strategy_of
 from matloop.campaign.state import Result, State, Suggestion
 from matloop.core.arrays import FloatArray
+from matloop.core.errors import ConfigError
 from matloop.core.jsonable import to_jsonable
 from matloop.core.threads import one_thread
 from matloop.design.contract import History, Points, Suggestions
@@ -82,6 +83,25 @@ def _lines(suggestion: Suggestion) -> list[str]:
         else []
     )
     return [*found, *([f"    {'; '.join(facts)}"] if facts else [])]
+
+
+def read_given(texts: Sequence[str]) -> dict[str, float | str]:
+    """{name: value} of texts such as "humidity=62".
+
+    Raises
+    ------
+    ConfigError : a text has no "=".
+    """
+    found: dict[str, float | str] = {}
+    for text in texts:
+        name, equal, value = text.partition("=")
+        if not (equal and name.strip() and value.strip()):
+            raise ConfigError(f"--given {text}: write NAME=VALUE, as in --given humidity=62.")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            found[name.strip()] = value.strip()
+    return found
 
 
 def seed_of(state: State) -> int:

@@ -6,7 +6,7 @@ import getpass
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from matloop.core.jsonable import to_jsonable
 from matloop.data.collect import collect, from_frame
 from matloop.data.table import RawTable
 from matloop.deploy.predict import write_frame
+from matloop.design.context import held
 from matloop.pipeline.versions import versions
 from matloop.problem.campaign import CampaignProblem
 from matloop.problem.campaign_toml import dump_campaign, parse_campaign, read_campaign, settled
@@ -112,26 +113,28 @@ class Campaign:
         return self._known[1]
 
     def ask(
-        self, n: int | None = None, *, anyway: bool = False, repeat: Sequence[str] = (), out: Path | str | None = None,
-        who: str = "",
+        self, n: int | None = None, *, anyway: bool = False, repeat: Sequence[str] = (),
+        given: Mapping[str, float | str] | None = None, out: Path | str | None = None, who: str = "",
     ) -> Asked:  # fmt: skip
         """The next experiments, recorded as asked for; until their results are told they are not suggested again.
 
         Parameters
         ----------
         n : how many different ones (the batch of the problem). anyway : also where a stopping rule says that it is
-        enough. repeat : names of experiments to make again, instead of new ones. out : a sheet to fill in (.csv,
-        .xlsx, .jsonl). who : asks; the user by default.
+        enough. repeat : names of experiments to make again, instead of new ones. given : settings that circumstances
+        fix for now ({"humidity": 62}); the others are searched. out : a sheet to fill in (.csv, .xlsx, .jsonl). who : asks;
+        the user by default.
 
         Raises
         ------
-        ConfigError : `n` is below 1, or `repeat` names what is not known. RunError : disk full.
+        ConfigError : `n` is below 1, `repeat` names what is not known, or the space has nothing for what is given.
+        RunError : disk full.
         """
         n = self.problem.plan.batch if n is None else n
         if n < 1:
             raise ConfigError(f"{n} suggestions were asked for; a whole number from 1 on was expected.")
         with self._home.asking():
-            asked = self._repeated(repeat, who) if repeat else self._asked(n, anyway, who)
+            asked = self._repeated(repeat, who) if repeat else self._asked(n, anyway, given or {}, who)
         if out is not None and asked.suggestions:
             write_sheet(Path(out), self.sheet(asked.suggestions))
         return asked
@@ -152,7 +155,8 @@ class Campaign:
         shown = f"{10**size:,.0f}" if size < 9 else f"about 10^{size:.1f}"
         return f"{len(self.question.names)} columns, {shown} different experiments"
 
-    def _asked(self, n: int, anyway: bool, who: str) -> Asked:
+    def _asked(self, n: int, anyway: bool, given: Mapping[str, float | str], who: str) -> Asked:
+        now = self.question if not given else replace(self.question, domain=held(self.question.domain, given))
         replicates = self.problem.plan.replicates
         for _ in range(_COLLISIONS):
             state = self.state
@@ -160,7 +164,7 @@ class Campaign:
             if stops and not anyway:
                 return self._stopped(stops, state)
             room = n if anyway else max(affordable(state, self.question, n * replicates) // replicates, 1)
-            entries, said = suggested(state, self.question, min(n, room))
+            entries, said = suggested(state, now, min(n, room))
             stops = tuple(v.said for v in after_asking(entries, state, self.question) if v.stop)
             if not entries or (stops and not anyway):
                 return self._stopped(stops, state)

@@ -43,6 +43,9 @@ def ask(
     repeat: Annotated[
         list[str] | None, typer.Option("--repeat", help="Make this experiment once more, by its id (repeat for more).")
     ] = None,
+    given: Annotated[
+        list[str] | None, typer.Option("--given", help="Fixed by circumstances: humidity=62 (repeat for more).")
+    ] = None,
     pending: Annotated[
         bool, typer.Option("--pending", help="Ask for nothing new; show (or write) what still waits for results.")
     ] = False,
@@ -51,7 +54,12 @@ def ask(
 ) -> None:
     """Say which experiments to make next, each with its reason, and record that they were asked for."""
     opened = load(_CAMPAIGN).open(folder)
-    asked = opened.waiting(out=out) if pending else opened.ask(n, anyway=anyway, repeat=repeat or (), out=out, who=who)
+    fixed = load("matloop.campaign.ask:read_given")(given or ())
+    asked = (
+        opened.waiting(out=out)
+        if pending
+        else opened.ask(n, anyway=anyway, repeat=repeat or (), given=fixed, out=out, who=who)
+    )
     lines = asked.lines()
     lines += (
         [f"written to {out}; fill it in, then: matloop campaign tell {folder} {out}"] if out and asked.named else []
