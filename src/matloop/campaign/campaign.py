@@ -122,8 +122,8 @@ class Campaign:
         ----------
         n : how many different ones (the batch of the problem). anyway : also where a stopping rule says that it is
         enough. repeat : names of experiments to make again, instead of new ones. given : settings that circumstances
-        fix for now ({"humidity": 62}); the others are searched. out : a sheet to fill in (.csv, .xlsx, .jsonl). who : asks;
-        the user by default.
+        fix for now ({"humidity": 62}); the others are searched. out : a sheet to fill in (.csv, .xlsx, .jsonl). who :
+        asks; the user by default.
 
         Raises
         ------
