@@ -11,9 +11,17 @@ import pandas as pd
 import pytest
 
 from matloop.core.optional import available
+from matloop.core.threads import one_thread
 from matloop.problem import Input, Limits, Problem, Protocol, Roles, Source, Success, Target, Training
 from matloop.testing.postgres import binaries, server
 from matloop.testing.web import Web
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread_of_linear_algebra():
+    """Tests run side by side; threads of each would wait for the cores that the others keep busy."""
+    with one_thread():
+        yield
 
 
 def seebeck_table(n: int = 240) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from scipy.special import ndtr
 
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.core.errors import ConfigError
+from matloop.core.threads import one_thread
 from matloop.design.acquisition.choose import choose
 from matloop.design.acquisition.registry import make_acquisition
 from matloop.design.contract import Acquisition, Domain, Foreseen, History, Points, Suggestions
@@ -56,6 +57,7 @@ class ModelBased:
         if not 0.0 <= self.cooling <= 1.0:
             raise ConfigError(f"cooling = {self.cooling:g}: it lies from 0 (cost does not count) to 1 (gain per cost).")
 
+    @one_thread()
     def suggest(self, domain: Domain, history: History, goals: Sequence[Goal], n: int, *, seed: int) -> Suggestions:
         """`n` experiments by the model; by a design as long as there is too little to learn from."""
         why = self._too_early(domain, history, goals)
