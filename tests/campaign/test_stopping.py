@@ -26,7 +26,7 @@ def promising(campaign, value, spread, monkeypatch):
             seen = {"yield": Foreseen(whole, whole - 1.6448536 * spread, whole + 1.6448536 * spread)}
             return Suggestions(said.points, said.reasons, seen, how="promises")
 
-    monkeypatch.setattr(ask, "strategy_of", lambda problem: Promising())
+    monkeypatch.setattr(ask, "strategy_of", lambda problem, base: Promising())
 
 
 @pytest.mark.parametrize(("mean", "spread", "best"), [(3.0, 1.0, 4.0), (3.0, 2.0, 1.0), (-2.0, 0.5, 0.0)])
