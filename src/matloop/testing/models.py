@@ -7,6 +7,7 @@ check_model("extra_trees")
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ import numpy as np
 
 from matloop.core.arrays import Arrays, FloatArray
 from matloop.core.errors import BundleError, ConfigError, DataError
+from matloop.core.threads import one_thread
 from matloop.models import FAMILIES
 from matloop.models.arrays import model_from_arrays
 from matloop.models.family import Family, FitTask
@@ -326,10 +328,12 @@ CHECKS: tuple[Callable[[Family, Example], None], ...] = (
 
 
 def check_other_process(name: str) -> None:
-    """A fresh Python process fits the same bits from the same seed."""
+    """A fresh Python process fits the same bits from the same seed, with as many threads: sums over several differ."""
     here = digests(name)
+    alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     code = f"from matloop.testing.models import digests; import sys; sys.stdout.write(' '.join(digests({name!r})))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False,
+                          env={**os.environ, **alone})  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.split() == here, f"{name}: another process fitted other bits"
 
@@ -337,4 +341,5 @@ def check_other_process(name: str) -> None:
 def digests(name: str) -> list[str]:
     """One word per task for the fitted default of a family."""
     family: Family = FAMILIES.load(name)
-    return [digest(fitted(family, case, seed=3).to_arrays()) for case in examples(family)]
+    with one_thread():
+        return [digest(fitted(family, case, seed=3).to_arrays()) for case in examples(family)]
