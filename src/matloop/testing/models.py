@@ -18,7 +18,6 @@ import numpy as np
 
 from matloop.core.arrays import Arrays, FloatArray
 from matloop.core.errors import BundleError, ConfigError, DataError
-from matloop.core.threads import one_thread
 from matloop.models import FAMILIES
 from matloop.models.arrays import model_from_arrays
 from matloop.models.family import Family, FitTask
@@ -328,18 +327,22 @@ CHECKS: tuple[Callable[[Family, Example], None], ...] = (
 
 
 def check_other_process(name: str) -> None:
-    """A fresh Python process fits the same bits from the same seed, with as many threads: sums over several differ."""
-    here = digests(name)
-    alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    """Two fresh processes fit the same bits from the same seed, with one thread each (sums over several differ)."""
     code = f"from matloop.testing.models import digests; import sys; sys.stdout.write(' '.join(digests({name!r})))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False,
-                          env={**os.environ, **alone})  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.split() == here, f"{name}: another process fitted other bits"
+    alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, **alone},
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    told = [process.communicate(timeout=300) for process in both]
+    assert all(process.returncode == 0 for process in both), "\n".join(error[-2000:] for _, error in told)
+    assert told[0][0].split() == told[1][0].split() != [], f"{name}: another process fitted other bits"
 
 
 def digests(name: str) -> list[str]:
     """One word per task for the fitted default of a family."""
     family: Family = FAMILIES.load(name)
-    with one_thread():
-        return [digest(fitted(family, case, seed=3).to_arrays()) for case in examples(family)]
+    return [digest(fitted(family, case, seed=3).to_arrays()) for case in examples(family)]
