@@ -18,6 +18,7 @@ import shutil
 import signal
 import tempfile
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -48,12 +49,13 @@ def work(folder: Path, told: Path, seed: int) -> None:
     with told.open("a", buffering=1) as acknowledged:
         campaign = Campaign.open(folder)
         while True:
-            if not campaign.state.pending or rng.random() < 0.4:
+            pending = campaign.state.pending  # once: the other worker tells meanwhile
+            if not pending or rng.random() < 0.4:
                 asked = campaign.ask(rng.randint(1, 3))
                 acknowledged.write(json.dumps({"asked": [[s.id, dict(s.point)] for s in asked.suggestions]}) + "\n")
                 continue
-            some = rng.sample(list(campaign.state.pending), 1)
-            rows = [{"id": s.id, "y": truth(dict(s.point))} for s in some]
+            one = rng.choice(pending)
+            rows = [{"id": one.id, "y": truth(dict(one.point))}]
             campaign.tell(pd.DataFrame(rows))
             acknowledged.write(json.dumps({"told": [[row["id"], row["y"]] for row in rows]}) + "\n")
 
@@ -67,6 +69,9 @@ def killed(folder: Path, told: Path, seed: int, seconds: tuple[float, float]) ->
         if child == 0:
             try:
                 work(folder, told.with_suffix(f".{seed}-{k}"), seed * 2 + k)
+            except Exception:
+                traceback.print_exc()
+                raise
             finally:
                 os._exit(1)
         children.append(child)
