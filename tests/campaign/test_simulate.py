@@ -141,6 +141,38 @@ def test_a_cached_run_serves_shorter_ones_and_no_other_table(tmp_path):
     assert cache.stat().st_size > size
 
 
+FILE = """
+name = "hill"
+goals = ["maximise y"]
+
+[space]
+candidates = "hill.csv"
+constraints = ["a + b <= 1.5"]
+a = {{ kind = "continuous", low = 0, high = {most} }}
+b = {{ kind = "continuous", low = 0, high = 1 }}
+
+[targets.y]
+"""
+
+
+def test_rows_that_the_space_does_not_allow_are_told_and_another_space_is_another_run(tmp_path):
+    frame, cache, file = table(), tmp_path / "runs.jsonl", tmp_path / "hill.toml"
+    frame.to_csv(tmp_path / "hill.csv", index=False)
+    file.write_text(FILE.format(most=1), "utf-8")
+    asked = {"strategies": ("random",), "seeds": 1, "n": 10, "cache": cache}
+    first = simulate(file, **asked)
+    lost = int((frame["a"] + frame["b"] > 1.5).sum())
+    assert lost > 0
+    told = f"{lost} of {len(frame)} rows are empty or not allowed by the space: they are no candidates."
+    assert told in first.findings.further
+    lines = len(cache.read_text("utf-8").splitlines())
+    simulate(file, **asked)
+    assert len(cache.read_text("utf-8").splitlines()) == lines
+    file.write_text(FILE.format(most=2), "utf-8")  # the same rows are allowed, described otherwise
+    assert len(simulate(file, **asked).replays.known) == len(first.replays.known)
+    assert len(cache.read_text("utf-8").splitlines()) > lines
+
+
 def test_a_strategy_that_fails_is_left_out_and_named():
     class Broken:
         def suggest(self, domain, history, goals, n, *, seed):

@@ -195,6 +195,7 @@ def _further(sim: Replays, found: tuple[Merit, ...], leader: str, pays: bool) ->
     if not pays and 0.5 * len(sim.known) < sim.n:
         said.append(f"{sim.n} of {len(sim.known)} designs were tried: in so small a table there is little to save.")
     said += [f"{name} was left out: {why}" for name, why in sim.left_out.items()]
+    said += sim.notes
     return tuple(said)
 
 

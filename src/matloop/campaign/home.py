@@ -71,7 +71,10 @@ class Home:
             write_atomic(copy, lambda stream: _copied(source, stream))
             tables["candidates"] = {"path": f"{TABLES}/{source.name}", "sha256": sha256(copy)}
         if trained := problem.plan.surrogate.options.get("bundle"):
-            shutil.copytree(base / str(trained), self.path / BUNDLE, dirs_exist_ok=True)
+            try:
+                shutil.copytree(base / str(trained), self.path / BUNDLE, dirs_exist_ok=True)
+            except (OSError, shutil.Error) as error:
+                raise RunError(f"{self.path / BUNDLE}: the bundle cannot be copied: {error}") from error
         created = {
             "event": "created",
             "format": FORMAT,

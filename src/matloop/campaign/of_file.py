@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def of_campaign(path: Path, goals: Sequence[Goal] = ()) -> tuple[str, pd.DataFrame, tuple[Goal, ...], Space]:
+def of_campaign(
+    path: Path, goals: Sequence[Goal] = ()
+) -> tuple[str, pd.DataFrame, tuple[Goal, ...], Space, tuple[str, ...]]:
     """What a simulation needs of a campaign file.
 
     Parameters
@@ -31,7 +33,8 @@ def of_campaign(path: Path, goals: Sequence[Goal] = ()) -> tuple[str, pd.DataFra
     Returns
     -------
     source : what the table is called. table : the allowed candidates, a column per parameter and target, a row per
-    measurement. goals : in the units of the targets. space : how candidates are described; its limits are met.
+    measurement. goals : in the units of the targets. space : how candidates are described; its limits are met. notes :
+    how many rows the space does not allow.
 
     Raises
     ------
@@ -57,4 +60,6 @@ def of_campaign(path: Path, goals: Sequence[Goal] = ()) -> tuple[str, pd.DataFra
     _, outside = domain.read(frame[names])
     kept = frame[[*names, *dict.fromkeys(goal.target for goal in wanted)]][outside == ""].reset_index(drop=True)
     plain = replace(problem.space, constraints=(), without=())
-    return problem.space.candidates, kept, wanted, plain
+    lost = len(frame) - len(kept)
+    notes = (f"{lost:,} of {len(frame):,} rows are empty or not allowed by the space: they are no candidates.",)
+    return problem.space.candidates, kept, wanted, plain, notes if lost else ()

@@ -22,7 +22,7 @@ class Replays:
 
     source : of the table, in a word. known : the table with its answers. runs : {strategy: a run per seed, in the
     order of `seeds`}; strategies of which a run broke down are in `left_out` with the reason. n, batch : experiments of
-    a run and of a batch.
+    a run and of a batch. notes : what else to know of the table, such as rows that were left out.
     """
 
     source: str
@@ -33,6 +33,7 @@ class Replays:
     batch: int
     runs: Mapping[str, tuple[Replayed, ...]]
     left_out: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
     @property
     def strategies(self) -> tuple[str, ...]:

@@ -27,6 +27,8 @@ from matloop.core.release import release
 from matloop.core.threads import one_thread
 from matloop.design.contract import Strategy
 from matloop.design.goals import Goal, read_goal
+from matloop.problem.space import Space
+from matloop.problem.space_toml import write_space
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,9 +109,10 @@ def simulate(
     if not which or len(set(which)) < len(which):
         raise ConfigError("at least one seed is needed, and each only once.")
     asked = tuple(read_goal(one) if isinstance(one, str) else one for one in goals)
-    space = None
+    space: Space | None = None
+    notes: tuple[str, ...] = ()
     if isinstance(table, str | Path) and Path(table).suffix == ".toml":
-        source, frame, asked, space = of_campaign(Path(table), asked)
+        source, frame, asked, space, notes = of_campaign(Path(table), asked)
         parameters = tuple(parameters) or tuple(name for name in frame.columns if name not in {g.target for g in asked})
     elif asked:
         source, frame = _table(table, asked)
@@ -128,7 +131,7 @@ def simulate(
     if CHANCE in left_out:
         raise DataError(f"random choice failed on this table: {left_out[CHANCE]}")
     kept = {name: runs[name] for name in names if name not in left_out}
-    replays = Replays(source, _unit(asked), known, which, job.n, batch, kept, left_out)
+    replays = Replays(source, _unit(asked), known, which, job.n, batch, kept, left_out, notes)
     return Simulation(replays, findings(replays))
 
 
@@ -180,7 +183,8 @@ class _Cache:
 
     def __init__(self, path: Path | None, digest: str, job: Job) -> None:
         self._path = path
-        head = [digest, str(job.batch), ",".join(job.parameters), release()]
+        space = "" if job.space is None else write_space(job.space)
+        head = [digest, str(job.batch), ",".join(job.parameters), release(), space]
         self._key = hashlib.sha256("\n".join(head).encode()).hexdigest()[:16]
         self._n = job.n
         self._found: dict[tuple[str, int], Replayed] = {}
