@@ -15,13 +15,13 @@ from matloop.problem.question import Source
 from matloop.problem.space_toml import read_space, write_space
 from matloop.problem.toml import (
     _built,
+    _document,
     _key,
     _named,
     _opened,
     _pairs,
     _scalar,
     _shown,
-    _syntax,
     _table,
     _unknown_keys,
     _value,
@@ -95,10 +95,7 @@ def parse_campaign(text: str, file: str = "campaign.toml") -> Reading:
     ------
     ConfigError : the text is not TOML; the message has the line and a hint.
     """
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(_syntax(text, file, str(error))) from error
+    document = _document(text, file)
     faults: list[Fault] = []
     problem = _problem(document, faults)
     broken = {fault.path[:2] for fault in faults} | {fault.path[:1] for fault in faults if len(fault.path) == 1}

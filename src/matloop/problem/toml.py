@@ -106,14 +106,18 @@ def parse_problem(text: str, file: str = "problem.toml") -> Reading:
     ------
     ConfigError : the text is not TOML; the message has the line and a hint.
     """
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(_syntax(text, file, str(error))) from error
+    document = _document(text, file)
     faults: list[Fault] = []
     problem = _problem(document, faults)
     faults += _contradictions(problem, faults)
     return Reading(file, None if faults else problem, tuple(faults), places(text))
+
+
+def _document(text: str, file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(_syntax(text, file, str(error))) from error
 
 
 def _contradictions(problem: Problem, faults: Sequence[Fault]) -> list[Fault]:

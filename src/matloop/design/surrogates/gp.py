@@ -14,7 +14,7 @@ from matloop.design.surrogates.coupling import Alone
 from matloop.design.surrogates.evidence import Evidence, usual_prior
 from matloop.design.surrogates.kernel import Form, Shape, part_of
 from matloop.design.surrogates.learn import learnt, usual_members
-from matloop.design.surrogates.measured import check_rows, merged, standardised
+from matloop.design.surrogates.measured import check_own, merged, standardised
 
 Mixed = Literal["joint", "product", "sum+product"]
 SHAPES: dict[str, str] = {"matern52": "Matern 5/2", "matern32": "Matern 3/2", "rbf": "squared exponential"}
@@ -49,9 +49,7 @@ class GaussianProcess:
         task: IntArray | None = None,
     ) -> Belief:
         """Learn from the rows of task 0; those of other tasks are left out."""
-        X, y, errors, tasks = check_rows(self.axes, X, y, noise, task)
-        own = tasks == 0
-        X, y, errors, tasks = X[own], y[own], errors[own], tasks[own]
+        X, y, errors, tasks = check_own(self.axes, X, y, noise, task)
         z, scale = standardised(y, tasks)
         rows, group = merged(X, z, errors / scale.scale[0], tasks)
         form = usual_form(self.axes, self.shape, self.mixed, trend=self.mean == "linear")

@@ -14,7 +14,7 @@ from matloop.design.surrogates.draws import draw_joint
 from matloop.design.surrogates.evidence import Evidence, choose, usual_prior
 from matloop.design.surrogates.gp import GaussianProcess, usual_form
 from matloop.design.surrogates.kernel import Shape
-from matloop.design.surrogates.measured import Measured, check_points, check_rows, single, standardised
+from matloop.design.surrogates.measured import Measured, check_own, check_points, single, standardised
 from matloop.design.surrogates.process import Process, conditioned, extended, loo_of, measured_variance
 
 _ROUNDS = 3
@@ -103,9 +103,7 @@ class Heteroscedastic:
         task: IntArray | None = None,
     ) -> Uneven:
         """Learn from the rows of task 0; those of other tasks are left out."""
-        X, y, errors, tasks = check_rows(self.axes, X, y, noise, task)
-        own = tasks == 0
-        X, y, errors, tasks = X[own], y[own], errors[own], tasks[own]
+        X, y, errors, tasks = check_own(self.axes, X, y, noise, task)
         z, scale = standardised(y, tasks)
         told = (errors / scale.scale[0]) ** 2
         form, group, alone = usual_form(self.axes, self.shape, "joint", trend=False), np.arange(len(z)), Alone(1)

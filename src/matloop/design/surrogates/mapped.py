@@ -12,7 +12,7 @@ from matloop.design.contract import Axes, Belief
 from matloop.design.surrogates.average import told_so
 from matloop.design.surrogates.directions import directions
 from matloop.design.surrogates.gp import GaussianProcess
-from matloop.design.surrogates.measured import check_points, check_rows, standardised
+from matloop.design.surrogates.measured import check_own, check_points, standardised
 
 _TRIED = (1, 2, 3)
 _FOLDS = 3
@@ -93,9 +93,8 @@ class LearntMap:
         task: IntArray | None = None,
     ) -> Belief:
         """Learn from the rows of task 0; those of other tasks are left out."""
-        X, y, errors, tasks = check_rows(self.axes, X, y, noise, task)
-        own = tasks == 0
-        X, y, errors = X[own], y[own], np.where(errors[own] > 0, errors[own], np.nan)
+        X, y, errors, _ = check_own(self.axes, X, y, noise, task)
+        errors = np.where(errors > 0, errors, np.nan)
         most = len(expanded(self.axes, codes_of(self.axes, X), X[:1])[0])
         sizes = _TRIED if self.dimensions is None else (self.dimensions,)
         tried = [(k, refined) for k in sizes if k <= min(most, max(1, len(y) // 4)) for refined in (False, True)]

@@ -98,6 +98,15 @@ def check_rows(
     return X, y, np.nan_to_num(errors), tasks
 
 
+def check_own(
+    axes: Axes, X: FloatArray, y: FloatArray, noise: FloatArray | None, task: IntArray | None
+) -> tuple[FloatArray, FloatArray, FloatArray, IntArray]:
+    """As `check_rows`, of the rows of task 0 alone."""
+    X, y, errors, tasks = check_rows(axes, X, y, noise, task)
+    own = tasks == 0
+    return X[own], y[own], errors[own], tasks[own]
+
+
 def spread_of(y: FloatArray) -> float:
     """Standard deviation; where all are equal, their size, and 1 where they are zero."""
     spread, size = float(y.std()), float(np.abs(y).max())

@@ -16,7 +16,7 @@ from matloop.design.surrogates.gp import SHAPES, usual_form
 from matloop.design.surrogates.hamiltonian import sample
 from matloop.design.surrogates.insight import relevance
 from matloop.design.surrogates.kernel import Shape
-from matloop.design.surrogates.measured import check_rows, merged, standardised
+from matloop.design.surrogates.measured import check_own, merged, standardised
 from matloop.design.surrogates.process import conditioned
 
 _SCALE = 0.1
@@ -51,9 +51,7 @@ class SparseAxes:
         task: IntArray | None = None,
     ) -> Average:
         """Learn from the rows of task 0; those of other tasks are left out."""
-        X, y, errors, tasks = check_rows(self.axes, X, y, noise, task)
-        own = tasks == 0
-        X, y, errors, tasks = X[own], y[own], errors[own], tasks[own]
+        X, y, errors, tasks = check_own(self.axes, X, y, noise, task)
         z, scale = standardised(y, tasks)
         rows, group = merged(X, z, errors / scale.scale[0], tasks)
         form, alone = usual_form(self.axes, self.shape, "joint", trend=False), Alone(1)

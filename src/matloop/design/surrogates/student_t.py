@@ -13,7 +13,7 @@ from matloop.design.surrogates.coupling import Alone
 from matloop.design.surrogates.evidence import MOST, Evidence, Numbers, choose, usual_prior
 from matloop.design.surrogates.gp import usual_form
 from matloop.design.surrogates.kernel import Shape
-from matloop.design.surrogates.measured import Scale, check_rows, scaled, single, spread_of
+from matloop.design.surrogates.measured import Scale, check_own, scaled, single, spread_of
 from matloop.design.surrogates.process import Process, conditioned, loo_of, measured_variance
 
 _ROUNDS, _STEPS = 4, 5
@@ -44,9 +44,7 @@ class StudentT:
         task: IntArray | None = None,
     ) -> Process:
         """Learn from the rows of task 0; those of other tasks are left out."""
-        X, y, errors, tasks = check_rows(self.axes, X, y, noise, task)
-        own = tasks == 0
-        X, y, errors, tasks = X[own], y[own], errors[own], tasks[own]
+        X, y, errors, tasks = check_own(self.axes, X, y, noise, task)
         scale = steady_scale(y)
         z, known = scaled(y, tasks, scale), errors / scale.scale[0]
         form = usual_form(self.axes, self.shape, "joint", trend=False)
