@@ -1,1 +1,1 @@
-"""Servers: the OPTIMADE standard and REST over a store."""
+"""Servers: the OPTIMADE standard and REST over a store; answers of models."""

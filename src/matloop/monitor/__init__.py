@@ -1,0 +1,1 @@
+"""Watching models in use: drift, decay, failures; and training them anew."""

@@ -1,0 +1,1 @@
+"""Whether answers have become worse: errors and coverage as labels arrive, failures by cause."""

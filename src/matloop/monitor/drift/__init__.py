@@ -1,0 +1,1 @@
+"""Whether what is asked has changed: features, chemistry, the whole."""
