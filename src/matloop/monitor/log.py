@@ -1,0 +1,137 @@
+"""The prediction log: what a service was asked and what it answered, as a folder of JSON-lines segments."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from matloop.core.errors import RunError
+from matloop.core.files import said
+from matloop.monitor.reading import Tally, moment, segments, span, stream
+from matloop.monitor.record import Answered
+from matloop.monitor.writer import Writer
+
+When = str | float | datetime | timedelta
+"""ISO text, how long ago ("7d"), seconds since 1970, a datetime, or a timedelta before now."""
+
+
+def now_text() -> str:
+    """This moment as the log writes it: UTC, ISO with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Answers of a window, to be gone through once; `tally` counts while one does.
+
+    Iterate for `Answered`, or `timed()` for pairs of seconds since 1970 and `Answered`.
+    """
+
+    folder: Path
+    since: float
+    until: float
+    model: str | None = None
+    version: int | None = None
+    bundle: str | None = None
+    tally: Tally = field(default_factory=Tally)
+
+    def __iter__(self) -> Iterator[Answered]:
+        return (answered for _, answered in self.timed())
+
+    def timed(self) -> Iterator[tuple[float, Answered]]:
+        tally = self.tally
+        for at, answered in stream(self.folder, tally, since=self.since, until=self.until):
+            if (
+                (self.model is None or answered.model == self.model)
+                and (self.version is None or answered.version == self.version)
+                and (self.bundle is None or answered.bundle == self.bundle)
+            ):
+                tally.requests += 1
+                tally.rows += answered.n
+                tally.first = at if tally.requests == 1 else tally.first
+                tally.last = at
+                yield at, answered
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What a cleaning removed."""
+
+    segments: int
+    bytes: int
+    kept: int
+
+    def lines(self) -> list[str]:
+        """A line for the user."""
+        return [f"{self.segments} segments ({self.bytes / 2**20:.1f} MiB) were removed, {self.kept} are kept."]
+
+
+class PredictionLog:
+    """A folder of the prediction log.
+
+    Parameters
+    ----------
+    folder : made by the first answer that is written.
+
+    Examples
+    --------
+    >>> log = PredictionLog("answers")                                         # doctest: +SKIP
+    >>> with log.writer("w0") as writer:                                       # doctest: +SKIP
+    ...     writer.write(Answered(now_text(), "r1", "steel", "0" * 16, 1))
+    >>> [answered.request for answered in log.read(since="7d")]                # doctest: +SKIP
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+
+    def writer(self, worker: str = "w0") -> Writer:
+        """What this process writes its answers with; see `matloop.monitor.writer.Writer`."""
+        return Writer(self.folder, worker)
+
+    def read(
+        self,
+        *,
+        since: When | None = None,
+        until: When | None = None,
+        model: str | None = None,
+        version: int | None = None,
+        bundle: str | None = None,
+    ) -> Reading:
+        """Answers of `since <= time < until`, of one model, version or bundle where these are said, in order of time.
+
+        Raises
+        ------
+        DataError : the times cannot be read; on going through it, that there is no log.
+        """
+        now = time.time()
+        start, end = (
+            moment(when, otherwise=end, now=now) for when, end in ((since, float("-inf")), (until, float("inf")))
+        )
+        return Reading(self.folder, start, end, model, version, bundle)
+
+    def clean(self, older_than: str | timedelta) -> Cleaned:
+        """Remove the segments whose last answer is older than that; told labels are kept.
+
+        A segment that a writer has open may go too, should it be that old: the writer notices and begins another.
+
+        Raises
+        ------
+        DataError : no log, or no duration. RunError : a segment cannot be removed.
+        """
+        age = older_than.total_seconds() if isinstance(older_than, timedelta) else span(older_than)
+        before = time.time() - age
+        gone, size, found = 0, 0, segments(self.folder)
+        for segment in found:
+            try:
+                stat = segment.path.stat()
+                if stat.st_mtime < before:
+                    segment.path.unlink()
+                    gone, size = gone + 1, size + stat.st_size
+            except FileNotFoundError:  # somebody else cleaned too
+                gone += 1
+            except OSError as error:
+                raise RunError(said(segment.path, error)) from error
+        return Cleaned(gone, size, len(found) - gone)
