@@ -52,11 +52,17 @@ def serve(
 def serve_key(
     name: Annotated[str, typer.Argument(help="Whose key it is; stands in the log and with changes.", metavar="NAME")],
     file: Annotated[Path, typer.Option("--keys", help="The file of keys to add it to.")],
-    scope: Annotated[str, typer.Option("--scope", help="read or write.")] = "read",
+    scope: Annotated[
+        str, typer.Option("--scope", help="read, write (data), run (ask models) or admin (change what is served).")
+    ] = "read",
+    until: Annotated[str, typer.Option("--until", help="When it ends: 2027-01-31, or 90d. For ever by default.")] = "",
+    rate: Annotated[
+        int, typer.Option("--rate", help="Rows per minute that it may ask of models; 0: no own limit.")
+    ] = 0,
     json: Json = False,
 ) -> None:
-    """Make a key for a server of your data; it is shown once, and only its hash is kept."""
-    made = load("matloop.service.run:make_key")(name, scope, file)
+    """Make a key for a server of your data or models; it is shown once, and only its hash is kept."""
+    made = load("matloop.service.run:make_key")(name, scope, file, until=until, rate=rate)
     show(made.lines(), made, json)
 
 

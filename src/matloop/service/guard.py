@@ -77,6 +77,8 @@ class Guard:
         key = matching(self.settings.keys, given) if given else None
         if given and key is None:
             return _unknown("this key is not known here."), None
+        if key is not None and key.expired():
+            return _unknown(f'the key "{key.name}" has expired.'), key
         if method not in READS:
             return self._writing(headers, key), key
         if key is None and not self.settings.open_to_read:
@@ -89,7 +91,7 @@ class Guard:
         if origin is not None and urlsplit(origin).netloc.lower() != headers.get(b"host", "").lower():
             return Denied(403, "Forbidden", "pages of other sites may not change anything here.")
         if key is not None:
-            return None if key.scope == "write" else Denied(403, "Forbidden", f'the key "{key.name}" is for reading.')
+            return None if key.allows("write") else Denied(403, "Forbidden", f'the key "{key.name}" may not write.')
         if settings.keys:
             return _unknown("writing needs a key: Authorization: Bearer KEY.")
         if settings.local and settings.writable:

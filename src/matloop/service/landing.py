@@ -92,7 +92,7 @@ def _example(state: State) -> str:
 def _writing(settings: Settings) -> str:
     if settings.version:
         return "One version is served, which never changes."
-    if any(key.scope == "write" for key in settings.keys):
+    if any(key.allows("write") for key in settings.keys):
         return "Writing needs a key."
     if settings.local and settings.writable and not settings.keys:
         return "This machine may write."

@@ -165,6 +165,16 @@ def _log() -> None:
     access.setLevel(logging.INFO)
 
 
+PURPOSES = {
+    "read": "reading", "write": "reading and writing", "run": "reading and asking models",
+    "admin": "everything, also changing what is served",
+}  # fmt: skip
+
+
+def _server(scope: str) -> str:
+    return "serve BUNDLE" if scope in ("run", "admin") else "data serve STORE"
+
+
 @dataclass(frozen=True, slots=True)
 class NewKey:
     """A key that was made."""
@@ -178,17 +188,18 @@ class NewKey:
         """The key, once."""
         return [
             self.key,
-            f'The key of "{self.name}" for {"reading and writing" if self.scope == "write" else "reading"}; only its '
-            f"hash is kept, in {self.file}, so note it now.",
-            f"Use: matloop data serve STORE --keys {self.file}; curl -H 'Authorization: Bearer {self.key[:8]}...'",
+            f'The key of "{self.name}" for {PURPOSES[self.scope]}; only its hash is kept, in {self.file}, so note it '
+            "now.",
+            f"Use: matloop {_server(self.scope)} --keys {self.file}; curl -H 'Authorization: Bearer {self.key[:8]}...'",
         ]
 
 
-def make_key(name: str, scope: str, file: Path) -> NewKey:
-    """A new key, its hash in a file.
+def make_key(name: str, scope: str, file: Path, *, until: str = "", rate: int = 0) -> NewKey:
+    """A new key, its hash in a file; see `matloop.service.keys.new_key`.
 
     Raises
     ------
-    ConfigError, DataError : see `matloop.service.keys.new_key`.
+    ConfigError, DataError : it cannot be made.
     """
-    return NewKey(name, scope, new_key(name, scope, file), str(file))  # type: ignore[arg-type]
+    text = new_key(name, scope, file, until=until, rate=rate)  # type: ignore[arg-type]
+    return NewKey(name, scope, text, str(file))
