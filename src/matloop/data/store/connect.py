@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from matloop.core.errors import ConfigError, DataError, MatloopError, RunError
 from matloop.core.optional import require
-from matloop.data.store import schema
+from matloop.data.store import registered, schema
+from matloop.data.store.guards import guarded
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -211,7 +212,10 @@ def _made(database: Database) -> None:
         else:
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (schema.APPLICATION,))
             connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS matloop")
+        new = not sa.inspect(connection).has_table(registered.deeds.name)
         schema.metadata.create_all(connection, checkfirst=True)
+        if new:
+            guarded(connection)
         if connection.execute(sa.select(sa.func.count()).select_from(schema.about)).scalar_one() == 0:
             facts = {"schema": str(schema.SCHEMA), "matloop": version("matloop")}
             connection.execute(sa.insert(schema.about), [{"name": n, "value": v} for n, v in facts.items()])

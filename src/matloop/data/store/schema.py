@@ -21,8 +21,9 @@ else:
     sa = require("sqlalchemy", extra="store")
 
 EXTRA = "store"
-SCHEMA = 1
-"""Number of the layout below. A change of it needs a step in `matloop.data.store.upgrade`."""
+SCHEMA = 2
+"""Number of the layout below and in `matloop.data.store.registered`. A change of it needs a step in
+`matloop.data.store.upgrade`."""
 FOREVER = 2**31 - 1
 """`until` of what is in the latest version."""
 APPLICATION = 0x6D6C7331

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from matloop.core.errors import DataError, RunError
 from matloop.core.optional import require
-from matloop.data.store import schema
+from matloop.data.store import registered, schema
 from matloop.data.store.connect import connect, layout
+from matloop.data.store.guards import guarded
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -17,8 +18,15 @@ if TYPE_CHECKING:
 else:
     sa = require("sqlalchemy", extra=schema.EXTRA)
 
-STEPS: dict[int, Callable[[Connection], None]] = {}
-"""Number of a layout -> what makes the next one of it. The first layout is 1, so there is none yet."""
+
+def _models(connection: Connection) -> None:
+    """Layout 1 to 2: registered models, which were not there before."""
+    schema.metadata.create_all(connection, tables=list(registered.TABLES), checkfirst=True)
+    guarded(connection)
+
+
+STEPS: dict[int, Callable[[Connection], None]] = {1: _models}
+"""Number of a layout -> what makes the next one of it."""
 
 
 def upgrade(place: str | Path) -> str:

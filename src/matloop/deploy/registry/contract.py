@@ -38,7 +38,8 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """An entry of the audit log: who did what to which version, when and why."""
+    """An entry of the audit log: who did what to which version, when and why. login : the user that the database knows,
+    "" for a file. place : of the entry in the whole log, from 1 on. hash : of it and all before."""
 
     time: str
     who: str
@@ -46,3 +47,6 @@ class Deed:
     name: str
     number: int = 0
     why: str = ""
+    login: str = ""
+    place: int = 0
+    hash: str = ""
