@@ -9,7 +9,7 @@ import pytest
 from matloop.cli.main import app
 from matloop.core.errors import ConfigError, DataError
 from matloop.data.sets.embedded import ricci_transport
-from matloop.deploy.predict import predict_dataset
+from matloop.deploy.rows import predict_dataset
 from matloop.pipeline.design import design
 
 GOAL = ("minimise S_n",)

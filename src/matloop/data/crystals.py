@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from matloop.core.arrays import IntArray
 from matloop.data.folders import LARGEST_FILE
@@ -16,7 +15,7 @@ from matloop.data.layout import is_file_name
 from matloop.data.licensed import Licensed, licensed, whose
 from matloop.data.opened import UNREADABLE
 from matloop.data.table import RawTable
-from matloop.data.words import Why, shown
+from matloop.data.words import Why, distinct, shown
 from matloop.matter.structures import Structures
 from matloop.matter.structures_read import read_structures_noted
 
@@ -37,21 +36,19 @@ def read_structure_column(raw: RawTable, name: str) -> StructuresRead:
 
     A file is looked for in the folder of the table and nowhere above it. Each distinct text is read once.
     """
-    written = np.array([*(_trimmed(value) for value in raw.column(name).tolist()), None], dtype=object)[:-1]
     no_value = {word.strip() for word in raw.missing} | {""}
-    codes, distinct = pd.factorize(written)
-    texts, faults = contents(distinct.tolist(), no_value, raw.folder)
+    codes, written = distinct([_trimmed(value) for value in raw.column(name).tolist()])
+    texts, faults = contents(written, no_value, raw.folder)
     batch, reasons, notes = read_structures_noted(texts)
     reasons = {**reasons, **faults}
     unreadable = {
-        int(row): Why(name, _short(str(distinct[codes[row]])), reasons[int(codes[row])])
+        int(row): Why(name, _short(written[codes[row]]), reasons[int(codes[row])])
         for row in np.flatnonzero(np.isin(codes, list(reasons)))
     }
-    places = np.asarray(codes, dtype=np.int64)
     owned = {code: found for code, text in enumerate(texts) if (found := licensed(text)) is not None}
     owners = {int(row): owned[int(codes[row])] for row in np.flatnonzero(np.isin(codes, list(owned)))}
-    said = (*_said(name, notes, places), *_private(name, owners))
-    return StructuresRead(batch.take(places), unreadable, said, owners)
+    said = (*_said(name, notes, codes), *_private(name, owners))
+    return StructuresRead(batch.take(codes), unreadable, said, owners)
 
 
 def _trimmed(value: object) -> str:

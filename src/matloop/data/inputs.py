@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from matloop.core import units
@@ -21,7 +20,7 @@ from matloop.data.table import RawTable, no_column
 from matloop.data.times import seconds_of
 from matloop.data.values import NumberColumn, read_numbers
 from matloop.data.windows import window_names, windowed
-from matloop.data.words import Change, Why, as_text, read_words, shown, texts
+from matloop.data.words import Change, Why, as_text, distinct, read_words, shown, texts
 from matloop.matter import compositions as matter
 from matloop.matter import molecules as molecular
 from matloop.matter.compositions import Compositions
@@ -105,18 +104,18 @@ def read_columns(raw: RawTable, inputs: Sequence[Input], words: Mapping[str, Seq
     unreadable: dict[int, Why] = {}
     changes: list[Change] = []
     notes: list[str] = []
-    distinct: dict[str, tuple[Compositions, IntArray]] = {}
+    compositions: dict[str, tuple[Compositions, IntArray]] = {}
     for item in inputs:
         read = _one(raw, item, words)
         columns.update(read.columns)
-        distinct.update(read.distinct)
+        compositions.update(read.distinct)
         for row, why in read.unreadable.items():
             unreadable.setdefault(row, why)
         changes.extend(read.changes)
         notes.extend(read.notes)
     for row in np.flatnonzero(_all_missing(columns, len(raw))).tolist():
         unreadable.setdefault(row, Why("", "", "no input has a value"))
-    return InputsRead(columns, unreadable, tuple(changes), tuple(notes), distinct)
+    return InputsRead(columns, unreadable, tuple(changes), tuple(notes), compositions)
 
 
 def _one(raw: RawTable, item: Input, words: Mapping[str, Sequence[str]]) -> InputsRead:
@@ -272,21 +271,20 @@ def _molecules(raw: RawTable, item: Input) -> InputsRead:
     """Molecules of a column of SMILES, InChI or mol blocks; MissingExtra where rdkit is not installed."""
     name = needed(item)[0]
     no_value = {word.strip() for word in raw.missing}
-    codes, distinct = pd.factorize(_molecule_texts(raw.column(name)))
-    batch, reasons, notes = molecular.read_texts(["" if text in no_value else text for text in distinct])
+    codes, written = distinct(_molecule_texts(raw.column(name)))
+    batch, reasons, notes = molecular.read_texts(["" if text in no_value else text for text in written])
     unreadable = {
-        int(row): Why(name, molecular.shown_molecule(str(distinct[codes[row]])), reasons[int(codes[row])])
+        int(row): Why(name, molecular.shown_molecule(written[codes[row]]), reasons[int(codes[row])])
         for row in np.flatnonzero(np.isin(codes, list(reasons)))
     }
     rows = [(np.flatnonzero(np.isin(codes, places)), why) for places, why in _by_note(notes)]
-    said = [_counted(name, str(distinct[codes[found[0]]]), found, why) for found, why in rows]
-    return InputsRead({item.name: batch.take(np.asarray(codes, dtype=np.int64))}, unreadable, (), tuple(said))
+    said = [_counted(name, written[codes[found[0]]], found, why) for found, why in rows]
+    return InputsRead({item.name: batch.take(codes)}, unreadable, (), tuple(said))
 
 
-def _molecule_texts(column: NDArray) -> NDArray:
+def _molecule_texts(column: NDArray) -> list[str]:
     """Trimmed, but a mol block keeps its first line, which may be empty."""
-    found = [value if isinstance(value, str) and "\n" in value.strip() else shown(value) for value in column.tolist()]
-    return np.array([*found, None], dtype=object)[:-1]
+    return [value if isinstance(value, str) and "\n" in value.strip() else shown(value) for value in column.tolist()]
 
 
 def _by_note(notes: Mapping[int, str]) -> list[tuple[list[int], str]]:
@@ -310,21 +308,20 @@ def _formulas(raw: RawTable, item: Input) -> InputsRead:
     name = needed(item)[0]
     written = texts(raw.column(name))
     no_value = {word.strip() for word in raw.missing}
-    codes, distinct = pd.factorize(written)
-    formulas = [_from_json(text) for text in distinct]
+    codes, spellings = distinct(written.tolist())
+    formulas = [_from_json(text) for text in spellings]
     batch, reasons, read_as = matter.read_formulas(formulas, item.amounts)
     why: dict[int, Why] = {}
-    for code, text in enumerate(distinct):
+    for code, text in enumerate(spellings):
         if text == "" or text in no_value:
             why[code] = Why(name, text, "is empty: there is no formula")
         elif code in reasons:
             why[code] = Why(name, text, reasons[code])
-    bad = np.zeros(len(distinct), dtype=bool)
+    bad = np.zeros(len(spellings), dtype=bool)
     bad[list(why)] = True
     unreadable = {int(row): why[int(codes[row])] for row in np.flatnonzero(bad[codes])}
     changes = _read_as(name, written, codes, {code: note for code, note in read_as.items() if code not in why}, batch)
-    places = np.asarray(codes, dtype=np.int64)
-    return InputsRead({item.name: batch.take(places)}, unreadable, changes, (), {item.name: (batch, places)})
+    return InputsRead({item.name: batch.take(codes)}, unreadable, changes, (), {item.name: (batch, codes)})
 
 
 def _read_as(
@@ -383,8 +380,8 @@ def _amount_columns(raw: RawTable, item: Input) -> InputsRead:
     batch, reasons = matter.from_amounts(matrix, elements, item.amounts)
     for row, reason in reasons.items():
         unreadable.setdefault(row, Why(item.name, str(batch.formulas[row]), reason))
-    distinct = {item.name: (batch, np.arange(len(raw)))}
-    return InputsRead({item.name: batch}, unreadable, tuple(changes), tuple(notes), distinct)
+    whole = {item.name: (batch, np.arange(len(raw)))}
+    return InputsRead({item.name: batch}, unreadable, tuple(changes), tuple(notes), whole)
 
 
 def _fill_balance(

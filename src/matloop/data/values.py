@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from matloop.core import units
@@ -23,6 +22,7 @@ from matloop.data.spelling import (
     tidied,
     without_points,
 )
+from matloop.data.words import distinct, is_nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +81,14 @@ def read_numbers(
         native = _native(column)
         native.values[np.isin(native.values, _numbers_among(missing))] = np.nan
         return _converted(native, unit, column_unit)
+    import pandas as pd
+
     # numbers and plain text at once; what is left goes word by word, each distinct one once
     plain = np.array(pd.to_numeric(pd.Series(column, dtype=object), errors="coerce"), dtype=float)
     slow = ~np.isfinite(plain)
     plain[~slow] = column[~slow].astype(float)  # pandas 2 is off by the last bit now and then
-    codes, found = pd.factorize(np.array([_text(value) for value in column[slow]], dtype=object))
-    words = [tidied(str(word)) for word in found]
+    codes, found = distinct([_text(value) for value in column[slow]])
+    words = [tidied(word) for word in found]
     no_value = MISSING_NUMBERS | {tidied(word).lower() for word in missing}
     commas = settle_commas([word for word in words if "," in word], column, slow, decimal_comma)
     readings = [read_number(word, no_value, commas) for word in words]
@@ -96,6 +98,10 @@ def read_numbers(
 
 def _numbers_among(missing: Sequence[str]) -> FloatArray:
     """The spellings of "no value" that are numbers themselves (-999), in whatever way they are written."""
+    if not missing:
+        return np.zeros(0)
+    import pandas as pd
+
     numbers = np.array(pd.to_numeric(pd.Series(list(missing), dtype=object), errors="coerce"), dtype=float)
     return numbers[np.isfinite(numbers)]
 
@@ -103,7 +109,7 @@ def _numbers_among(missing: Sequence[str]) -> FloatArray:
 def _text(value: object) -> str:
     if isinstance(value, str):
         return value
-    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
+    if is_nothing(value) or (isinstance(value, float) and np.isnan(value)):
         return ""
     return str(value)
 
@@ -128,6 +134,8 @@ def _native(column: NDArray) -> _Read:
             faults[int(row)] = "is infinite; a measured value is finite"
         values[np.isinf(values)] = np.nan
     else:
+        import pandas as pd
+
         values = np.full(n, np.nan)
         faults = {int(row): "is a date or text, not a number" for row in np.flatnonzero(~pd.isna(column))}
     return _Read(values, np.full(n, np.nan), np.zeros(n, dtype=np.int64), {}, faults, {})

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from matloop.core.arrays import IntArray, TextArray
@@ -49,13 +48,25 @@ def shown(value: object) -> str:
     """One value as text."""
     if isinstance(value, str):
         return value.strip()
-    if value is None or value is pd.NA or value is pd.NaT:
+    if is_nothing(value):
         return ""
     if isinstance(value, float):
         if np.isnan(value):
             return ""
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     return str(value)
+
+
+def is_nothing(value: object) -> bool:
+    """Whether it is None, or what pandas puts in its place (told by name: looking must not load pandas)."""
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
+
+
+def distinct(values: Sequence[str]) -> tuple[IntArray, list[str]]:
+    """Which distinct text each one is, shape (n,), and the distinct texts in the order of their appearance."""
+    places: dict[str, int] = {}
+    codes = np.fromiter((places.setdefault(value, len(places)) for value in values), np.int64, len(values))
+    return codes, list(places)
 
 
 def as_text(values: Sequence[str] | NDArray) -> TextArray:
@@ -73,7 +84,7 @@ def read_words(
     written = np.array(
         [value if isinstance(value, str) else shown(value) for value in raw.column(name).tolist()], dtype=object
     )
-    codes, spellings = pd.factorize(written)
+    codes, spellings = distinct(written.tolist())
     trimmed = [" ".join(word.split()) for word in spellings]
     no_value = MISSING_WORDS | {word.lower() for word in raw.missing}
     counts = np.bincount(codes, minlength=len(spellings))

@@ -8,12 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import numpy as np
+from numpy.typing import NDArray
 
-from matloop.data.collect import from_frame
-from matloop.data.inputs import needed
+from matloop.data.dataset import Provenance
+from matloop.data.inputs import needed, read_inputs
+from matloop.data.table import RawTable
 from matloop.deploy.bundle import Bundle, identity, load_bundle
-from matloop.deploy.predict import predict_raw
+from matloop.deploy.rows import predict_dataset
 from matloop.doubt.prediction import Prediction
 
 
@@ -55,6 +57,11 @@ class Answerer:
         """Names of the values that a row needs, in the order of the inputs."""
         return tuple(dict.fromkeys(name for entry in self.bundle.manifest.inputs for name in needed(entry)))
 
+    @cached_property
+    def _words(self) -> Mapping[str, tuple[str, ...]]:
+        """The vocabulary of each category."""
+        return {entry.name: entry.words for entry in self.bundle.manifest.representation.inputs if entry.words}
+
     def answer(self, rows: Sequence[Mapping[str, Any]]) -> Answers:
         """Predictions of rows, each a mapping from the names of `columns` to text, numbers or None.
 
@@ -64,5 +71,15 @@ class Answerer:
 
     def answer_columns(self, columns: Mapping[str, Sequence[Any]]) -> Answers:
         """The same for a column of values per name, all of the same length."""
-        found = predict_raw(self.bundle, from_frame(pd.DataFrame(dict(columns), dtype=object)))
-        return Answers(found.predictions, {row - 1: why for row, why in found.unreadable.items()})
+        plain = {name: _objects(values) for name, values in columns.items()}
+        n = len(next(iter(plain.values()), ()))
+        raw = RawTable(plain, Provenance("rows", "", n, len(plain)))
+        dataset, unreadable = read_inputs(raw, self.bundle.manifest.inputs, words=self._words)
+        return Answers(predict_dataset(self.bundle, dataset, unreadable), unreadable)
+
+
+def _objects(values: Sequence[Any]) -> NDArray[Any]:
+    """Values as they are, in an array of objects; what is not a number counts as missing."""
+    column = np.empty(len(values), dtype=object)
+    column[:] = [None if isinstance(value, float) and value != value else value for value in values]
+    return column

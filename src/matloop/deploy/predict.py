@@ -6,7 +6,7 @@ import difflib
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,17 +17,15 @@ import pandas as pd
 from matloop.core.errors import ConfigError
 from matloop.core.files import write_atomic
 from matloop.core.progress import SILENT, Progress
-from matloop.data.clean import read_inputs
 from matloop.data.collect import collect, from_frame
-from matloop.data.dataset import Dataset
+from matloop.data.inputs import read_inputs
 from matloop.data.share.escape import MARK, is_formula
 from matloop.data.table import RawTable
 from matloop.deploy.bundle import Bundle, load_bundle
+from matloop.deploy.rows import predict_dataset
 from matloop.doubt.prediction import Prediction
 from matloop.problem.question import Source
 
-CHUNK = 50_000
-"""Rows described and predicted at a time: memory stays flat."""
 FORMATS = (".csv", ".csv.gz", ".tsv", ".jsonl", ".parquet", ".xlsx")
 
 
@@ -97,39 +95,6 @@ def predict_raw(bundle: Bundle, raw: RawTable, *, progress: Progress = SILENT) -
     for name, prediction in predictions.items():
         columns |= prediction_columns(name, prediction, columns)
     return Predicted(pd.DataFrame(columns), predictions, {row + 1: why for row, why in sorted(unreadable.items())})
-
-
-def predict_dataset(
-    bundle: Bundle, dataset: Dataset, unreadable: Mapping[int, str], *, progress: Progress = SILENT
-) -> dict[str, Prediction]:
-    """Predictions per target for every row, `CHUNK` rows at a time; `unreadable` rows carry their reason."""
-    progress.step("predict")
-    parts: list[dict[str, Prediction]] = []
-    for start in range(0, max(len(dataset), 1), CHUNK):
-        rows = np.arange(start, min(start + CHUNK, len(dataset)))
-        parts.append(bundle.predict(dataset.take(rows)))
-        progress.tell(
-            f"{rows[-1] + 1 if len(rows) else 0:,} of {len(dataset):,} rows", (start + len(rows)) / max(len(dataset), 1)
-        )
-    return {name: joined([part[name] for part in parts], unreadable) for name in parts[0]}
-
-
-def joined(parts: list[Prediction], unreadable: Mapping[int, str]) -> Prediction:
-    """One prediction from those of chunks; rows that could not be read carry NaN and their reason."""
-    first = parts[0]
-    arrays = {
-        field.name: np.concatenate([getattr(part, field.name) for part in parts])
-        for field in fields(first)
-        if isinstance(getattr(first, field.name), np.ndarray)
-    }
-    rows = np.array(sorted(unreadable), dtype=np.int64)
-    for name in {"value", "low", "high", "std", "proba", "epistemic", "aleatoric"} & set(arrays):
-        arrays[name][rows] = np.nan
-    arrays["in_domain"][rows] = False
-    reasons = arrays["reason"].astype(object)
-    reasons[rows] = [unreadable[int(row)] for row in rows]
-    arrays["reason"] = reasons.astype(np.str_)
-    return Prediction(**arrays, level=first.level, classes=first.classes, unit=first.unit)
 
 
 def prediction_columns(target: str, prediction: Prediction, taken: Mapping[str, object]) -> dict[str, object]:

@@ -11,7 +11,6 @@ the largest single-precision number not above the learnt one: exactly the same d
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -71,6 +70,7 @@ class Trees:
     median: bool = False
     noise: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     _router: list[Any] = field(default_factory=list, compare=False, repr=False)
+    _known_runs: dict[bool, list[tuple[int, int, IntArray]]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def n_in(self) -> int:
@@ -152,15 +152,17 @@ class Trees:
                 sums[block, member, output : output + width] += found.sum(axis=1, dtype=np.float64)
         return (sums if members else sums / count), noise
 
-    def _runs(self, members: bool) -> Iterator[tuple[int, int, IntArray]]:
-        """(member, first output column, its trees) for every pair that has trees, in a fixed order."""
-        member = self.member if members else np.zeros_like(self.member)
-        pairs, index = np.unique(np.stack([member, self.output]), axis=1, return_inverse=True)
-        order = np.argsort(index.ravel(), kind="stable")
-        for (owner, output), trees in zip(
-            pairs.T.tolist(), np.split(order, np.cumsum(np.bincount(index.ravel()))[:-1]), strict=True
-        ):
-            yield owner, output, trees
+    def _runs(self, members: bool) -> list[tuple[int, int, IntArray]]:
+        """(member, first output column, its trees) for every pair that has trees, in a fixed order; found once."""
+        if members not in self._known_runs:
+            member = self.member if members else np.zeros_like(self.member)
+            pairs, index = np.unique(np.stack([member, self.output]), axis=1, return_inverse=True)
+            order = np.argsort(index.ravel(), kind="stable")
+            trees = np.split(order, np.cumsum(np.bincount(index.ravel()))[:-1])
+            self._known_runs[members] = [
+                (owner, output, own) for (owner, output), own in zip(pairs.T.tolist(), trees, strict=True)
+            ]
+        return self._known_runs[members]
 
     def to_arrays(self) -> Arrays:
         """Plain arrays, in the smallest integers that hold them."""

@@ -20,7 +20,8 @@ from matloop.data.collect import collect
 from matloop.data.dataset import Dataset
 from matloop.data.table import RawTable
 from matloop.deploy.bundle import Bundle, load_bundle
-from matloop.deploy.predict import ending_of, predict_dataset, prediction_columns, write_frame
+from matloop.deploy.predict import ending_of, prediction_columns, write_frame
+from matloop.deploy.rows import predict_dataset
 from matloop.design.goals import read_goal, settled
 from matloop.design.limits import Limits, elements_of, kept_from, price, prices_of
 from matloop.design.rank import Known, Pick, Ranked, Wishes, rank
