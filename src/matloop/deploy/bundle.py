@@ -1,6 +1,7 @@
 """A bundle: models as data in a folder. Nothing in it is code, and nothing in it is believed before it is checked.
 
-    bundle/  manifest.json  model-0.npz ...  problem.toml  README.md (the model card)
+    bundle/  manifest.json  model-0.npz ...  reference.npz (a sample of the rows learnt from)  problem.toml
+             README.md (the model card)
 
 The manifest names every file with size and SHA-256. A hash guards against damage, not against an author, so each part
 also checks its own indices, shapes and sizes before use.
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from matloop.core.arrayfile import read_arrays, write_arrays
+from matloop.core.arrays import Arrays
 from matloop.core.errors import BundleError, DataError
 from matloop.core.files import sha256, write_text
 from matloop.core.jsonable import dumps, from_jsonable
@@ -87,13 +89,19 @@ class Bundle:
         return {model.target: model.predict_table(table) for model in self.models}
 
 
-def save_bundle(folder: Path, manifest: Manifest, models: Mapping[str, Model], extra: Mapping[str, str]) -> Manifest:
+def save_bundle(
+    folder: Path,
+    manifest: Manifest,
+    models: Mapping[str, Model],
+    extra: Mapping[str, str],
+    tables: Mapping[str, Arrays] | None = None,
+) -> Manifest:
     """Write a bundle; the manifest comes last, so a bundle that was not finished is not taken for one.
 
     Parameters
     ----------
     models : by target; their order is the manifest's.
-    extra : further text files by name (problem file, model card).
+    extra : further text files by name (problem file, model card). tables : further files of arrays by name.
 
     Raises
     ------
@@ -105,6 +113,9 @@ def save_bundle(folder: Path, manifest: Manifest, models: Mapping[str, Model], e
         name = f"model-{number}.npz"
         write_arrays(folder / name, model.to_arrays())
         listed.append(ModelEntry(target, name, model.columns))
+        entries[name] = _entry(folder / name)
+    for name, arrays in (tables or {}).items():
+        write_arrays(folder / name, arrays)
         entries[name] = _entry(folder / name)
     for name, content in extra.items():
         write_text(folder / name, content)
@@ -124,7 +135,7 @@ def load_bundle(folder: Path | str) -> Bundle:
     folder = Path(folder)
     manifest = read_manifest(folder)
     for name, file in manifest.files.items():
-        _verify(folder, name, file)
+        verify(folder, name, file)
     models = []
     for entry in manifest.models:
         if entry.file not in manifest.files:
@@ -183,7 +194,8 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def _verify(folder: Path, name: str, entry: FileEntry) -> None:
+def verify(folder: Path, name: str, entry: FileEntry) -> None:
+    """Check that a file of a bundle is what its manifest says; BundleError where it is not."""
     if not _FILE.fullmatch(name):
         raise BundleError(f"{folder}: the manifest names a file {name[:80]!r}. The bundle is not trusted.")
     path = folder / name

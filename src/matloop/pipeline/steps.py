@@ -23,6 +23,7 @@ from matloop.data.dataset import Flagged, Labels, Provenance, Removal, Repair
 from matloop.data.screen import Suspicion, screen_development
 from matloop.data.table import RawTable
 from matloop.deploy.bundle import save_bundle
+from matloop.deploy.reference import FILE, HeldRows, sample_reference
 from matloop.doubt.conformal import fit_doubt
 from matloop.doubt.domain import fit_domain
 from matloop.doubt.prediction import Prediction
@@ -316,7 +317,7 @@ def judge(
 def bundle(
     prepared: Prepared, answered: list[Answered], targets: list[TargetRecord], where: RunFolder, clock: Clock
 ) -> None:
-    """Write the bundle: models as data, manifest, problem, model card."""
+    """Write the bundle: models as data, a sample of the rows they learnt from, manifest, problem, model card."""
     with clock.step("bundle", where):
         cited = citations(prepared.provenance, prepared.table, [target.recipe for target in targets])
         manifest = manifest_of(
@@ -325,7 +326,16 @@ def bundle(
             citations=cited,
         )  # fmt: skip
         extra = {"problem.toml": dump_problem(prepared.problem), "README.md": model_card(manifest, targets)}
-        save_bundle(where.path / "bundle", manifest, {each.target.name: each.model for each in answered}, extra)
+        sealed, held = prepared.sealed, {each.target.name: _held_rows(each) for each in answered}
+        kept = sample_reference(
+            sealed.dataset, prepared.table, sealed.development, held, seed=prepared.problem.protocol.seeds[0]
+        )
+        models = {each.target.name: each.model for each in answered}
+        save_bundle(where.path / "bundle", manifest, models, extra, {FILE: kept.to_arrays()})
+
+
+def _held_rows(answered: Answered) -> HeldRows:
+    return HeldRows(answered.rows, answered.development.y, answered.gathered.cv.prediction)
 
 
 def usable_cores() -> int:
