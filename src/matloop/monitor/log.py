@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from matloop.core.errors import RunError
 from matloop.core.files import said
+from matloop.monitor.labels import By, Told, as_table, how, match
 from matloop.monitor.reading import Tally, moment, segments, span, stream
 from matloop.monitor.record import Answered
+from matloop.monitor.told import Labelled, labelled, read_book, write_told
 from matloop.monitor.writer import Writer
 
 When = str | float | datetime | timedelta
@@ -111,6 +114,37 @@ class PredictionLog:
             moment(when, otherwise=end, now=now) for when, end in ((since, float("-inf")), (until, float("inf")))
         )
         return Reading(self.folder, start, end, model, version, bundle)
+
+    def label(
+        self, table: Any, *, by: By | None = None, formulas: Collection[str] = (), since: When | None = None
+    ) -> Told:
+        """Tell measured values; each is kept with the answer that it belongs to.
+
+        Parameters
+        ----------
+        table : a file (CSV, Excel, JSON lines, Parquet), a data frame, or {column: values}. A column that has the name
+            of a target holds its measured values, in the unit of the target. by : how a value finds its answer: "request" (column
+            `request`, with `row` counted from 0, or "id/row"), "id" (the asker's ids), or "inputs" (all input columns;
+            numbers within 1e-6). None takes the first of these for which there are columns. formulas : input columns
+            where differently written formulas of one composition are the same. since : leave out older answers.
+
+        Raises
+        ------
+        DataError : the table cannot be read or has no measured column. RunError : the labels cannot be written.
+        """
+        values = as_table(table)
+        joined = how(values, by)
+        answers = self.read(since=since).timed()
+        matches, told = match(values, answers, read_book(self.folder), by=joined, formulas=frozenset(formulas))
+        if not matches:
+            return told
+        return replace(told, file=write_told(self.folder, matches, source=values.source, by=joined).name)
+
+    def labels(
+        self, *, model: str | None = None, version: int | None = None, bundle: str | None = None
+    ) -> dict[str, Labelled]:
+        """Answers with measured values, by target, in the order in which the values were told."""
+        return labelled(self.folder, model=model, version=version, bundle=bundle)
 
     def clean(self, older_than: str | timedelta) -> Cleaned:
         """Remove the segments whose last answer is older than that; told labels are kept.
