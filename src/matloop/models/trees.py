@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from matloop.core.arrays import Arrays, BoolArray, FloatArray, IntArray, number, taken, within
 from matloop.core.errors import BundleError
 from matloop.models.family import Uncertainty, only_epistemic
+from matloop.models.leaves import Leaves
 from matloop.models.link import Link, linked, read_link
 
 _GATHERED = 4_000_000
@@ -269,24 +270,18 @@ class _Router:
     """A LightGBM model made of checked arrays that only says which leaf a row ends in."""
 
     def __init__(self, trees: Trees) -> None:
-        import lightgbm
-
         self._constant = int(trees.splits[-1]) == 0
         self._n_trees = trees.n_trees
         if not self._constant:
             self._parts = _parts(trees)
-            self._booster = lightgbm.Booster(model_str=model_text(trees))
+            self._leaves = Leaves(model_text(trees), trees.n_trees, trees.n_columns)
 
     def leaves(self, Z: NDArray[np.float32]) -> IntArray:
         if self._constant or not len(Z):
             return np.zeros((len(Z), self._n_trees), np.int64)
         if len(Z) < _FEW_ROWS:
-            return self._asked(Z, 0, self._n_trees)
-        return np.concatenate([self._asked(Z, *part) for part in self._parts], axis=1)
-
-    def _asked(self, Z: NDArray[np.float32], start: int, count: int) -> IntArray:
-        found = self._booster.predict(Z, pred_leaf=True, num_threads=1, start_iteration=start, num_iteration=count)
-        return np.asarray(found, np.int64).reshape(len(Z), count)
+            return self._leaves.of(Z, 0, self._n_trees)
+        return np.concatenate([self._leaves.of(Z, *part) for part in self._parts], axis=1)
 
 
 def _parts(trees: Trees) -> list[tuple[int, int]]:

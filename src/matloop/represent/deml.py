@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from matloop.core.arrays import FloatArray, IntArray, frozen
+from matloop.core.arrays import BoolArray, FloatArray, IntArray, frozen
 from matloop.core.elements import ATOMIC_MASS, MAX_Z, Z_OF, ElementTable, filled_table, property_units, table
 from matloop.represent import pooling
 from matloop.represent.featurizer import CompositionFeaturizer
@@ -76,11 +76,18 @@ class TransitionMetalFeaturizer(CompositionFeaturizer):
         return ("transition metal fraction",)
 
     def describe(self, elements: IntArray, amounts: FloatArray) -> FloatArray:
-        member = np.isin(elements, [Z_OF[symbol] for symbol in TRANSITION_METALS])
-        return pooling.total(np.where(member, pooling.fractions(amounts), 0.0))[:, None]
+        return pooling.total(np.where(_transition_metals()[elements], pooling.fractions(amounts), 0.0))[:, None]
 
     def citations(self) -> tuple[str, ...]:
         return (DEML_2016,)
+
+
+@cache
+def _transition_metals() -> BoolArray:
+    """Whether an element is one, by atomic number."""
+    member = np.zeros(MAX_Z + 1, dtype=bool)
+    member[[Z_OF[symbol] for symbol in TRANSITION_METALS]] = True
+    return frozen(member)
 
 
 class BandCenterFeaturizer(CompositionFeaturizer):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any, ClassVar, Self
 
@@ -17,6 +17,10 @@ from matloop.problem.question import InputKind
 
 ENTRIES_AT_ONCE = 8192
 """Atoms kinds per batch: small enough for the working arrays to stay in the processor's cache, and memory flat."""
+
+
+Group = tuple[IntArray, IntArray, FloatArray]
+"""Rows with equally many elements: rows (m,), elements (m, k), amounts (m, k)."""
 
 
 class CompositionFeaturizer(TransformerMixin, BaseEstimator):
@@ -67,10 +71,19 @@ class CompositionFeaturizer(TransformerMixin, BaseEstimator):
         DataError : `X` is no sequence of compositions.
         """
         compositions, _ = read_compositions(X)
-        features = np.full((len(compositions), len(self.columns())), np.nan)
-        for rows, elements, amounts in batches(compositions):
-            features[rows] = self.describe_charged(elements, amounts, compositions.charges[rows])
-        return features
+        return self.describe_groups(compositions, batches(compositions))
+
+    def describe_groups(self, compositions: Compositions, groups: Iterable[Group]) -> FloatArray:
+        """As `transform`, of rows that were put into groups of equally many elements before (`batches`)."""
+        features: FloatArray | None = None
+        for rows, elements, amounts in groups:
+            block = self.describe_charged(elements, amounts, compositions.charges[rows])
+            if features is None:
+                if len(rows) == len(compositions):  # one group of all rows, in their order
+                    return np.array(block, dtype=np.float64)
+                features = np.full((len(compositions), block.shape[1]), np.nan)
+            features[rows] = block
+        return np.full((len(compositions), len(self.columns())), np.nan) if features is None else features
 
     def describe_charged(self, elements: IntArray, amounts: FloatArray, charges: FloatArray) -> FloatArray:
         """As `describe`, for those who care for the net charge of a formula: shape (m,), e per formula as written."""
@@ -86,6 +99,10 @@ class CompositionFeaturizer(TransformerMixin, BaseEstimator):
         """{row: which limit of this featurizer it met}; none by default."""
         return {}
 
+    def limits_of(self, compositions: Compositions, features: FloatArray) -> dict[int, str]:
+        """As `limits`, where the features of the rows are known already."""
+        return self.limits(compositions)
+
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Names of the columns."""
         return np.array(self.columns(), dtype=object)
@@ -94,7 +111,7 @@ class CompositionFeaturizer(TransformerMixin, BaseEstimator):
         return True
 
 
-def batches(compositions: Compositions) -> Iterator[tuple[IntArray, IntArray, FloatArray]]:
+def batches(compositions: Compositions) -> Iterator[Group]:
     """Rows with equally many elements: rows (m,), elements (m, k), amounts (m, k). Unreadable rows come in none."""
     counts = np.diff(compositions.offsets)
     order = np.argsort(counts, kind="stable")

@@ -18,7 +18,7 @@ class FractionsFeaturizer(CompositionFeaturizer):
 
     def describe(self, elements: IntArray, amounts: FloatArray) -> FloatArray:
         features = np.zeros((len(elements), len(SYMBOLS) - 1))
-        np.put_along_axis(features, elements - 1, pooling.fractions(amounts), axis=1)
+        features[np.arange(len(elements))[:, None], elements - 1] = pooling.fractions(amounts)
         return features
 
     def citations(self) -> tuple[str, ...]:

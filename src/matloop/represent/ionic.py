@@ -40,6 +40,10 @@ class IonicFeaturizer(CompositionFeaturizer):
 
     def limits(self, compositions: Compositions) -> dict[int, str]:
         cut: dict[int, str] = {}
+        written = compositions.amounts
+        atoms = np.bincount(compositions.rows, written)
+        if atoms.max(initial=0.0) * _largest_state() <= MOST_CHARGE and (written == np.rint(written)).all():
+            return cut  # few atoms, taken as written: no row comes near
         for rows, elements, amounts in batches(compositions):
             far = _span(elements, _whole(amounts)) if elements.shape[1] > 1 else np.zeros(len(rows))
             for row in rows[far > MOST_CHARGE].tolist():
@@ -88,6 +92,12 @@ def _extremes() -> FloatArray:
         if states:
             extremes[:, z] = states[0], states[-1], max(map(abs, states))
     return frozen(extremes)
+
+
+@cache
+def _largest_state() -> float:
+    """The largest absolute state of any element."""
+    return float(np.nanmax(_extremes()[2]))
 
 
 def _span(elements: IntArray, whole: IntArray) -> FloatArray:

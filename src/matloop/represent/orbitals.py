@@ -36,29 +36,31 @@ class OrbitalsFeaturizer(CompositionFeaturizer):
         energy = energies[elements].reshape(m, -1)
         place = (places[elements] * share[:, :, None]).reshape(m, -1)
         shell = shells[elements].reshape(m, -1)
-        order = np.argsort(energy, axis=1, kind="stable")
-        energy, place, shell = (np.take_along_axis(a, order, axis=1) for a in (energy, place, shell))
+        order, row = np.argsort(energy, axis=1, kind="stable"), np.arange(m)[:, None]
+        energy, place, shell = energy[row, order], place[row, order], shell[row, order]
         filled = np.cumsum(place, axis=1) - pooling.total(share * electrons[elements])[:, None]
         homo = np.argmax(filled >= -FULL, axis=1)[:, None]
-        level = np.take_along_axis(energy, homo, axis=1)
+        level = energy[row, homo]
         # the next orbital, past those of the same energy, where the highest one is exactly full
         above = np.argmax(filled > FULL, axis=1)[:, None]
         edges = np.hstack([homo, np.where(filled[:, -1:] > FULL, above, homo)])
-        found = np.take_along_axis(energy, edges, axis=1)
+        found = energy[row, edges]
         with np.errstate(invalid="ignore"):  # elements without energies are made NaN below
             gap = found[:, 1:] - level
-        features = np.hstack([found, gap, np.take_along_axis(shell, edges, axis=1)])
+        features = np.hstack([found, gap, shell[row, edges]])
         closed = filled[:, -1] <= FULL  # as in neon: no empty orbital is listed
         features[np.ix_(closed, np.array([1, 2, 4]))] = np.nan
         features[np.isnan(electrons[elements]).any(axis=1)] = np.nan
         return features
 
     def limits(self, compositions: Compositions) -> dict[int, str]:
+        return self.limits_of(compositions, self.transform(compositions))
+
+    def limits_of(self, compositions: Compositions, features: FloatArray) -> dict[int, str]:
         heavy = np.isnan(_valence()[3])[compositions.elements]
         rows, elements = compositions.rows[heavy].tolist(), compositions.elements[heavy].tolist()
         symbols = {row: SYMBOLS[z] for row, z in zip(rows, elements, strict=True)}
         unknown = {row: f"orbitals: no orbital energies of {symbol} are known" for row, symbol in symbols.items()}
-        features = self.transform(compositions)
         closed = np.flatnonzero(np.isnan(features[:, 1]) & ~np.isnan(features[:, 0])).tolist()
         return {**dict.fromkeys(closed, "orbitals: all orbitals that are listed are full, so no empty one"), **unknown}
 

@@ -26,7 +26,7 @@ from matloop.represent import FEATURIZERS
 from matloop.represent.auto import AUTO, chosen
 from matloop.represent.cache import Cache
 from matloop.represent.engine import describe
-from matloop.represent.featurizer import CompositionFeaturizer
+from matloop.represent.featurizer import CompositionFeaturizer, batches
 from matloop.represent.molecular.coulomb import Bags, bags_for
 from matloop.represent.molecular.featurizer import MoleculeFeaturizer
 from matloop.represent.molecular.geometry import MOST_ATOMS
@@ -294,10 +294,15 @@ def _blocks(column: Column, given: InputFeatures, effort: Effort) -> Iterator[tu
 def _composition_blocks(column: Compositions, given: InputFeatures) -> Iterator[tuple[FloatArray, dict[int, str]]]:
     empty = np.flatnonzero(np.diff(column.offsets) == 0).tolist()
     reasons = {row: f"{str(column.formulas[row])!r} could not be read as a composition" for row in empty}
+    groups = tuple(batches(column))
     for name in given.featurizers:
         featurizer = _featurizer(name, given)
-        limits = featurizer.limits(column) if isinstance(featurizer, CompositionFeaturizer) else {}
-        yield featurizer.transform(column), {**limits, **reasons}
+        if type(featurizer).transform is CompositionFeaturizer.transform:
+            X = featurizer.describe_groups(column, groups)
+        else:  # somebody's own way to transform
+            X = featurizer.transform(column)
+        limits = featurizer.limits_of(column, X) if isinstance(featurizer, CompositionFeaturizer) else {}
+        yield X, {**limits, **reasons}
 
 
 def _structure_blocks(
