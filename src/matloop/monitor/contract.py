@@ -35,6 +35,7 @@ class Seen:
     readable: BoolArray
     truth: Mapping[str, FloatArray]
     request: TextArray
+    matter: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.X)
