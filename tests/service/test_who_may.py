@@ -76,7 +76,7 @@ def test_only_hashes_are_kept(tmp_path, keys):
         new_key("read", "read", file)
 
 
-@pytest.mark.parametrize("line", ["anna", "anna admin " + "0" * 64, "mlk_abc", "a read xyz", "a b read " + "0" * 64])
+@pytest.mark.parametrize("line", ["anna", "anna owner " + "0" * 64, "mlk_abc", "a read xyz", "a b read " + "0" * 64])
 def test_a_file_of_keys_that_is_none(tmp_path, line):
     file = tmp_path / "keys.txt"
     file.write_text(f"# ours\n\n{line}\n")

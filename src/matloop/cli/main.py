@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 import matloop
-from matloop.cli import campaigns, designing, harvest, keys, published, references, serving, shared, stored
+from matloop.cli import (
+    campaigns,
+    designing,
+    exporting,
+    harvest,
+    keys,
+    published,
+    references,
+    registry,
+    serve,
+    serving,
+    shared,
+    stored,
+)
 from matloop.cli.shell import Shell, load, show
 
 app = typer.Typer(
@@ -24,7 +37,7 @@ app = typer.Typer(
 )
 features = typer.Typer(no_args_is_help=True, help="Turn compositions, molecules and structures into numbers.")
 data = typer.Typer(no_args_is_help=True, help="Tables, stores of data sets, and what is in them.")
-models = typer.Typer(no_args_is_help=True, help="Model families that a run may try.")
+models = typer.Typer(no_args_is_help=True, help="Model families that a run may try, and registered models.")
 trust = typer.Typer(no_args_is_help=True, help="Whether a model, or the way it was tested, can be believed.")
 app.add_typer(features, name="features")
 app.add_typer(data, name="data")
@@ -106,20 +119,31 @@ def run(
 @app.command(epilog="Example: matloop predict runs/steels/1f3a/bundle candidates.csv -o predictions.csv")
 def predict(
     bundle: Annotated[Path, typer.Argument(help="The bundle of a run.", metavar="BUNDLE")],
-    table: Annotated[str, typer.Argument(help="Rows to predict; the columns of the inputs.", metavar="TABLE")],
+    table: Annotated[
+        str, typer.Argument(help="Rows to predict: a table, a folder of Parquet files or a pattern.", metavar="TABLE")
+    ],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="File to write: .csv, .parquet, .jsonl or .xlsx by its ending.")
+        Path | None,
+        typer.Option("--out", "-o", help="File to write (.csv, .parquet, .jsonl, .xlsx), or a folder for parts."),
     ] = None,
+    columns: Annotated[
+        str | None, typer.Option("--columns", "-c", help="Columns to carry over, separated by commas (all by default).")
+    ] = None,
+    workers: Annotated[int | None, typer.Option("--workers", "-w", help="Processes; 0 for one per core.")] = None,
+    backend: Annotated[str, typer.Option("--backend", help="Who works: processes, or dask://SCHEDULER:8786.")] = "",
+    anew: Annotated[bool, typer.Option("--anew", help="Throw away what another batch has left at OUT.")] = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Predict each row of a table with its interval, and say which rows are unlike the training data."""
+    """Predict each row of a table of any size with its interval, and say which rows are unlike the training data."""
+    given = load("matloop.deploy.batch.predict:Asked")(columns, workers, backend, anew)
     with load("matloop.cli.bar:listener")(quiet=quiet or out is None) as progress:
-        done = load("matloop.deploy.predict:predict_file")(bundle, table, out, progress=progress)
+        done = load("matloop.deploy.batch.predict:predict_table")(bundle, table, out, given, progress=progress)
     show(load("matloop.cli.words:predict_lines")(done), load("matloop.cli.words:predict_json")(done), json)
 
 
 app.command("design", epilog=designing.EXAMPLE)(designing.design)
+app.command("export", epilog=exporting.EXAMPLE)(exporting.export)
 
 
 @app.command(epilog="Example: matloop report runs/steels/1f3a")
@@ -285,6 +309,7 @@ def data_profile(
     show(found.lines(), found.as_json(), json)
 
 
+serve.add_to(app)
 stored.add_to(data)
 references.add_to(data)
 serving.add_to(data)
@@ -292,14 +317,7 @@ harvest.add_to(data)
 shared.add_to(data)
 published.add_to(data)
 keys.add_to(data)
-
-
-@models.command("list", epilog="Example: matloop models list")
-def models_list(json: Json = False) -> None:
-    """List the model families, their tasks, the extra that brings them, and whether it is installed."""
-    known = load("matloop.pipeline.catalogue:families")()
-    rows = [(card.name, card.about, ", ".join(card.tasks), card.state) for card in known]
-    show(load("matloop.cli.lists:aligned")(rows), known, json)
+registry.add_to(models)
 
 
 @trust.command("leaks", epilog="Example: matloop trust leaks problem.toml --folds split --pipeline mine.py:predict")
