@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 EXTRAS = all
 # what the optional libraries are needed for; the rest was tested without them
-EXTRA_TESTS = $(addprefix tests/,matter data service represent split models train doubt explain profile deploy design campaign docs) \
+EXTRA_TESTS = $(addprefix tests/,matter data service monitor represent split models train doubt explain profile deploy design campaign docs) \
 	tests/pipeline/test_estimators.py $(shell grep -rl importorskip tests/cli tests/pipeline tests/problem)
 export PYTHONHASHSEED = 0
 

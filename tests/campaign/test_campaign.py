@@ -1,3 +1,4 @@
+import csv
 import json
 
 import numpy as np
@@ -51,6 +52,11 @@ def test_neighbour_distances_are_root_mean_squares_over_the_axes(dye):
         "r2",
         pytest.approx(np.sqrt(2 / 3), abs=1e-6),
     ]  # time is the same
+
+
+def test_whole_numbers_stand_in_the_sheet_as_such(dye, tmp_path):
+    dye.ask(2, out=tmp_path / "next.csv")
+    assert all(row["time"].isdigit() for row in csv.DictReader((tmp_path / "next.csv").open()))
 
 
 def test_the_sheet_comes_back_as_a_spreadsheet(dye, tmp_path):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from matloop.campaign.question import Question, framed
 from matloop.campaign.state import Suggestion
 from matloop.deploy.predict import ending_of, write_frame
+from matloop.problem.space import Integer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +22,9 @@ def sheet(suggestions: Sequence[Suggestion], question: Question) -> pd.DataFrame
 
     points = framed([s.point for s in suggestions], question.names)
     frame = pd.DataFrame({"id": [s.id for s in suggestions], **{name: points[name] for name in points}})
+    for parameter in question.problem.space.parameters:
+        if isinstance(parameter, Integer) and frame[parameter.name].dtype.kind == "f":
+            frame[parameter.name] = frame[parameter.name].astype("Int64")
     for target in question.problem.targets:
         unit = f" [{target.unit}]" if target.unit else ""
         frame[f"{target.column}{unit}"] = ""

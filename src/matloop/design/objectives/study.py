@@ -64,8 +64,8 @@ class FrontStudy:
         sure = int((self.chance >= 0.9).sum())
         maybe = int(((self.chance > 0.1) & (self.chance < 0.9)).sum())
         first = (
-            f"{int(self.on_front.sum())} experiments are on the front as measured; "
-            f"{sure} are surely on it, {maybe} may be, as far as noise and models tell."
+            f"{int(self.on_front.sum())} experiments are on the front as measured. Without noise, as far as the models "
+            f"tell, {sure} are surely on it and {maybe} may be."
         )
         return (first, *(trade.words for trade in self.trades), *self.alike)
 
