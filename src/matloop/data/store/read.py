@@ -90,6 +90,11 @@ def _next(connection: Connection, part: Part, after: int, size: int) -> list[int
     return list(connection.execute(found).scalars())
 
 
+def ordered(connection: Connection, part: Part) -> list[int]:
+    """Ids of all records, in their order."""
+    return list(connection.execute(sa.select(R.id).where(part.found).order_by(R.slot)).scalars())
+
+
 def count(connection: Connection, part: Part) -> int:
     """How many records."""
     return connection.execute(sa.select(sa.func.count()).select_from(schema.records).where(part.found)).scalar_one()

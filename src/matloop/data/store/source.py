@@ -9,8 +9,10 @@ from pathlib import Path
 from matloop.core.errors import DataError
 from matloop.core.jsonable import to_jsonable
 from matloop.data.store.address import address
+from matloop.data.store.query import Query
 from matloop.data.store.store import open_store
 from matloop.data.store.table import LICENCE, to_columns
+from matloop.data.store.values import Version
 from matloop.data.table import RawTable, checked_rows, provenance
 
 
@@ -33,12 +35,17 @@ def read_stored(query: str, base: Path) -> RawTable:
     if n_rows == 0:
         raise DataError(f"{source}: no record fulfils {asked!r}. Ask for less.")
     checked_rows(n_rows, source, tuple(found.columns))
-    sha256 = hashlib.sha256(json.dumps([version.fingerprint, to_jsonable(where.query)]).encode()).hexdigest()
+    sha256 = content_hash(version, where.query)
     known = provenance(
         source, sha256, found.columns, query=asked, citation=card.citation,
         licence=card.licence or _licences(found.columns.get(LICENCE)),
     )  # fmt: skip
     return RawTable(found.columns, known, describe=found.describe, notes=found.notes)
+
+
+def content_hash(version: Version, query: Query) -> str:
+    """What tells the content of a version, as far as a query asks for it, from every other."""
+    return hashlib.sha256(json.dumps([version.fingerprint, to_jsonable(query)]).encode()).hexdigest()
 
 
 def _licences(column: object) -> str:

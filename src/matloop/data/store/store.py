@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,8 @@ from matloop.core.optional import require
 from matloop.data.store import read, schema
 from matloop.data.store.connect import PATIENCE, Database, connect
 from matloop.data.store.query import Query
-from matloop.data.store.search import FEW, SOME, Plan, in_version, plan
+from matloop.data.store.search import FEW, SOME, Plan, among, in_version, plan
+from matloop.data.store.table import n_rows
 from matloop.data.store.values import (
     LATEST,
     Change,
@@ -27,7 +28,7 @@ from matloop.problem.fault import did_you_mean
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Connection
 else:
     sa = require("sqlalchemy", extra=schema.EXTRA)
 
@@ -235,6 +236,28 @@ class Store:
             raise NotInStore(f'"{dataset}", version {number}: there is no record "{key}".')
         return found
 
+    def of_rows(
+        self, dataset: str, rows: Iterable[int], query: Query | None = None, *, version: int = LATEST
+    ) -> dict[int, Record]:  # fmt: skip
+        """{row: its record} for 1-based rows of the table that a query is read as (`store.table.to_columns`)."""
+        wanted = {row for row in rows if row > 0}
+        asked = query or Query()
+        if not wanted:
+            return {}
+        part = self._part(dataset, version, asked)
+        ids = self._read(lambda connection: read.ordered(connection, part))
+        if not self._repeats(ids):
+            places = {row: ids[row - 1] for row in sorted(wanted) if row <= len(ids)}
+            found = self._read(lambda connection: read.by_ids(connection, list(places.values())))
+            return {row: record for row, (_, record) in zip(places, found, strict=True)}
+        found, row = {}, 0
+        for record in self.records(dataset, asked, version=version):
+            for _ in range(n_rows(record)):
+                row += 1
+                if row in wanted:
+                    found[row] = record
+        return found
+
     def past(self, dataset: str, key: str) -> Iterator[tuple[Version, Change]]:
         """All that ever happened to one record: each version that changed it, and how."""
         before: Record | None = None
@@ -266,6 +289,21 @@ class Store:
         return self._read(lambda connection: {"place": self.place, **read.sizes(connection)})
 
     # ---- shared ----
+
+    def _repeats(self, ids: Sequence[int]) -> bool:
+        """Whether a record may stand in several rows of a table: several values of a property by one method."""
+        t, q = schema.properties.c, schema.quantities.c
+        named = schema.properties.join(schema.quantities, t.quantity_id == q.id)
+
+        def look(connection: Connection) -> bool:
+            for start in range(0, len(ids), SOME):
+                some = among(connection, t.record_id, ids[start : start + SOME])
+                several = sa.select(t.record_id).select_from(named).where(some).group_by(t.record_id, q.name, q.method)
+                if connection.execute(several.having(sa.func.count() > 1).limit(1)).first() is not None:
+                    return True
+            return False
+
+        return bool(self._read(look))
 
     def _by_key(self, dataset: str, query: Query, version: int) -> dict[str, Record]:
         return {record.key: record for record in self.records(dataset, query, version=version)}

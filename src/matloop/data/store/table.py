@@ -148,6 +148,11 @@ class _Table:
             columns[_free(f"{label} method", columns)] = _spread(self.n, rows, [one.method or None for one in values])
 
 
+def n_rows(record: Record) -> int:
+    """Rows that a record has in a table."""
+    return len(_rows(record))
+
+
 def _rows(record: Record) -> list[list[Property]]:
     """Properties by row: one row, unless a property stands several times by one method."""
     labels = [(one.name, one.method) for one in record.properties]

@@ -12,8 +12,8 @@ from matloop.core.errors import BundleError
 from matloop.deploy.bundle import Manifest, identity, load_bundle
 from matloop.deploy.registry.chunks import Kept, described
 
-RUN = ("provenance.json", "split.json", "data.parquet", "removed.csv", "repaired.csv", "report.json")
-"""Files of a run that lead from a model back to the rows that it learnt from."""
+RUN = ("provenance.json", "split.json", "data.parquet", "removed.csv", "report.json")
+"""Files of a run that lead from a model back to the rows that it learnt from; none of them holds a sealed label."""
 
 
 @dataclass(frozen=True, slots=True)
