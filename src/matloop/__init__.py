@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         RunError,
     )
     from matloop.data.collect import collect, from_frame
+    from matloop.deploy.batch.predict import predict_batch
     from matloop.deploy.bundle import load_bundle
     from matloop.deploy.estimator import BundleClassifier, BundleRegressor
     from matloop.deploy.predict import predict_file, predict_frame
@@ -66,6 +67,7 @@ _PLACES = {
         "BundleError", "ConfigError", "DataError", "MatloopError", "MatloopWarning", "MissingExtra", "RunError",
     ),
     "matloop.data.collect": ("collect", "from_frame"),
+    "matloop.deploy.batch.predict": ("predict_batch",),
     "matloop.deploy.bundle": ("load_bundle",),
     "matloop.deploy.estimator": ("BundleClassifier", "BundleRegressor"),
     "matloop.deploy.predict": ("predict_file", "predict_frame"),
@@ -137,6 +139,7 @@ __all__ = [
     "load_bundle",
     "load_campaign",
     "load_problem",
+    "predict_batch",
     "predict_file",
     "predict_frame",
     "problem_from",

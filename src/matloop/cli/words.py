@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from matloop.core.jsonable import to_jsonable
+from matloop.deploy.batch.result import Batch
 from matloop.deploy.predict import Predicted
 from matloop.pipeline.result import RunResult
 
@@ -55,8 +56,11 @@ def run_code(result: RunResult) -> int:
     return 5 if result.differences else 0
 
 
-def predict_lines(done: Predicted) -> Iterable[str]:
+def predict_lines(done: Predicted | Batch) -> Iterable[str]:
     """What was predicted and what to look at; without a file the first rows themselves."""
+    if isinstance(done, Batch):
+        yield from done.lines()
+        return
     if done.out is None:
         yield done.frame.to_csv(index=False).rstrip("\n")
         return
@@ -70,8 +74,10 @@ def predict_lines(done: Predicted) -> Iterable[str]:
     yield f"written to {done.out}"
 
 
-def predict_json(done: Predicted) -> Any:
+def predict_json(done: Predicted | Batch) -> Any:
     """The summary of a prediction; with no file to write also the rows."""
+    if isinstance(done, Batch):
+        return done.as_json()
     summary = {
         "out": str(done.out) if done.out else None,
         "n_rows": len(done.frame),

@@ -41,7 +41,7 @@ def read_parquet(content: bytes, source: Source, sha256: str) -> RawTable:
         except duckdb.Error as error:
             first = str(error).replace(str(path), source.source).splitlines()[0]
             raise DataError(f"{source.source}: cannot be read as Parquet ({first}). Write the file again.") from error
-    columns = {name: _plain(array) for name, array in zip(names, arrays, strict=True)}
+    columns = {name: plain(array) for name, array in zip(names, arrays, strict=True)}
     checked_rows(len(arrays[0]) if arrays else 0, source.source, names)
     return RawTable(columns, provenance(source.source, sha256, columns), notes=notes, missing=source.missing)
 
@@ -57,7 +57,8 @@ def _refuse_width(connection: duckdb.DuckDBPyConnection, path: Path, source: Sou
         )
 
 
-def _plain(array: NDArray) -> NDArray:
+def plain(array: NDArray) -> NDArray:
+    """What DuckDB gives as a plain array: nulls are NaN among numbers with a point, else None."""
     if not isinstance(array, np.ma.MaskedArray):
         return np.asarray(array)
     mask = np.ma.getmaskarray(array)

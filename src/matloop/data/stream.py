@@ -53,7 +53,8 @@ class Stream:
     """A table that is read as it is needed.
 
     names : columns. folder : where files are that the table names. hash : of path, size, time and both ends of the
-        file; another file has another one. done : share of the file that has been read, in [0, 1].
+        file; another file has another one. done : share of the file that has been read, in [0, 1]. decimal_comma :
+        fields are separated by semicolons, so that a comma in a number is a decimal sign.
     """
 
     source: str
@@ -61,6 +62,7 @@ class Stream:
     hash: str
     folder: str = ""
     done: float = 0.0
+    decimal_comma: bool = False
     _read: Any = field(default=None, repr=False)
 
     def chunks(self, columns: Sequence[str], rows: int) -> Iterator[dict[str, Cells]]:
@@ -130,7 +132,8 @@ def _text(path: Path, source: Source) -> Stream:
             rows = _full_rows(reader, len(names), source.source)
             yield from _chunked(own, ([fields[k] for k in places] for fields in rows), columns, size, raw)
 
-    return Stream(source.source, names, _fingerprint(path), str(path.parent), _read=read)
+    comma = delimiter == ";"
+    return Stream(source.source, names, _fingerprint(path), str(path.parent), decimal_comma=comma, _read=read)
 
 
 def _full_rows(reader: Any, width: int, name: str) -> Iterator[list[str]]:

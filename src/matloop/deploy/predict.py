@@ -97,8 +97,11 @@ def predict_raw(bundle: Bundle, raw: RawTable, *, progress: Progress = SILENT) -
     return Predicted(pd.DataFrame(columns), predictions, {row + 1: why for row, why in sorted(unreadable.items())})
 
 
-def prediction_columns(target: str, prediction: Prediction, taken: Mapping[str, object]) -> dict[str, object]:
-    """The columns of one target; a name that the table has already gets a prime."""
+def prediction_columns(
+    target: str, prediction: Prediction, taken: Mapping[str, object], *, every: bool = False
+) -> dict[str, object]:
+    """The columns of one target; a name that the table has already gets a prime. every : also the parts of the standard
+    deviation that no row has, so that all chunks of a table have the same columns."""
 
     def free(name: str) -> str:
         return free(name + "'") if name in taken else name
@@ -122,7 +125,7 @@ def prediction_columns(target: str, prediction: Prediction, taken: Mapping[str, 
     found[free(f"{target}_std")] = prediction.std
     if not prediction.classes:
         for name, part in (("epistemic", prediction.epistemic), ("aleatoric", prediction.aleatoric)):
-            if part is not None and np.isfinite(part).any():
+            if part is not None and (every or np.isfinite(part).any()):
                 found[free(f"{target}_std_{name}")] = part
     found[free(f"{target}_in_domain")] = prediction.in_domain
     found[free(f"{target}_reason")] = prediction.reason
