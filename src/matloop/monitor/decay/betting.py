@@ -1,0 +1,178 @@
+"""Tests that may be looked at after every observation: however often, and whenever, one looks, the false-alarm rate
+holds.
+
+A gambler bets that observations in [0, 1] are larger than a claimed mean m, at odds that are fair or worse if the
+claim holds: the capital after t of them is the product of 1 + bet (x - m), and by Ville's inequality it ever exceeds
+1/alpha with probability alpha at most. Bets are spread over a grid, and over the moments at which one starts to bet, so
+that a change after a thousand good observations is found too; all are sums of products that share their logarithms.
+
+References
+----------
+Waudby-Smith & Ramdas, J. R. Stat. Soc. B 86 (2024) 1. doi:10.1093/jrsssb/qkad009 (capital, confidence sequences).
+Shin, Ramdas & Rinaldo, New Engl. J. Stat. Data Sci. 2 (2024) 229. doi:10.51387/23-NEJSDS51 (bets started at any time).
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import betaincinv, stdtrit
+
+from matloop.core.arrays import FloatArray, IntArray, frozen
+
+BETS = np.geomspace(0.02, 0.9, 14)
+"""Shares of the capital that are at risk: bet = share / m."""
+LOOKS = 200
+"""Moments for which a confidence sequence is worked out; between them it stands as it was."""
+GRID = 200
+"""Means that are tried for a confidence bound."""
+_FLAT = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """What came of betting that the mean is above `null`.
+
+    n : observations. at : after how many the capital first exceeded 1/alpha; None while it has not. log_capital : (n,)
+    natural logarithm of the capital after each. null, alpha : the claim, and how often a true one is given up.
+    """
+
+    null: float
+    alpha: float
+    log_capital: FloatArray
+    at: int | None
+
+    @property
+    def n(self) -> int:
+        return len(self.log_capital)
+
+    @property
+    def p(self) -> float:
+        """A p value that holds at any time: the inverse of the largest capital so far."""
+        return float(min(1.0, math.exp(-float(self.log_capital.max(initial=0.0)))))
+
+
+def above(x: FloatArray, null: float, alpha: float = 0.05) -> Test:
+    """Bet that observations have a larger mean than `null`, from the first on or from any later one on.
+
+    Parameters
+    ----------
+    x : shape (n,), within [0, 1], in the order in which they came. null : claimed largest mean, within (0, 1).
+    """
+    null = min(max(null, _FLAT), 1.0 - _FLAT)
+    capital = np.full(len(x), -math.inf)
+    for share in BETS:
+        walk = np.cumsum(np.log1p(share / null * (np.asarray(x) - null)))
+        capital = np.logaddexp(capital, _started_any_time(walk))
+    capital -= math.log(len(BETS))
+    over = np.flatnonzero(capital >= math.log(1.0 / alpha))
+    return Test(null, alpha, frozen(capital), int(over[0]) + 1 if len(over) else None)
+
+
+def _started_any_time(walk: FloatArray) -> FloatArray:
+    """Log of the capital when half of it is bet from the start, and the rest in shares that begin later: before
+    observation j a share 1/log2(j + 1) - 1/log2(j + 2) of that half. The shares that have not begun are not lost."""
+    if not len(walk):
+        return walk
+    before = np.concatenate([[0.0], walk[:-1]])
+    j = np.arange(1, len(walk))
+    later = 0.5 * (1.0 / np.log2(j + 1.0) - 1.0 / np.log2(j + 2.0))
+    begun = np.logaddexp.accumulate(np.log(np.concatenate([[0.5], later])) - before)
+    waiting = 0.5 / np.log2(np.arange(1, len(walk) + 1) + 1.0)
+    return np.logaddexp(walk + begun, np.log(waiting))
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A confidence sequence: with probability 1 - alpha the mean is within all of it at once.
+
+    n : (looks,) observations seen. mean, low, high : (looks,) running mean and bounds.
+    """
+
+    n: IntArray
+    mean: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+
+def band(x: FloatArray, alpha: float = 0.05, *, looks: int = LOOKS) -> Band:
+    """Confidence sequence of the mean of observations in [0, 1], by betting against every mean of a grid, up and down.
+
+    Parameters
+    ----------
+    x : shape (n,) within [0, 1], in the order in which they came; n >= 1.
+    """
+    x = np.asarray(x, dtype=np.float64)
+    n = np.unique(np.geomspace(1, len(x), looks).astype(np.int64))
+    means = (np.arange(GRID) + 0.5) / GRID
+    limit = math.log(2.0 / alpha)
+    up = np.stack([_log_capital(x, m, n) for m in means])  # says that the mean is above m
+    down = np.stack([_log_capital(1.0 - x, 1.0 - m, n) for m in means])
+    refuted_low = np.logical_or.accumulate(up >= limit, axis=1)
+    refuted_high = np.logical_or.accumulate(down >= limit, axis=1)
+    # capital against m falls as m rises: all below the largest refuted mean are refuted too
+    low = np.where(refuted_low, means[:, None], 0.0).max(axis=0)
+    high = np.where(refuted_high, means[:, None], 1.0).min(axis=0)
+    running = np.cumsum(x)[n - 1] / n
+    return Band(frozen(n), frozen(running), frozen(low), frozen(high))
+
+
+def _log_capital(x: FloatArray, null: float, at: IntArray) -> FloatArray:
+    """Log of the capital of bets from the start, after `at` observations."""
+    capital = np.full(len(at), -math.inf)
+    for share in BETS[::2]:
+        capital = np.logaddexp(capital, np.cumsum(np.log1p(share / null * (x - null)))[at - 1])
+    return capital - math.log(len(BETS[::2]))
+
+
+def upper(x: FloatArray, alpha: float) -> float:
+    """Upper confidence bound of the mean of a fixed sample of independent observations in [0, 1]; 1 for none.
+
+    Shares (all 0 or 1) by Clopper and Pearson, Biometrika 26 (1934) 404, doi:10.1093/biomet/26.4.404; others by
+    Student's t with Johnson's term for skewness, J. Am. Stat. Assoc. 73 (1978) 536. doi:10.1080/01621459.1978.10480051
+    """
+    x = np.asarray(x, dtype=np.float64)
+    n = len(x)
+    if n < 3:
+        return 1.0
+    if not np.isin(x, (0.0, 1.0)).all():
+        spread, t = float(x.std(ddof=1)), float(stdtrit(n - 1, 1.0 - alpha))
+        third = float(((x - x.mean()) ** 3).mean())
+        skewed = third / (6.0 * spread**2 * n) * (1.0 + 2.0 * t * t) if spread > 0.0 else 0.0
+        return min(1.0, float(x.mean()) + max(skewed, 0.0) + t * spread / math.sqrt(n))
+    found = float(x.sum())
+    return 1.0 if found == n else float(betaincinv(found + 1.0, n - found, 1.0 - alpha))
+
+
+def ranks(x: FloatArray, reference: FloatArray) -> FloatArray:
+    """Where each observation stands among the reference and all before it, within (0, 1); the mean is 1/2 as long as
+    they all come from one distribution, whatever it is, so that nothing about the reference needs to be estimated.
+
+    Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World, 2nd ed. (2022), chapter 8.
+    doi:10.1007/978-3-031-06649-8
+    """
+    pool = np.sort(reference).tolist()
+    found = np.empty(len(x))
+    for at, value in enumerate(np.asarray(x, dtype=np.float64).tolist()):
+        low, high = bisect.bisect_left(pool, value), bisect.bisect_right(pool, value)
+        found[at] = (low + 0.5 * (high - low + 1)) / (len(pool) + 1)
+        pool.insert(high, value)
+    return found
+
+
+def together(tests: Sequence[Test], alpha: float) -> Test:
+    """Several gamblers on the same observations who share one purse in equal parts."""
+    capital = np.logaddexp.reduce([test.log_capital for test in tests], axis=0) - math.log(len(tests))
+    over = np.flatnonzero(capital >= math.log(1.0 / alpha))
+    return Test(tests[0].null, alpha, frozen(capital), int(over[0]) + 1 if len(over) else None)
+
+
+def began(x: FloatArray, null: float, at: int) -> int:
+    """After how many observations a change that was found after `at` of them has most likely begun: from there on the
+    sum of what exceeds the claimed mean is largest (Page 1954, doi:10.1093/biomet/41.1-2.100)."""
+    walk = np.concatenate([[0.0], np.cumsum(np.asarray(x, dtype=np.float64)[:at] - null)])
+    return int(walk[:-1].argmin())
