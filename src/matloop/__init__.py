@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matloop.campaign.campaign import Campaign
+    from matloop.client import Client
     from matloop.core.errors import (
         BundleError,
         ConfigError,
@@ -63,6 +64,7 @@ __version__ = "0.1.0"
 
 _PLACES = {
     "matloop.campaign.campaign": ("Campaign",),
+    "matloop.client": ("Client",),
     "matloop.core.errors": (
         "BundleError", "ConfigError", "DataError", "MatloopError", "MatloopWarning", "MissingExtra", "RunError",
     ),
@@ -99,6 +101,7 @@ __all__ = [
     "Campaign",
     "CampaignProblem",
     "Cleaning",
+    "Client",
     "Compositions",
     "ConfigError",
     "DataError",

@@ -91,10 +91,13 @@ def _api(front: Front, worker: str, tell: Callable[[Order], None]) -> Any:
         front.line.start()
         writer = PredictionLog(settings.log).writer(worker) if settings.log else None
         front.write = writer.write if writer else None
-        ticking = asyncio.create_task(_tick(front, writer))
+        tasks = [asyncio.create_task(_tick(front, writer))]
+        if settings.store and settings.watch > 0:
+            tasks.append(asyncio.create_task(_watch(front)))
         yield
         front.draining = True
-        ticking.cancel()
+        for task in tasks:
+            task.cancel()
         front.line.stop()
         if writer:
             writer.close()
@@ -234,6 +237,17 @@ def _changes(api: Any, front: Front, tell: Callable[[Order], None]) -> None:
         "/v1/models/{model}", unload, methods=["DELETE"], tags=["admin"], responses=_refusals(404) | sizes
     )
     api.add_api_route("/v1/labels", labels, methods=["POST"], tags=["labels"], responses=_refusals(409, 422) | sizes)
+
+
+async def _watch(front: Front) -> None:
+    """Serve another champion once the registry has one."""
+    while True:
+        await asyncio.sleep(front.settings.watch)
+        try:
+            if await asyncio.to_thread(front.keeper.moved):
+                await asyncio.to_thread(obey, front, {"do": "reload"})
+        except (MatloopError, OSError) as error:
+            logger.warning("what is served stays as it was: %s", error)
 
 
 async def _tick(front: Front, writer: Any) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from matloop.core.errors import MatloopError
+from matloop.core.optional import require
 from matloop.deploy.bundle import identity
 from matloop.service.keys import Key, keys_of_environment, read_keys
 from matloop.service.models.settings import Settings
@@ -92,9 +93,38 @@ class Keeper:
         """The model of one BUNDLE: the one that is served already if its bundle is the same."""
         told = spelled(text, store=self.settings.store)
         before = next((model for model in self.shelf.models if model.source == text), None)
+        if told.which:
+            registered = require("matloop.service.models.registered", extra="store")
+            found = registered.found(self.settings.store, told.name, told.which, self.cache)
+            version = found.version
+            if before is not None and _state(before) == (version.number, version.bundle, version.stage):
+                return before
+            return opened(found.folder, name=told.name, source=text, number=version.number, stage=version.stage)
         if before is not None and before.bundle == identity(Path(told.folder)):
             return before
         return opened(told.folder, name=told.name, source=text)
+
+    def moved(self) -> bool:
+        """Whether the registry means other versions by now than those that are served; False where it cannot be asked,
+        which changes nothing."""
+        stored = [(text, spelled(text, store=self.settings.store)) for text in self._bundles]
+        served = {model.source: _state(model) for model in self.shelf.models}
+        try:
+            return any(
+                require("matloop.service.models.registered", extra="store").now(
+                    self.settings.store, told.name, told.which
+                )
+                != served.get(text)
+                for text, told in stored
+                if told.which
+            )
+        except MatloopError as error:
+            logger.warning("the registry cannot be asked, what is served stays: %s", error)
+            return False
+
+
+def _state(model: Served) -> tuple[int, str, str]:
+    return model.number, model.bundle, model.stage
 
 
 def keys_of(settings: Settings) -> tuple[Key, ...]:

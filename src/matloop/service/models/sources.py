@@ -9,7 +9,7 @@ from pathlib import Path
 from matloop.core.errors import ConfigError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
-_STORED = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9_.-]{0,79})@(?P<which>champion|candidate|[1-9]\d{0,8})")
+_STORED = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9_.-]{0,79})@(?P<which>champion|latest|[1-9]\d{0,8})")
 
 
 @dataclass(frozen=True, slots=True)
