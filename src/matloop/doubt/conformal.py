@@ -9,6 +9,7 @@ Johansson 2020, PMLR 128, 114). The bins make the promise hold for narrow and wi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -252,6 +253,7 @@ def _bounded(
     return np.clip(low, *bounds), np.clip(high, *bounds)
 
 
+@cache
 def _normal_quantile(level: float) -> float:
     from scipy.special import ndtri
 

@@ -1,8 +1,8 @@
 """In which leaf of each tree a row ends, found by LightGBM's library from the text of a model.
 
-The library is called directly: its Python package loads pandas, scikit-learn and, where it is installed, dask, which takes
-a second or two, and checks its arguments for longer than one row takes to walk. Where the library is not found beside
-the package, the package is asked; the leaves are the same.
+The library is called directly: its Python package loads pandas, scikit-learn and, where it is installed, dask, which
+takes a second or two, and checks its arguments for longer than one row takes to walk. Where the library is not found
+beside the package, the package is asked; the leaves are the same.
 """
 
 from __future__ import annotations

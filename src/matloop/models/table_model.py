@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.exceptions import NotFittedError
 
 from matloop.core.arrays import Arrays, FloatArray, IntArray, nested, number, text, under
 from matloop.core.errors import BundleError, DataError
+from matloop.core.scikit import Estimator
 from matloop.models.checks import described_to_scikit_learn, matrix, read_task, row_weights, target
 from matloop.models.constant import Constant
 from matloop.models.family import FitTask, Uncertainty, of_label
@@ -23,7 +22,7 @@ _BLOCK = 16_384
 """rows that are predicted at once: memory stays flat, and the same batch always meets the same blocks"""
 
 
-class TableModel(BaseEstimator):
+class TableModel(Estimator):
     """A model of one target over the columns of a feature table.
 
     Parameters
@@ -172,6 +171,8 @@ class TableModel(BaseEstimator):
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "predictor_"):
+            from sklearn.exceptions import NotFittedError
+
             raise NotFittedError("this model was not fitted yet. Call fit(X, y) first.")
 
     def _over_blocks(self, X: FloatArray, *, unsure: bool) -> tuple[FloatArray, Uncertainty]:

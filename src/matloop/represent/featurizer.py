@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from matloop.core.arrays import FloatArray, IntArray
+from matloop.core.scikit import Transformer
 from matloop.matter.compositions import Compositions, read_compositions
 from matloop.problem.question import InputKind
 
@@ -23,7 +23,7 @@ Group = tuple[IntArray, IntArray, FloatArray]
 """Rows with equally many elements: rows (m,), elements (m, k), amounts (m, k)."""
 
 
-class CompositionFeaturizer(TransformerMixin, BaseEstimator):
+class CompositionFeaturizer(Transformer):
     """A stateless transformer from compositions to named columns; a plug-in fills in the three abstract methods.
 
     `transform` takes whatever `read_compositions` takes. A row that cannot be read or described is NaN; `reasons` says

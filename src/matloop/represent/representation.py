@@ -297,12 +297,12 @@ def _composition_blocks(column: Compositions, given: InputFeatures) -> Iterator[
     groups = tuple(batches(column))
     for name in given.featurizers:
         featurizer = _featurizer(name, given)
-        if type(featurizer).transform is CompositionFeaturizer.transform:
-            X = featurizer.describe_groups(column, groups)
-        else:  # somebody's own way to transform
-            X = featurizer.transform(column)
-        limits = featurizer.limits_of(column, X) if isinstance(featurizer, CompositionFeaturizer) else {}
-        yield X, {**limits, **reasons}
+        if not isinstance(featurizer, CompositionFeaturizer):
+            yield featurizer.transform(column), reasons
+            continue
+        plain = type(featurizer).transform is CompositionFeaturizer.transform  # not somebody's own way
+        X = featurizer.describe_groups(column, groups) if plain else featurizer.transform(column)
+        yield X, {**featurizer.limits_of(column, X), **reasons}
 
 
 def _structure_blocks(

@@ -6,8 +6,6 @@ import hashlib
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from matloop.core.arrays import BoolArray, IntArray, TextArray
 from matloop.core.errors import DataError, all_faults
@@ -57,6 +55,9 @@ def joined(first: IntArray, second: IntArray, *, linked: BoolArray | None = None
     known = np.ones(len(first), dtype=bool) if linked is None else linked
     offset = int(first.max()) + 1 if len(first) else 0
     size = offset + (int(second.max()) + 1 if len(second) else 0)
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     links = coo_array((np.ones(int(known.sum())), (first[known], second[known] + offset)), shape=(size, size))
     label = connected_components(links, directed=False)[1]
     return np.unique(label[first], return_inverse=True)[1].astype(np.int64).reshape(-1)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.core.elements import SYMBOLS
@@ -145,6 +143,9 @@ def _merged(
     pairs = pairs[homes[pairs[:, 0]] != homes[pairs[:, 1]]]
     if not len(pairs):
         return sites, [species[home] for home in homes.tolist()]
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     n = len(sites)
     links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     _, first, group = np.unique(connected_components(links, directed=False)[1], return_index=True, return_inverse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from matloop.core.arrays import BoolArray, FloatArray, IntArray
 
@@ -25,6 +24,8 @@ def coincident(coordinates: FloatArray, lattice: FloatArray, periodic: BoolArray
         return np.empty((0, 2), dtype=np.int64)
     wrapped = np.where(periodic, coordinates - np.floor(coordinates), coordinates)
     wrapped[(wrapped >= 1.0) & periodic] = 0.0
+    from scipy.spatial import cKDTree
+
     tree = cKDTree(wrapped, boxsize=np.where(periodic, 1.0, 0.0))
     pairs = tree.query_pairs(widest * 3**0.5, output_type="ndarray").reshape(-1, 2)
     steps = wrapped[pairs[:, 0]] - wrapped[pairs[:, 1]]

@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from matloop.core.arrays import FloatArray
 from matloop.core.optional import require
+from matloop.core.scikit import Transformer
 from matloop.matter.molecules import EXTRA, Molecules, plain_rdkit, read_molecules
 from matloop.problem.question import InputKind
 
@@ -22,7 +22,7 @@ FAILURES = (RuntimeError, ValueError, ArithmeticError, KeyError, IndexError)
 """What RDKit raises where a molecule is beyond one of its functions."""
 
 
-class MoleculeFeaturizer(TransformerMixin, BaseEstimator):
+class MoleculeFeaturizer(Transformer):
     """A stateless transformer from molecules to named columns; a plug-in fills in `columns`, `one` and `citations`.
 
     `transform` takes whatever `read_molecules` takes. A row that cannot be read or described is NaN; `reasons` says

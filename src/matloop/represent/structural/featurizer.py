@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from matloop.core.arrays import FloatArray, IntArray
+from matloop.core.scikit import Transformer
 from matloop.matter.neighbours import Vicinity
 from matloop.matter.structures import Structures
 from matloop.matter.structures_read import read_structures
@@ -43,7 +43,7 @@ class Parts:
         return self._known[key]
 
 
-class StructureFeaturizer(TransformerMixin, BaseEstimator):
+class StructureFeaturizer(Transformer):
     """A stateless transformer from structures to named columns; a plug-in fills in `columns`, `describe`, `citations`.
 
     `transform` takes whatever `read_structures` takes. A row that cannot be read or described is NaN; `reasons` says
