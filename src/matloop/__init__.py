@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from matloop.deploy.predict import predict_file, predict_frame
     from matloop.matter.compositions import Compositions, as_compositions, from_formulas
     from matloop.matter.molecules import Molecules, as_molecules, from_sdf, from_smiles
+    from matloop.monitor.retrain.plan import NewLabels
+    from matloop.monitor.retrain.retrain import begin_retraining, retrain
     from matloop.pipeline.chain import carry
     from matloop.pipeline.check import check
     from matloop.pipeline.compare import compare_features
@@ -75,6 +77,8 @@ _PLACES = {
     "matloop.deploy.predict": ("predict_file", "predict_frame"),
     "matloop.matter.compositions": ("Compositions", "as_compositions", "from_formulas"),
     "matloop.matter.molecules": ("Molecules", "as_molecules", "from_sdf", "from_smiles"),
+    "matloop.monitor.retrain.plan": ("NewLabels",),
+    "matloop.monitor.retrain.retrain": ("begin_retraining", "retrain"),
     "matloop.pipeline.chain": ("carry",),
     "matloop.pipeline.check": ("check",),
     "matloop.pipeline.compare": ("compare_features",),
@@ -113,6 +117,7 @@ __all__ = [
     "MissingExtra",
     "Molecules",
     "Never",
+    "NewLabels",
     "Problem",
     "Protocol",
     "Roles",
@@ -126,6 +131,7 @@ __all__ = [
     "__version__",
     "as_compositions",
     "as_molecules",
+    "begin_retraining",
     "carry",
     "check",
     "collect",
@@ -146,6 +152,7 @@ __all__ = [
     "predict_file",
     "predict_frame",
     "problem_from",
+    "retrain",
     "run",
     "what_if",
 ]

@@ -18,6 +18,7 @@ from matloop.cli import (
     published,
     references,
     registry,
+    retraining,
     serve,
     serving,
     shared,
@@ -44,6 +45,7 @@ app.add_typer(data, name="data")
 app.add_typer(models, name="models")
 app.add_typer(trust, name="trust")
 app.add_typer(campaigns.campaign, name="campaign")
+app.add_typer(retraining.retrain, name="retrain")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result (or the error) as JSON and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
