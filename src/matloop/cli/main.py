@@ -319,7 +319,7 @@ harvest.add_to(data)
 shared.add_to(data)
 published.add_to(data)
 keys.add_to(data)
-registry.add_to(models)
+registry.add_to(models, data)
 
 
 @trust.command("leaks", epilog="Example: matloop trust leaks problem.toml --folds split --pipeline mine.py:predict")

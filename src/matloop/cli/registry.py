@@ -127,6 +127,34 @@ def models_lineage(
     show(found.lines(), found.as_json() if hasattr(found, "as_json") else found.value, json)
 
 
+# ---- roles ----
+
+User = Annotated[str, typer.Argument(help="A user of the database.", metavar="USER")]
+Reason = Annotated[str, typer.Option("--why", help="For the log of deeds.")]
+
+
+def grant(
+    place: Store,
+    user: User,
+    role: Annotated[str, typer.Option("--role", help="read (look), run (add), admin (promote, give roles).")],
+    why: Reason = "",
+    who: Who = "",
+    json: Json = False,
+) -> None:
+    """Give a user of a PostgreSQL store a role, in place of the one it has."""
+    _told("grant_role", place, user, role, why=why, who=who, as_json=json)
+
+
+def revoke(place: Store, user: User, why: Reason = "", who: Who = "", json: Json = False) -> None:
+    """Take the role of a user of a PostgreSQL store away."""
+    _told("revoke_role", place, user, why=why, who=who, as_json=json)
+
+
+def who_may(place: Store, json: Json = False) -> None:
+    """List the users of a PostgreSQL store and their roles, as the database itself judges."""
+    _told("list_roles", place, as_json=json)
+
+
 def _told(function: str, *given: object, as_json: bool, **named: object) -> None:
     found = load(f"matloop.pipeline.registered:{function}")(*given, **named)
     show(found.lines(), found.value, as_json)
@@ -145,7 +173,15 @@ EXAMPLES: dict[Callable[..., None], str] = {
 }
 
 
-def add_to(app: typer.Typer) -> None:
-    """Put the commands into `matloop models`."""
-    for command, example in EXAMPLES.items():
-        app.command(example.partition(" ")[0], epilog=f"Example: matloop models {example}")(command)
+ROLE_EXAMPLES: dict[Callable[..., None], str] = {
+    grant: "grant postgresql://db.example/materials ada --role run",
+    revoke: "revoke postgresql://db.example/materials ada --why 'left the group'",
+    who_may: "who postgresql://db.example/materials",
+}
+
+
+def add_to(models: typer.Typer, data: typer.Typer) -> None:
+    """Put the commands into `matloop models`, and those of roles into `matloop data`."""
+    for app, name, examples in ((models, "models", EXAMPLES), (data, "data", ROLE_EXAMPLES)):
+        for command, example in examples.items():
+            app.command(example.partition(" ")[0], epilog=f"Example: matloop {name} {example}")(command)

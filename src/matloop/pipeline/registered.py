@@ -9,9 +9,11 @@ from typing import Any
 
 from matloop.core.errors import ConfigError, RunError
 from matloop.core.jsonable import to_jsonable
+from matloop.data.store.roles import ROLES, Member
 from matloop.deploy.registry.contract import Deed, Version
 from matloop.deploy.registry.lineage import Lineage, lineage, write_rows
 from matloop.deploy.registry.registry import Registry, spelled
+from matloop.deploy.registry.roles import grant, members, revoke
 from matloop.pipeline.stored import Answer
 
 _CHAMPION = "*"
@@ -168,3 +170,31 @@ def _deed(deed: Deed) -> str:
     who = f"{deed.who} (as {deed.login})" if deed.login and deed.login != deed.who else deed.who
     name = f"{deed.name}@{deed.number}" if deed.number else deed.name
     return "  ".join(filter(None, (deed.time, who, deed.what, name, deed.why)))
+
+
+# ---- roles ----
+
+
+def grant_role(place: str, user: str, role: str, *, why: str = "", who: str = "") -> Answer:
+    """Give a user of the database the role "read", "run" or "admin"."""
+    if role not in ROLES:
+        raise ConfigError(f"{role!r} is no role: --role read, --role run or --role admin")
+    with Registry.open(place) as registry:
+        return _members(grant(registry, user, role, why=why, who=who))
+
+
+def revoke_role(place: str, user: str, *, why: str = "", who: str = "") -> Answer:
+    """Take the role of a user away."""
+    with Registry.open(place) as registry:
+        return _members(revoke(registry, user, why=why, who=who))
+
+
+def list_roles(place: str) -> Answer:
+    """All users who may do anything with a store."""
+    with Registry.open(place) as registry:
+        return _members(members(registry))
+
+
+def _members(found: tuple[Member, ...]) -> Answer:
+    width = max((len(one.user) for one in found), default=0)
+    return Answer(tuple(f"{one.user.ljust(width)}  {one.role}" for one in found), to_jsonable(found))

@@ -289,7 +289,12 @@ def told(error: sa.exc.DBAPIError, place: str, patience: float) -> MatloopError:
         )
     if state in _AGAIN:
         return RunError(f"{place}: another writer was in the way ({_short(error)}). Nothing was written; repeat it.")
-    if "readonly" in text or "unable to open" in text or state == "42501":
+    if state in ("42501", "42P01"):  # tables that one may not look at are not found
+        return RunError(
+            f"{place}: your user may not do that ({_short(error)}). Ask an admin of the store for a role: matloop data "
+            "grant STORE USER --role read|run|admin"
+        )
+    if "readonly" in text or "unable to open" in text:
         return RunError(f"{place}: cannot be written or opened ({_short(error)}). Check the permissions of it.")
     if "not a database" in text or "malformed" in text:
         return DataError(f"{place}: is no store, or damaged ({_short(error)}). Name another file, or restore a copy.")

@@ -15,9 +15,49 @@ if TYPE_CHECKING:
 
 APPENDED = ("models", "model_files", "chunks", "deeds")
 """Tables whose rows nobody changes or takes out."""
-FUNCTIONS = ("refused", "only_the_stage", "follows")
-"""What the triggers call on PostgreSQL."""
+FUNCTIONS = ("refused", "only_the_stage", "follows", "give", "take")
+"""What the triggers and `matloop.data.store.roles` call on PostgreSQL."""
 _FIXED = tuple(column.name for column in model_versions.columns if column.name != "stage")
+
+_READ = ("GRANT USAGE ON SCHEMA matloop TO %%I", "GRANT SELECT ON ALL TABLES IN SCHEMA matloop TO %%I")
+_RUN = (
+    "GRANT INSERT ON matloop.datasets, matloop.versions, matloop.origins, matloop.quantities, matloop.structures, "
+    "matloop.systems, matloop.system_elements, matloop.records, matloop.properties, matloop.models, "
+    "matloop.model_versions, matloop.model_files, matloop.chunks, matloop.deeds TO %%I",
+    "GRANT UPDATE ON matloop.datasets TO %%I",
+    "GRANT UPDATE (until) ON matloop.records TO %%I",
+    "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA matloop TO %%I",
+)
+_ADMIN = (
+    "GRANT UPDATE (stage) ON matloop.model_versions TO %%I",
+    "GRANT EXECUTE ON FUNCTION matloop.give(text, text), matloop.take(text) TO %%I",
+)
+_TAKEN = (
+    "REVOKE ALL ON FUNCTION matloop.give(text, text), matloop.take(text) FROM %%I",
+    "REVOKE ALL (stage) ON matloop.model_versions FROM %%I",
+    "REVOKE ALL (until) ON matloop.records FROM %%I",
+    "REVOKE ALL ON ALL SEQUENCES IN SCHEMA matloop FROM %%I",
+    "REVOKE ALL ON ALL TABLES IN SCHEMA matloop FROM %%I",
+    "REVOKE ALL ON SCHEMA matloop FROM %%I",
+)
+
+
+def _each(statements: tuple[str, ...]) -> str:
+    return " ".join(f"EXECUTE format('{one}', member);" for one in statements)
+
+
+_GIVING = (
+    # as the owner of the tables, so that what an admin gave does not go when the admin does
+    "CREATE FUNCTION matloop.take(member text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER "
+    f"SET search_path = pg_catalog AS $$ BEGIN {_each(_TAKEN)} END $$",
+    "CREATE FUNCTION matloop.give(member text, role text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER "
+    "SET search_path = pg_catalog AS $$ BEGIN "
+    "IF role IS NULL OR role NOT IN ('read', 'run', 'admin') THEN RAISE EXCEPTION 'matloop: no such role'; END IF; "
+    f"PERFORM matloop.take(member); {_each(_READ)} "
+    f"IF role IN ('run', 'admin') THEN {_each(_RUN)} END IF; "
+    f"IF role = 'admin' THEN {_each(_ADMIN)} END IF; END $$",
+    "REVOKE ALL ON FUNCTION matloop.give(text, text), matloop.take(text) FROM PUBLIC",
+)
 
 
 def guarded(connection: Connection) -> None:
@@ -85,9 +125,12 @@ def _on_postgresql() -> list[str]:
         "CREATE FUNCTION matloop.follows() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
         "IF NEW.login <> session_user THEN "
         "RAISE EXCEPTION 'matloop: a deed is of the user that is logged in'; END IF; "
+        "IF NEW.what <> 'add' AND NOT has_column_privilege('matloop.model_versions', 'stage', 'UPDATE') THEN "
+        "RAISE EXCEPTION 'matloop: only an admin may %%', NEW.what USING ERRCODE = '42501'; END IF; "
         "IF NEW.number <> 1 + coalesce((SELECT max(number) FROM matloop.deeds), 0) OR "
         "NEW.before <> coalesce((SELECT hash FROM matloop.deeds ORDER BY number DESC LIMIT 1), '') THEN "
         "RAISE EXCEPTION 'matloop: a deed follows the last one'; END IF; RETURN NEW; END $$",
         "CREATE TRIGGER deeds_follow BEFORE INSERT ON matloop.deeds FOR EACH ROW EXECUTE FUNCTION matloop.follows()",
+        *_GIVING,
     ]
     return made

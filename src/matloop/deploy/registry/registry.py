@@ -76,7 +76,7 @@ class Registry:
 
     def names(self) -> tuple[str, ...]:
         """All names, by alphabet."""
-        return self._read(lambda connection: tuple(connection.execute(sa.select(models.c.name).order_by(
+        return self.reading(lambda connection: tuple(connection.execute(sa.select(models.c.name).order_by(
             models.c.name)).scalars()))  # fmt: skip
 
     def versions(self, name: str) -> tuple[Version, ...]:
@@ -91,7 +91,7 @@ class Registry:
             found = sa.select(model_versions).where(model_versions.c.model_id == _model(connection, self.place, name))
             return tuple(version_of(row, name) for row in connection.execute(found.order_by(model_versions.c.number)))
 
-        return self._read(look)
+        return self.reading(look)
 
     def champion(self, name: str) -> Version | None:
         """The version in use, None where none was promoted yet."""
@@ -122,11 +122,11 @@ class Registry:
 
     def deeds(self, name: str = "") -> tuple[Deed, ...]:
         """All that was done, or what was done to one name, the first deed first."""
-        return self._read(lambda connection: audit.told(connection, name))
+        return self.reading(lambda connection: audit.told(connection, name))
 
     def verify(self) -> Iterator[str]:
         """What is wrong with the log of deeds, or with stored files, a line each; nothing if all is whole."""
-        yield from self._read(lambda connection: list(audit.faults(connection)))
+        yield from self.reading(lambda connection: list(audit.faults(connection)))
         for name in self.names():
             for version in self.versions(name):
                 for file in self.files(version):
@@ -146,7 +146,7 @@ class Registry:
             rows = connection.execute(sa.select(model_files).where(*where, *more).order_by(t.kind, t.name))
             return tuple(kept_file(row) for row in rows)
 
-        return self._read(look)
+        return self.reading(look)
 
     # ---- changes ----
 
@@ -182,7 +182,7 @@ class Registry:
                 audit.written(connection, who=who or user(), what="add", name=name, version=number,
                               why=why or note, token=token)  # fmt: skip
 
-        self._write(work)
+        self.writing(work)
         return next(version for version in self.versions(name) if version.bundle == found.bundle)
 
     def promote(self, name: str, number: int, *, who: str = "", why: str, instead_of: int | None = None) -> Version:
@@ -287,7 +287,7 @@ class Registry:
             )
             chosen = number
 
-        self._write(work)
+        self.writing(work)
         return self.get(f"{name}@{chosen}")
 
     def _version(self, found: Gathered, name: str, number: int, who: str, note: str, parent: int) -> Version:
@@ -298,14 +298,16 @@ class Registry:
             manifest.evidence,
         )  # fmt: skip
 
-    def _read(self, work: Callable[[Connection], T]) -> T:
+    def reading(self, work: Callable[[Connection], T]) -> T:
+        """What `work` finds; looked for again while the database is being restarted."""
+
         def look() -> T:
             with self.database.engine.connect() as connection:
                 return work(connection)
 
         return self.database.repeated(look, again=True)
 
-    def _write(self, work: Callable[[Connection, str], None]) -> None:
+    def writing(self, work: Callable[[Connection, str], None]) -> None:
         """`work` in one transaction, once: what went through although the answer was lost is not done again."""
         token = secrets.token_hex(16)
 
