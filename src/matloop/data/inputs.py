@@ -26,7 +26,9 @@ from matloop.matter import molecules as molecular
 from matloop.matter.compositions import Compositions
 from matloop.problem.question import Input, Window
 
-_BALANCE = frozenset({"bal", "bal.", "balance", "rest", "remainder", "rem.", "rem"})
+_LONGEST_JSON = 10_000
+"""Characters of a formula that is written as {element: amount}, at most: all elements, with all digits."""
+BALANCE = frozenset({"bal", "bal.", "balance", "rest", "remainder", "rem.", "rem"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,11 +339,11 @@ def _read_as(
 
 def _from_json(text: str) -> str:
     """{"Fe": 2, "O": 3} as Fe2O3; anything else as it is."""
-    if not text.startswith("{"):
+    if not text.startswith("{") or len(text) > _LONGEST_JSON:
         return text
     try:
         amounts = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     if not all(symbol in Z_OF and isinstance(amount, int | float) for symbol, amount in amounts.items()):
         return text
@@ -358,7 +360,7 @@ def _amount_columns(raw: RawTable, item: Input) -> InputsRead:
     notes: list[str] = []
     for j, (element, name) in enumerate(item.columns.items()):
         written = texts(raw.column(name))
-        balance[:, j] = [text.lower() in _BALANCE for text in written.tolist()]
+        balance[:, j] = [text.lower() in BALANCE for text in written.tolist()]
         read = read_numbers(
             np.where(balance[:, j], "", raw.column(name).astype(object)),
             missing=raw.missing,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,9 @@ from matloop.data.spelling import (
     without_points,
 )
 from matloop.data.words import distinct, is_nothing
+
+_PLAIN_NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*", re.ASCII)
+_LONGEST_PLAIN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +86,9 @@ def read_numbers(
         native = _native(column)
         native.values[np.isin(native.values, _numbers_among(missing))] = np.nan
         return _converted(native, unit, column_unit)
-    import pandas as pd
-
     # numbers and plain text at once; what is left goes word by word, each distinct one once
-    plain = np.array(pd.to_numeric(pd.Series(column, dtype=object), errors="coerce"), dtype=float)
+    plain = np.array([plain_number(value) for value in column.tolist()], dtype=float)
     slow = ~np.isfinite(plain)
-    plain[~slow] = column[~slow].astype(float)  # pandas 2 is off by the last bit now and then
     codes, found = distinct([_text(value) for value in column[slow]])
     words = [tidied(word) for word in found]
     no_value = MISSING_NUMBERS | {tidied(word).lower() for word in missing}
@@ -96,13 +98,21 @@ def read_numbers(
     return _converted(_assembled(plain, np.flatnonzero(slow), codes, readings, commas, column), unit, column_unit, name)
 
 
+def plain_number(value: object) -> float:
+    """A number, or a text that is one and nothing else ("-1.5e3"), as float; NaN for anything else."""
+    if isinstance(value, str):
+        return float(value) if len(value) <= _LONGEST_PLAIN and _PLAIN_NUMBER.fullmatch(value) else np.nan
+    if not isinstance(value, Real):
+        return np.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return np.nan
+
+
 def _numbers_among(missing: Sequence[str]) -> FloatArray:
     """The spellings of "no value" that are numbers themselves (-999), in whatever way they are written."""
-    if not missing:
-        return np.zeros(0)
-    import pandas as pd
-
-    numbers = np.array(pd.to_numeric(pd.Series(list(missing), dtype=object), errors="coerce"), dtype=float)
+    numbers = np.array([plain_number(word) for word in missing], dtype=float)
     return numbers[np.isfinite(numbers)]
 
 

@@ -8,15 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from matloop.core.threads import one_thread_inside
 from matloop.data.dataset import Provenance
 from matloop.data.inputs import needed, read_inputs
 from matloop.data.table import RawTable
 from matloop.deploy.bundle import Bundle, identity, load_bundle
+from matloop.deploy.cells import BOUNDS, Bounds, plain_columns
 from matloop.deploy.rows import predict_dataset
 from matloop.doubt.prediction import Prediction
+from matloop.matter.formats.part import at_most_sites
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +37,21 @@ class Answerer:
     Parameters
     ----------
     bundle : loaded and checked. identity : that of its folder, see `matloop.deploy.bundle.identity`.
+    bounds : the largest values that are answered.
     """
 
-    def __init__(self, bundle: Bundle, identity: str) -> None:
-        self.bundle, self.identity = bundle, identity
+    def __init__(self, bundle: Bundle, identity: str, bounds: Bounds = BOUNDS) -> None:
+        self.bundle, self.identity, self.bounds = bundle, identity, bounds
 
     @classmethod
-    def open(cls, folder: Path | str) -> Answerer:
+    def open(cls, folder: Path | str, bounds: Bounds = BOUNDS) -> Answerer:
         """Load a bundle.
 
         Raises
         ------
         BundleError : it is damaged, was changed, or is of a later release.
         """
-        return cls(load_bundle(folder), identity(Path(folder)))
+        return cls(load_bundle(folder), identity(Path(folder)), bounds)
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -63,23 +64,36 @@ class Answerer:
         return {entry.name: entry.words for entry in self.bundle.manifest.representation.inputs if entry.words}
 
     def answer(self, rows: Sequence[Mapping[str, Any]]) -> Answers:
-        """Predictions of rows, each a mapping from the names of `columns` to text, numbers or None.
+        """Predictions of rows, each a mapping from the names of `columns` to a value or None.
 
-        A row that lacks a value or cannot be read comes back with its reason; the others are not touched by it.
+        A formula is a text or {element: amount}; a structure the text of a CIF, POSCAR, XYZ or JSON file, a dictionary
+        as pymatgen, OPTIMADE or JARVIS write it, or an object of pymatgen; a molecule a SMILES, InChI or mol block; a
+        number may be a text with a unit. A row that lacks a value or cannot be read comes back with its reason; the
+        others are not touched by it.
         """
-        return self.answer_columns({name: [row.get(name) for row in rows] for name in self.columns})
+        strange = {k: f"the row is {type(row).__name__}, no mapping" for k, row in enumerate(rows) if not _is_row(row)}
+        given = [{} if k in strange else row for k, row in enumerate(rows)] if strange else rows
+        return self._answered({name: [row.get(name) for row in given] for name in self.columns}, strange)
 
     def answer_columns(self, columns: Mapping[str, Sequence[Any]]) -> Answers:
-        """The same for a column of values per name, all of the same length."""
-        plain = {name: _objects(values) for name, values in columns.items()}
+        """The same for a column of values per name, all of the same length.
+
+        Raises
+        ------
+        DataError : a column is missing, or they differ in length.
+        """
+        return self._answered(columns, {})
+
+    def _answered(self, columns: Mapping[str, Sequence[Any]], strange: Mapping[int, str]) -> Answers:
+        manifest = self.bundle.manifest
+        plain, faults = plain_columns(manifest.inputs, columns, manifest.missing, self.bounds)
         n = len(next(iter(plain.values()), ()))
-        raw = RawTable(plain, Provenance("rows", "", n, len(plain)))
-        dataset, unreadable = read_inputs(raw, self.bundle.manifest.inputs, words=self._words)
-        return Answers(predict_dataset(self.bundle, dataset, unreadable), unreadable)
+        raw = RawTable(plain, Provenance("rows", "", n, len(plain)), missing=manifest.missing)
+        with one_thread_inside(), at_most_sites(self.bounds.sites):
+            dataset, unread = read_inputs(raw, manifest.inputs, words=self._words)
+            unreadable = {**unread, **faults, **strange}
+            return Answers(predict_dataset(self.bundle, dataset, unreadable), dict(sorted(unreadable.items())))
 
 
-def _objects(values: Sequence[Any]) -> NDArray[Any]:
-    """Values as they are, in an array of objects; what is not a number counts as missing."""
-    column = np.empty(len(values), dtype=object)
-    column[:] = [None if isinstance(value, float) and value != value else value for value in values]
-    return column
+def _is_row(row: object) -> bool:
+    return isinstance(row, Mapping)
