@@ -23,6 +23,7 @@ from matloop.data.store.table import to_columns
 from matloop.data.store.values import Change, DatasetCard, Property, Record, Version
 from matloop.data.store.verify import verify
 from matloop.deploy.predict import write_frame
+from matloop.deploy.registry.registry import Registry
 
 SHOWN = 20
 """Records that are printed when nobody says how many."""
@@ -280,7 +281,7 @@ def verify_store(text: str) -> Answer:
     """
     store, _ = _opened(text, dataset=False)
     with store:
-        faults = list(verify(store))
+        faults = [*verify(store), *Registry(store.database).verify()]
         cards = store.datasets()
         n_versions = sum(card.version.number for card in cards if card.version)
     if faults:

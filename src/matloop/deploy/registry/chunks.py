@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matloop.core.errors import BundleError, RunError
-from matloop.core.files import said, sha256
+from matloop.core.files import said
 from matloop.core.optional import require
 from matloop.data.store import schema
 from matloop.data.store.bulk import insert_missing
@@ -114,14 +114,6 @@ def read(database: Database, file: Kept) -> Iterator[bytes]:
             if hashlib.sha256(part).hexdigest() != name:
                 raise BundleError(_damaged(database, file, "a part was changed"))
             yield part
-
-
-def same(path: Path, file: Kept) -> bool:
-    """Whether a file on the disk is this one."""
-    try:
-        return path.is_file() and path.stat().st_size == file.bytes and sha256(path) == file.sha256
-    except OSError:
-        return False
 
 
 def _damaged(database: Database, file: Kept, why: str) -> str:

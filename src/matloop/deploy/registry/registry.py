@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 import secrets
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from matloop.core.errors import BundleError, ConfigError, RunError
-from matloop.core.files import said
+from matloop.core.errors import BundleError, ConfigError
 from matloop.core.optional import require
 from matloop.data.store import schema
 from matloop.data.store.connect import PATIENCE, Database, connect
@@ -21,6 +18,7 @@ from matloop.data.store.write import now, user
 from matloop.deploy.registry import audit, chunks
 from matloop.deploy.registry.chunks import Kept
 from matloop.deploy.registry.contract import Deed, Version
+from matloop.deploy.registry.copies import copied
 from matloop.deploy.registry.gathered import Gathered, gathered
 from matloop.deploy.registry.rows import file_row, kept_file, version_of, version_row
 from matloop.problem.fault import did_you_mean
@@ -232,29 +230,7 @@ class Registry:
         BundleError : what is stored was damaged or changed. RunError : the disk is full, or the database cannot be
             reached and the bundle is not there yet.
         """
-        files = self.files(version, "bundle")
-        folder = Path(cache) / version.bundle
-        if _whole(folder, files):
-            return folder
-        temporary = None
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{version.bundle}."))
-            for file in files:
-                chunks.fetched(self.database, file, temporary / file.name)
-            temporary.chmod(0o755)
-            if folder.exists() and not _whole(folder, files):
-                folder.rename(temporary.with_name(f"{temporary.name}.damaged"))
-            if not folder.exists():
-                temporary.rename(folder)
-        except OSError as error:
-            if not _whole(folder, files):  # another process may have put it there meanwhile
-                raise RunError(said(folder, error)) from error
-        finally:
-            if temporary is not None:
-                shutil.rmtree(temporary, ignore_errors=True)
-                shutil.rmtree(temporary.with_name(f"{temporary.name}.damaged"), ignore_errors=True)
-        return folder
+        return copied(self.database, version, lambda: self.files(version, "bundle"), Path(cache))
 
     # ---- shared ----
 
@@ -395,7 +371,3 @@ def _set_stages(connection: Connection, model_id: int, name: str, what: str, num
     if champion and champion != number:
         set_to("retired", champion)
     set_to("champion", number)
-
-
-def _whole(folder: Path, files: tuple[Kept, ...]) -> bool:
-    return bool(files) and all(chunks.same(folder / file.name, file) for file in files)
