@@ -79,7 +79,8 @@ def _elements(a: BoolArray, b: BoolArray, shown: TextArray, unseen: frozenset[st
     return [
         ElementDrift(
             SYMBOLS[k + 1], float(first[k] / len(a)), float(second[k] / len(b)), int(first[k]), int(second[k]),
-            float(p[place]), unseen=SYMBOLS[k + 1] in unseen, examples=_some(shown, b[:, k]) if first[k] < second[k] else (),
+            float(p[place]), unseen=SYMBOLS[k + 1] in unseen,
+            examples=_some(shown, b[:, k]) if first[k] < second[k] else (),
         )
         for place, k in enumerate(used.tolist())
     ]  # fmt: skip
