@@ -15,6 +15,7 @@ from matloop.cli import (
     exporting,
     harvest,
     keys,
+    monitoring,
     published,
     references,
     registry,
@@ -23,6 +24,7 @@ from matloop.cli import (
     serving,
     shared,
     stored,
+    tracking,
 )
 from matloop.cli.shell import Shell, load, show
 
@@ -312,6 +314,7 @@ def data_profile(
 
 
 serve.add_to(app)
+monitoring.add_to(app)
 stored.add_to(data)
 references.add_to(data)
 serving.add_to(data)
@@ -320,6 +323,7 @@ shared.add_to(data)
 published.add_to(data)
 keys.add_to(data)
 registry.add_to(models, data)
+tracking.add_to(models)
 
 
 @trust.command("leaks", epilog="Example: matloop trust leaks problem.toml --folds split --pipeline mine.py:predict")
