@@ -68,6 +68,22 @@ def test_a_store_of_an_earlier_release_is_brought_up_to_date(place, monkeypatch,
             upgrade.upgrade(place)
 
 
+def test_layout_1_becomes_layout_2_with_models(place):
+    with open_store(place) as store:
+        store.add("x", [Record("a", "Si")])
+    models_taken_out(place)
+    set_layout(place, 1)
+    with pytest.raises(DataError, match="layout 1, now 2.*matloop data upgrade"):
+        open_store(place)
+    assert "layout 1 is now layout 2" in upgrade.upgrade(place)
+    with open_store(place) as store:
+        assert store.get("x", "a").formula == "Si"
+        with pytest.raises(sa.exc.DBAPIError), store.database.writing() as connection:
+            connection.exec_driver_sql(
+                "INSERT INTO deeds VALUES (7, 't', 'w', 'l', 'add', 'm', 1, '', 'token', '', 'hash')"
+            )
+
+
 def test_other_files_are_told(tmp_path):
     foreign = tmp_path / "foreign.db"
     connection = sqlite3.connect(foreign)
