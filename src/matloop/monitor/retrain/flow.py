@@ -138,11 +138,9 @@ def weighed(desk: Desk, state: State, now: Round, before: Champion) -> Weighed:
     assert now.later is not None
     champion = desk.home.bundle(before.bundle, before.identity)
     challenger = desk.home.bundle(now.bundle, now.identity)
-    nth = sum(bool(one.answer) for one in state.rounds if one.number < now.number) + 1
     return weigh(
         desk.home, desk.problem, desk.plan.judge, now.table, now.later, vaults=desk.vaults, champion=champion,
-        challenger=challenger, known=seen(desk, state, before), nth=nth,
-        name=f"{desk.home.path.name} round {now.number}",
+        challenger=challenger, known=seen(desk, state, before), name=f"{desk.home.path.name} round {now.number}",
     )  # fmt: skip
 
 

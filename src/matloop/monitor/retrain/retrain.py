@@ -31,6 +31,7 @@ from matloop.monitor.retrain.outcome import Checked, Decided, Done, Standing
 from matloop.monitor.retrain.plan import NewLabels, Plan, Promote, Rules, When, parse_plan, write_plan
 from matloop.monitor.retrain.sources import Arrived
 from matloop.monitor.retrain.state import FORMAT, Champion, Round, State
+from matloop.monitor.retrain.story import write_story
 from matloop.monitor.retrain.tables import Texts, texts_of
 from matloop.monitor.retrain.triggers import Facts, alarms_of, called, obstacle
 from matloop.monitor.retrain.weigh import Weighed
@@ -220,7 +221,7 @@ def _carried_through(desk: Desk, who: str, progress: Progress) -> Done:
 
 def finished(desk: Desk, state: State, now: Round, before: Champion, found: Weighed) -> Done:
     """The page of a round, and what to say of it."""
-    page = desk.home.round(now.number) / "what-changed.html"
+    page = write_story(desk, state, now, before, found)[1]
     sentence = {"promoted": "Promoted. ", "kept": "The champion stays. "}.get(now.outcome, "Waits for you. ") + now.said
     return Done(desk.home.path, now, state.champion, found.contests, page, sentence)
 

@@ -35,14 +35,14 @@ class Weighed:
 
 def weigh(
     home: Home, problem: Problem, rules: Rules, table: Kept, later: Kept, *,
-    vaults: Path, champion: Bundle, challenger: Bundle, known: Seen, nth: int, name: str,
+    vaults: Path, champion: Bundle, challenger: Bundle, known: Seen, name: str,
 ) -> Weighed:  # fmt: skip
     """Compare, after a look at the vault that is logged there.
 
     Parameters
     ----------
     table, later : the data that the challenger was made from, and the rows held out. known : what the champion learnt
-        from. nth : the how-manieth comparison of this home. name : of the look.
+        from. name : of the look.
 
     Raises
     ------
@@ -58,8 +58,7 @@ def weigh(
     gathered = met(problem, found, told, labels)
     n = len(problem.targets)
     contests = tuple(
-        contest(target, split_sets(gathered[target.name]), rules, nth=nth, n_targets=n, seed=SEED)
-        for target in problem.targets
+        contest(target, split_sets(gathered[target.name]), rules, n_targets=n, seed=SEED) for target in problem.targets
     )
     answer, sentence = together(contests)
     return Weighed(contests, answer, sentence, gathered, found, told, vault.looks())

@@ -1,0 +1,1 @@
+"""The page "what changed" of a retraining."""
