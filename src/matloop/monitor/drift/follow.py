@@ -90,7 +90,10 @@ def follow(reference: Seen, now: Seen, *, alpha: float = 0.05, seed: int = 0) ->
         told = [(name, past, new) for name, past, new in found if len(past) >= LEAST and len(new)]
         if not told:
             continue
-        path = wealth(np.stack([ranks(past, new, rng) for _, past, new in told], axis=1))
+        # each stream has its own chance, so that a later look finds the same evidence for the rows of an earlier one
+        chance = [np.random.default_rng([seed, len(streams), k]) for k in range(len(told))]
+        ranked = [ranks(past, new, own) for (_, past, new), own in zip(told, chance, strict=True)]
+        path = wealth(np.stack(ranked, axis=1))
         paths.append(np.where((place >= 0)[:, None], path[np.maximum(place, 0)], 0.0))
         for k, (name, past, new) in enumerate(told):
             distance = ks_distances(past[:, None], new[-RECENT:, None])[0]

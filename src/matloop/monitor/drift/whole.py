@@ -48,10 +48,10 @@ def compare_whole(reference: Seen, now: Seen, of_reference: Units, of_now: Units
     Z = places(reference, first, now, second)
     if Z.shape[1] == 0:
         return None
-    return tested(Z, n, rng)
+    return compare_points(Z, n, rng)
 
 
-def tested(Z: FloatArray, n: int, rng: np.random.Generator) -> Whole:
+def compare_points(Z: FloatArray, n: int, rng: np.random.Generator) -> Whole:
     """The tests for points Z (n + m, d), the first n of them the reference."""
     m = len(Z) - n
     squares = (Z**2).sum(axis=1)
