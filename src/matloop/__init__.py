@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from matloop.deploy.predict import predict_file, predict_frame
     from matloop.matter.compositions import Compositions, as_compositions, from_formulas
     from matloop.matter.molecules import Molecules, as_molecules, from_sdf, from_smiles
+    from matloop.monitor.log import PredictionLog
     from matloop.monitor.retrain.plan import NewLabels
     from matloop.monitor.retrain.retrain import begin_retraining, retrain
     from matloop.pipeline.chain import carry
@@ -77,6 +78,7 @@ _PLACES = {
     "matloop.deploy.predict": ("predict_file", "predict_frame"),
     "matloop.matter.compositions": ("Compositions", "as_compositions", "from_formulas"),
     "matloop.matter.molecules": ("Molecules", "as_molecules", "from_sdf", "from_smiles"),
+    "matloop.monitor.log": ("PredictionLog",),
     "matloop.monitor.retrain.plan": ("NewLabels",),
     "matloop.monitor.retrain.retrain": ("begin_retraining", "retrain"),
     "matloop.pipeline.chain": ("carry",),
@@ -118,6 +120,7 @@ __all__ = [
     "Molecules",
     "Never",
     "NewLabels",
+    "PredictionLog",
     "Problem",
     "Protocol",
     "Roles",

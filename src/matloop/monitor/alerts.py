@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
 from matloop.core.errors import ConfigError, RunError
@@ -95,6 +95,18 @@ def parse_alert(text: str, *, from_: Severity = "alarm", private: bool = False) 
         raise ConfigError(f"{to[:60]!r} is no mail address: write mail=FOLDER,to=NAME@HOST.")
     made = Alert("log" if way == "log" else "mail", place, from_)
     return Alert(made.way, place, from_, to=to) if to else made
+
+
+def parse_alerts(texts: Sequence[str], *, from_: str = "alarm", private: bool = False) -> list[Alert]:
+    """Several of them, with the least severity that is told.
+
+    Raises
+    ------
+    ConfigError : as `parse_alert`, or no such severity.
+    """
+    if from_ not in RANK:
+        raise ConfigError(f"{from_!r} is no severity: take {', '.join(RANK)}.")
+    return [parse_alert(text, from_=cast(Severity, from_), private=private) for text in texts]
 
 
 def tell(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from matloop.monitor.decay.others import adwin, page_hinkley, rolling
-from matloop.monitor.decay.quality import DETECTORS
+from matloop.monitor.decay.yardstick import DETECTORS
 
 
 def test_page_hinkley_by_hand() -> None:

@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from matloop.core.arrays import FloatArray, IntArray, frozen
-from matloop.core.registry import Registry
 from matloop.evaluate.words import number, percent, unit_text, with_unit
 from matloop.monitor.contract import Finding, Severity
-from matloop.monitor.decay.betting import Test, above, band, began, ranks, together, upper
+from matloop.monitor.decay.betting import Test, above, band, began, upper
+from matloop.monitor.decay.yardstick import FEW, OFF_BY, coverage_test, error_test, size_of
 from matloop.monitor.told import Labelled
 from matloop.problem.question import Never
 
-DETECTORS = Registry(
-    "matloop.detectors",
-    betting="matloop.monitor.decay.named:betting",
-    page_hinkley="matloop.monitor.decay.named:page_hinkley_of",
-    adwin="matloop.monitor.decay.named:adwin_of",
-)
-"""Ways to find that observations in [0, 1] became larger than those of a reference, by name."""
 MATTERS = 1.1
 """An error that is surely larger, but by less than this factor, is a note and no alarm."""
-OFF_BY = 0.03
-"""How far the coverage may be from its level before it matters."""
 LIKELY = 0.2
 """p from which a change is told as likely."""
-FEW = 30
-"""Reference rows below which their errors are not taken as the yardstick."""
 NEWEST = 200
 """Measured values by which one sees whether a change has gone again."""
-CLIP = 0.99
-"""Share of the reference's errors below the size at which errors are cut, so that one freak cannot raise an alarm; how
-many are larger than is acceptable is tested apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +122,12 @@ def _error(
         said += "bundle does not say what it was before."
         return Finding("error", told.target, said, "note", figures), None
     if len(reference) >= FEW:
-        top = 1.0 if told.classes else max(float(np.quantile(reference, CLIP)), 1e-300)
-        before, yard = float(reference.mean()), np.minimum(reference, top) / top
-        x = np.minimum(errors, top) / top
-        test = _tested(x, yard, alpha, detector, errors=errors, reference=reference)
+        before, top = float(reference.mean()), 1.0 if told.classes else size_of(reference)
+        test = error_test(errors, reference, alpha, detector=detector, top=top)
     else:
-        before = expected.mean
-        top = 10.0 * expected.mean_high
-        x = np.minimum(errors, top) / top
-        test = above(x, expected.mean_high / top, alpha)
+        before, top = expected.mean, 10.0 * expected.mean_high
+        test = above(np.minimum(errors, top) / top, expected.mean_high / top, alpha)
+    x = np.minimum(errors, top) / top
     figures |= {"before": before, "p": test.p, "labels_until": test.at}
     course = _course("mean error", x, top, unit, before, test, alpha)
     began_at = began(x, test.null, test.at) if test.at else 0
@@ -159,19 +142,6 @@ def _error(
         else "Look at the findings on drift; train anew with the measured values: matloop retrain."
     )
     return Finding("error", told.target, said, severity, figures, todo), course
-
-
-def _tested(
-    x: FloatArray, yard: FloatArray, alpha: float, detector: str, *, errors: FloatArray, reference: FloatArray
-) -> Test:
-    """By betting: the cut errors against the upper bound of the reference's mean (which may be wrong half as often as
-    all), together with their ranks among the reference; else by another named detector."""
-    if detector != "betting":
-        at = DETECTORS.load(detector)(x, yard, alpha)
-        return Test(float(yard.mean()), alpha, frozen(np.zeros(len(x))), at)
-    null = upper(yard, alpha / 2.0)
-    mean = above(x, null, alpha / 2.0)
-    return replace(together((mean, above(ranks(errors, reference), 0.5, alpha / 2.0)), alpha / 2.0), null=null)
 
 
 def _said_error(told: Labelled, severity: Severity, test: Test, figures: dict[str, Any], unit: str) -> str:
@@ -200,14 +170,8 @@ def _said_error(told: Labelled, severity: Severity, test: Test, figures: dict[st
 def _coverage(told: Labelled, expected: Expected, alpha: float, detector: str) -> tuple[Finding, Course]:
     missed = ((told.truth < told.low) | (told.truth > told.high)).astype(np.float64)
     reference = expected.missed[np.isfinite(expected.missed)]
-    promised = 1.0 - expected.level
-    null = max(promised, upper(reference, alpha / 2.0)) if len(reference) >= FEW else promised + OFF_BY
-    if detector == "betting":
-        test = above(missed, null, alpha / 2.0 if len(reference) >= FEW else alpha)
-    else:
-        yard = reference if len(reference) >= FEW else np.array([promised])
-        test = Test(null, alpha, frozen(np.zeros(len(missed))), DETECTORS.load(detector)(missed, yard, alpha))
-    start = began(missed, null, test.at) if test.at else 0
+    test = coverage_test(missed, reference, expected.level, alpha, detector=detector)
+    start = began(missed, test.null, test.at) if test.at else 0
     now, newest = 1.0 - float(missed[start:].mean()), 1.0 - float(missed[-NEWEST:].mean())
     level, held = expected.level, expected.level - OFF_BY
     severity = _severity(test, material=now < held, gone=newest >= held, n=len(missed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from array import array
 from collections import Counter
@@ -11,7 +12,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from matloop.core.arrays import FloatArray, IntArray
+from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.evaluate.words import number, percent
 from matloop.monitor.contract import Finding, Severity
 from matloop.monitor.decay.betting import Test, above
@@ -49,25 +50,36 @@ class Cause:
 
 @dataclass(slots=True)
 class Run:
-    """Gathered while a log is read once; a few numbers per request, so that a million of them need some 40 MB."""
+    """Gathered while a log is read once; a few numbers per request, so that a million of them need some 60 MB.
+
+    failed, outside : rows without prediction, and rows outside the domain of any target. width : mean width of the
+    intervals of the first target that has some, NaN without.
+    """
 
     time: array[float] = field(default_factory=lambda: array("d"))
     ms: array[float] = field(default_factory=lambda: array("d"))
     rows: array[int] = field(default_factory=lambda: array("q"))
     failed: array[int] = field(default_factory=lambda: array("q"))
     status: array[int] = field(default_factory=lambda: array("h"))
+    refused: array[int] = field(default_factory=lambda: array("b"))
+    outside: array[int] = field(default_factory=lambda: array("q"))
+    width: array[float] = field(default_factory=lambda: array("d"))
     causes: dict[tuple[str, str], Cause] = field(default_factory=dict)
     others: Counter[str] = field(default_factory=Counter)
     who: Counter[str] = field(default_factory=Counter)
 
     def add(self, time: float, answered: Answered) -> None:
         """Count one answer."""
-        refused = answered.status >= 400
+        # a single row that cannot be read is refused by the service, too; it counts once, as a row
+        refused = answered.status >= 400 and not answered.unreadable
         self.time.append(time)
         self.ms.append(answered.ms)
         self.rows.append(answered.n)
         self.failed.append(len(answered.unreadable))
         self.status.append(answered.status)
+        self.refused.append(refused)
+        self.outside.append(_outside(answered))
+        self.width.append(_width(answered))
         if len(self.who) < 10_000 or answered.who in self.who:
             self.who[answered.who] += 1
         if refused:
@@ -88,6 +100,24 @@ class Run:
         )  # fmt: skip
 
 
+def _outside(answered: Answered) -> int:
+    columns = [values["in_domain"] for values in answered.targets.values() if "in_domain" in values]
+    if not columns:
+        return 0
+    known = [str(row) not in answered.unreadable for row in range(answered.n)] if answered.unreadable else None
+    rows = zip(*columns, strict=True)
+    return sum(not all(row) for k, row in enumerate(rows) if known is None or known[k])
+
+
+def _width(answered: Answered) -> float:
+    for values in answered.targets.values():
+        pairs = zip(values.get("low", ()), values.get("high", ()), strict=False)
+        found = [high - low for low, high in pairs if isinstance(low, int | float) and isinstance(high, int | float)]
+        if found:
+            return sum(found) / len(found)
+    return math.nan
+
+
 def normal(why: str) -> str:
     """A reason with what differs from row to row taken out: quoted values and numbers.
 
@@ -101,8 +131,8 @@ def normal(why: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What the log says of itself. latency : {"p50": ms per row of ...}. gaps : (start, end) of remarkable times without
-    answers, seconds since 1970, the longest first."""
+    """What the log says of itself. latency : {"p50": ms per row of ...}. ms_per_row, time : (m,) of the m answered
+    requests. gaps : (start, end) of remarkable times without answers, seconds since 1970, the longest first."""
 
     requests: int
     rows: int
@@ -128,20 +158,21 @@ def running(run: Run, *, predict_ms: float | None = None, alpha: float = 0.05, n
     time, ms = np.asarray(run.time), np.asarray(run.ms)
     rows, failed = np.asarray(run.rows, dtype=np.int64), np.asarray(run.failed, dtype=np.int64)
     status = np.asarray(run.status, dtype=np.int64)
-    answered = (status < 400) & (rows > 0)
+    refused = np.asarray(run.refused, dtype=bool)
+    answered = ~refused & (rows > 0)
     per_row = ms[answered] / rows[answered]
     causes = tuple(sorted(run.causes.values(), key=lambda cause: (-cause.count, cause.kind, cause.said)))
     gaps = _gaps(time)
     findings = [
         *_unreadable(rows[answered], failed[answered], causes, alpha / 3.0),
-        *_refused(status, causes, alpha / 3.0),
+        *_refused(refused, causes, alpha / 3.0),
         *_latency(per_row, ms[answered], predict_ms, alpha / 3.0),
         *_silence(time, gaps, now),
     ]
     latency = {f"p{q:g}": float(np.percentile(per_row, q)) for q in (50, 95, 99)} if len(per_row) else {}
     statuses = Counter(status.tolist())
     return Running(
-        len(time), int(rows.sum()), int(failed.sum()), int((status >= 400).sum()), dict(sorted(statuses.items())),
+        len(time), int(rows.sum()), int(failed.sum()), int(refused.sum()), dict(sorted(statuses.items())),
         causes, latency, per_row, time[answered], gaps, tuple(findings),
     )  # fmt: skip
 
@@ -159,16 +190,15 @@ def _unreadable(rows: IntArray, failed: IntArray, causes: tuple[Cause, ...], alp
     return [Finding("failures", "rows without prediction", said, _of(test), figures, _todo(test, main))]
 
 
-def _refused(status: IntArray, causes: tuple[Cause, ...], alpha: float) -> list[Finding]:
-    refused = status >= 400
+def _refused(refused: BoolArray, causes: tuple[Cause, ...], alpha: float) -> list[Finding]:
     if not refused.any():
         return []
     test = above(refused.astype(np.float64), REFUSED, alpha)
     main = next(cause for cause in causes if cause.kind == "refused")
     share = float(refused.mean())
-    said = f"{int(refused.sum()):,} of {len(status):,} requests ({percent(share)}) were refused; most often "
+    said = f"{int(refused.sum()):,} of {len(refused):,} requests ({percent(share)}) were refused; most often "
     said += f"({main.count:,}): {main.said.rstrip('.')}."
-    figures = {"n": len(status), "count": int(refused.sum()), "after": share, "allowed": REFUSED, "p": test.p}
+    figures = {"n": len(refused), "count": int(refused.sum()), "after": share, "allowed": REFUSED, "p": test.p}
     return [Finding("failures", "refused requests", said, _of(test), figures, _todo(test, main))]
 
 

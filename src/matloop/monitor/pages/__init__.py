@@ -1,0 +1,1 @@
+"""Pages of monitoring: self-contained, in the look of the report."""

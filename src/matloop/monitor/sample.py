@@ -1,0 +1,102 @@
+"""Rows of a prediction log for comparison with training: all of them while there are few, a fair part later on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from matloop.core.arrays import FloatArray, frozen
+from matloop.data.inputs import needed
+from matloop.deploy.bundle import Bundle
+from matloop.doubt.prediction import Prediction
+from matloop.monitor.contract import Seen
+from matloop.monitor.record import Answered
+from matloop.monitor.seen import seen_in_columns
+from matloop.train.model import Model
+
+
+@dataclass(slots=True)
+class Sample:
+    """Rows that were asked, in the order in which they came, at most `most`.
+
+    A row is kept or not by a digest of its name, and the kept part is halved when it is full: so the same rows are kept
+    whenever and however often one looks, until the next halving. `every` : of how many rows one is kept.
+    """
+
+    names: tuple[str, ...]
+    targets: tuple[str, ...]
+    most: int
+    rows: list[tuple[int, tuple[Any, ...]]] = field(default_factory=list)
+    met: int = 0
+    every: int = 1
+
+    def add(self, time: float, answered: Answered) -> None:
+        """Offer the rows of an answer; those of a refused request that hold no inputs are passed by."""
+        if not all(name in answered.inputs for name in self.names):
+            return
+        self.met += answered.n
+        for row in range(answered.n):
+            mark = int.from_bytes(blake2b(f"{answered.request}/{row}".encode(), digest_size=8).digest(), "big")
+            if mark % self.every:
+                continue
+            inputs = tuple(answered.inputs[name][row] for name in self.names)
+            said = tuple(_said(answered, target, row) for target in self.targets)
+            self.rows.append((mark, (time, answered.ms / answered.n, f"{answered.request}/{row}", inputs, said)))
+            if len(self.rows) > self.most:
+                self.every *= 2
+                self.rows = [kept for kept in self.rows if kept[0] % self.every == 0]
+
+    def seen(self, bundle: Bundle) -> Seen | None:
+        """The rows described as the bundle describes them; None for none."""
+        if not self.rows:
+            return None
+        kept = [row for _, row in self.rows]
+        columns = {name: [row[3][k] for row in kept] for k, name in enumerate(self.names)}
+        predictions = {
+            model.target: _prediction([row[4][self.targets.index(model.target)] for row in kept], model)
+            for model in bundle.models
+        }
+        return seen_in_columns(
+            bundle, columns, predictions=predictions, time=np.array([row[0] for row in kept]),
+            ms=np.array([row[1] for row in kept]), request=np.array([row[2] for row in kept], dtype=np.str_),
+        )  # fmt: skip
+
+
+def sample_of(bundle: Bundle, most: int) -> Sample:
+    """An empty sample of rows of a bundle."""
+    names = dict.fromkeys(name for entry in bundle.manifest.inputs for name in needed(entry))
+    return Sample(tuple(names), tuple(model.target for model in bundle.models), most)
+
+
+_PARTS = ("value", "low", "high", "std", "in_domain", "reason")
+
+
+def _said(answered: Answered, target: str, row: int) -> tuple[Any, ...] | None:
+    columns: Mapping[str, list[Any]] | None = answered.targets.get(target)
+    if columns is None:
+        return None
+    return tuple(columns[name][row] if name in columns else None for name in _PARTS)
+
+
+def _prediction(said: Sequence[tuple[Any, ...] | None], model: Model) -> Prediction:
+    place = {str(word): float(k) for k, word in enumerate(model.classes)}
+
+    def number(value: Any) -> float:
+        if isinstance(value, str):
+            return place.get(value, math.nan)
+        return float(value) if isinstance(value, int | float) else math.nan
+
+    def column(k: int) -> FloatArray:
+        return frozen(np.array([math.nan if one is None else number(one[k]) for one in said], dtype=np.float64))
+
+    inside = np.array([one is not None and bool(one[4]) for one in said], dtype=bool)
+    reason = np.array(["" if one is None or one[5] is None else str(one[5]) for one in said], dtype=np.str_)
+    nothing = np.full((len(said), len(model.classes)), np.nan)
+    return Prediction(
+        column(0), column(1), column(2), column(3), nothing, inside, reason, model.level, model.classes, model.unit
+    )
