@@ -228,11 +228,11 @@ class _Index:
                     yield row, labels
         else:
             told = self._requests.get(answered.request, [])
-            for row, label in told:
-                if row is None and answered.n > 1:
+            for at_row, label in told:
+                if at_row is None and answered.n > 1:
                     self.why[label] = "of a request with several rows: say which (column row, from 0)"
-                elif (row or 0) < answered.n:
-                    yield row or 0, [label, *(other for at, other in told if (at or 0) == (row or 0))]
+                elif (at_row or 0) < answered.n:
+                    yield at_row or 0, [label, *(other for at, other in told if (at or 0) == (at_row or 0))]
 
     def met(self, label: int) -> bool:
         return label in self._met

@@ -123,10 +123,12 @@ class PredictionLog:
         Parameters
         ----------
         table : a file (CSV, Excel, JSON lines, Parquet), a data frame, or {column: values}. A column that has the name
-            of a target holds its measured values, in the unit of the target. by : how a value finds its answer: "request" (column
-            `request`, with `row` counted from 0, or "id/row"), "id" (the asker's ids), or "inputs" (all input columns;
-            numbers within 1e-6). None takes the first of these for which there are columns. formulas : input columns
-            where differently written formulas of one composition are the same. since : leave out older answers.
+            of a target holds its measured values, in the unit of the target.
+        by : how a value finds its answer: "request" (column `request`, with `row` counted from 0, or "id/row"), "id"
+            (the asker's ids), or "inputs" (all input columns; numbers within 1e-6). None takes the first of these for
+            which there are columns.
+        formulas : input columns where differently written formulas of one composition are the same.
+        since : leave out older answers.
 
         Raises
         ------

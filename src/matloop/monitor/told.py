@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -83,12 +83,12 @@ class Labelled:
     def take(self, rows: Any) -> Labelled:
         """The rows of an index or mask, in that order."""
         index = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows, dtype=np.int64)
-        arrays = (self.truth, self.value, self.low, self.high, self.in_domain, self.time, self.told, self.request,
-                  self.key, self.model)  # fmt: skip
-        return Labelled(
-            self.target, *(frozen(array[index]) for array in arrays), tuple(self.version[k] for k in index),
-            frozen(self.bundle[index]), self.classes, self.corrected, self.damaged,
-        )  # fmt: skip
+        arrays: dict[str, Any] = {
+            entry.name: frozen(getattr(self, entry.name)[index])
+            for entry in fields(self)
+            if isinstance(getattr(self, entry.name), np.ndarray)
+        }
+        return replace(self, version=tuple(self.version[k] for k in index), **arrays)
 
     @property
     def distinct(self) -> Labelled:
@@ -144,9 +144,12 @@ class Book:
     damaged: int = 0
 
     def add(self, told: float, line: dict[str, Any]) -> None:
-        whose = [str(line["target"]), told, str(line["model"]), int(line["version"]), str(line["bundle"])]
+        target, whose = (
+            str(line["target"]),
+            [str(line["target"]), told, str(line["model"]), int(line["version"]), str(line["bundle"])],
+        )
         for request, row, *rest in zip(*(line[name] for name in _COLUMNS), strict=True):
-            known = self.first.setdefault((str(request), int(row), whose[0]), len(self.rows))
+            known = self.first.setdefault((str(request), int(row), target), len(self.rows))
             if known == len(self.rows):
                 self.rows.append([*whose, str(request), int(row), *rest])
             else:
