@@ -5,6 +5,7 @@ DIR/  runner.py  __main__.py  edge_<identity>/ (the code that predicting needs) 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -17,12 +18,14 @@ from typing import Any, Literal
 
 from matloop.core.arrayfile import read_arrays
 from matloop.core.errors import ConfigError, RunError
-from matloop.core.files import said, write_text
+from matloop.core.files import said, write_bytes, write_text
 from matloop.core.jsonable import dumps
 from matloop.core.progress import SILENT, Progress
 from matloop.core.release import release
-from matloop.deploy.bundle import Bundle, identity, load_bundle
+from matloop.deploy.bundle import Bundle, FileEntry, identity, load_bundle
 from matloop.deploy.edge.closure import closure_of
+from matloop.deploy.edge.graph.build import NotInGraph
+from matloop.deploy.edge.graph.model import onnx_model
 from matloop.deploy.edge.limits import Broken, Limits, broken, limits_of
 from matloop.deploy.edge.measure import Measured, columns_for, measure
 from matloop.deploy.edge.package import LIBRARIES, package_files, tables_of
@@ -34,12 +37,14 @@ KINDS: tuple[Kind, ...] = ("numpy", "onnx")
 APP = ".pyz"
 """Ending of an export that is one file."""
 REPORT = "export.json"
+_ROOMS = {"numpy": "matloop.deploy.edge.with_numpy", "onnx": "matloop.deploy.edge.with_onnx"}
 _SEVERED = {
     "structure": ("matloop.data.crystals", "matloop.represent.engine", "matloop.matter.structures_read"),
     "molecule": (),
 }
 """Rooms that only rows of a kind need."""
-_ROOTS = [("matloop.deploy.edge.runtime", "load"), ("matloop.deploy.edge.runtime", "main")]
+_MODELS = ("matloop.train.model", "matloop.models")
+"""Rooms that a folder with ONNX models goes without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +146,15 @@ def write_folder(bundle: Path, loaded: Bundle, place: Path, to: Kind) -> None:
     licence = f"Part of matloop {release()} (BSD 3-Clause, Copyright (c) 2026 The matloop developers), cut by export."
     kinds = {entry.kind for entry in loaded.manifest.inputs}
     severed = {module for kind, modules in _SEVERED.items() if kind not in kinds for module in modules}
-    closure = closure_of(_ROOTS, wanted(bundle, loaded), severed, LIBRARIES)
+    roots = [(_ROOMS[to], "load"), ("matloop.deploy.edge.runtime", "main")]
+    closure = closure_of(roots, wanted(bundle, loaded), severed | set(_MODELS if to == "onnx" else ()), LIBRARIES)
     for path, text in {**package_files(closure, package, licence), **tables_of(closure)}.items():
         write_text(place / package / path, text)
-    _copy_bundle(bundle, loaded, place / "bundle")
-    write_text(place / "runner.py", _RUNNER.format(package=package, licence=licence))
-    write_text(place / "__main__.py", _MAIN.format(package=package, licence=licence))
-    write_text(place / "README.md", _readme(loaded))
+    _copy_bundle(bundle, loaded, place / "bundle", to)
+    names = {"package": package, "licence": licence, "room": _ROOMS[to].rpartition(".")[2]}
+    write_text(place / "runner.py", _RUNNER.format(**names))
+    write_text(place / "__main__.py", _MAIN.format(**names))
+    write_text(place / "README.md", _readme(loaded, to))
     if text := _licence():
         write_text(place / "LICENSE", text)
 
@@ -162,13 +169,33 @@ def wanted(bundle: Path, loaded: Bundle) -> set[str]:
     return found
 
 
-def _copy_bundle(bundle: Path, loaded: Bundle, place: Path) -> None:
-    """The bundle without the sample of training rows, which predicting does not need."""
+def _copy_bundle(bundle: Path, loaded: Bundle, place: Path, to: Kind) -> None:
+    """The bundle without the sample of training rows, which predicting does not need; models as ONNX where asked."""
     files = {name: entry for name, entry in loaded.manifest.files.items() if name != REFERENCE}
     place.mkdir(parents=True)
+    models = loaded.manifest.models
+    if to == "onnx":
+        for number, entry in enumerate(models):
+            del files[entry.file]
+            content = _as_onnx(loaded, number)
+            write_bytes(place / f"model-{number}.onnx", content)
+            files[f"model-{number}.onnx"] = FileEntry(len(content), hashlib.sha256(content).hexdigest())
+        models = tuple(replace(entry, file=f"model-{number}.onnx") for number, entry in enumerate(models))
     for name in files:
-        shutil.copyfile(bundle / name, place / name)
-    write_text(place / "manifest.json", dumps(replace(loaded.manifest, files=files)) + "\n")
+        if not (place / name).exists():
+            shutil.copyfile(bundle / name, place / name)
+    write_text(place / "manifest.json", dumps(replace(loaded.manifest, files=files, models=models)) + "\n")
+
+
+def _as_onnx(loaded: Bundle, number: int) -> bytes:
+    model = loaded.models[number]
+    try:
+        return onnx_model(model)
+    except NotInGraph as error:
+        raise ConfigError(
+            f"the model of {model.target!r} cannot be written as ONNX: it holds {error}. Export it with --to numpy, or "
+            "train a model without that part."
+        ) from error
 
 
 def _settle(place: Path, out: Path, found: Exported) -> Exported:
@@ -233,12 +260,18 @@ def _licence() -> str:
         return ""
 
 
-def _readme(loaded: Bundle) -> str:
+def _readme(loaded: Bundle, to: Kind) -> str:
     names: Mapping[str, Any] = {model.target: model for model in loaded.models}
     columns = ", ".join(f"`{one}`" for entry in loaded.manifest.inputs for one in (entry.column or entry.name,))
+    more = (
+        "The models are bundle/model-*.onnx. Any runtime for ONNX (opset 21, ai.onnx.ml 5) can ask them: input X, a "
+        "row per material, double precision, the features whose names stand in the metadata; `load().features(rows)` gives "
+        "them.\n\n"
+    )
     return (
         f"# {loaded.manifest.name}\n\n{loaded.manifest.question}\n\n"
-        f"Predicts {', '.join(names)} from {columns}. Python 3.11 or later and numpy are all it needs.\n\n"
+        f"Predicts {', '.join(names)} from {columns}. Needs Python 3.11 or later, numpy"
+        f"{' and onnxruntime' if to == 'onnx' else ' and nothing else'}.\n\n{more if to == 'onnx' else ''}"
         "    python DIR predict TABLE.csv -o OUT.csv      (DIR: this folder, or the .pyz file)\n"
         "    python DIR info\n\n"
         "    from runner import load                      # with this folder on the path\n"
@@ -248,12 +281,16 @@ def _readme(loaded: Bundle) -> str:
 
 
 _RUNNER = '''# {licence}
-"""Predict with numpy alone: `load().predict(rows)`."""
+"""Predict: `load().predict(rows)`."""
 
+import os
 from pathlib import Path
 
-from {package}.deploy.edge.runtime import Answered, Runner
-from {package}.deploy.edge.runtime import load as _load
+for name in ("OPENBLAS", "OMP", "MKL"):  # small products are slower where threads wait for a core
+    os.environ.setdefault(f"{{name}}_NUM_THREADS", "1")
+
+from {package}.deploy.edge.runtime import Answered, Runner  # noqa: E402
+from {package}.deploy.edge.{room} import load as _load  # noqa: E402
 
 __all__ = ["Answered", "Runner", "load"]
 
@@ -265,11 +302,16 @@ def load(folder: Path | str = "") -> Runner:
 _MAIN = '''# {licence}
 """The command line: python FOLDER predict TABLE.csv -o OUT.csv"""
 
+import os
 import sys
 from pathlib import Path
 
-from {package}.deploy.edge.runtime import main
+for name in ("OPENBLAS", "OMP", "MKL"):  # small products are slower where threads wait for a core
+    os.environ.setdefault(f"{{name}}_NUM_THREADS", "1")
+
+from {package}.deploy.edge.runtime import main  # noqa: E402
+from {package}.deploy.edge.{room} import load  # noqa: E402
 
 if __name__ == "__main__":
-    sys.exit(main(Path(__file__).resolve().parent, sys.argv[1:]))
+    sys.exit(main(Path(__file__).resolve().parent, sys.argv[1:], load))
 '''

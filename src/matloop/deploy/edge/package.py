@@ -21,6 +21,7 @@ LIBRARIES = {
     "sklearn.base": f"{STANDINS}.sklearn_base",
     "sklearn.exceptions": f"{STANDINS}.sklearn_exceptions",
     "sklearn.neighbors": f"{STANDINS}.sklearn_neighbors",
+    "threadpoolctl": f"{STANDINS}.threadpoolctl",
 }
 """What stands in for a library module, and for the one module of matloop that calls a compiled library."""
 _ABSENT = f"{STANDINS}.absent"

@@ -1,4 +1,4 @@
-"""What an exported folder runs: the bundle beside it answers rows, tables and the command line."""
+"""What an exported folder runs: the bundle in it answers rows, tables and the command line."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import csv
 import io
 import json
 import sys
-import tempfile
-import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +22,12 @@ from matloop.data.inputs import read_inputs
 from matloop.data.share.escape import is_formula
 from matloop.data.table import RawTable, provenance
 from matloop.deploy.answering import Answerer
-from matloop.deploy.bundle import Bundle, load_bundle
+from matloop.deploy.bundle import Bundle
 from matloop.deploy.predict import prediction_columns
 from matloop.deploy.rows import predict_dataset
 from matloop.doubt.prediction import Prediction
+from matloop.represent.representation import represent
+from matloop.represent.table import FeatureTable
 
 _DELIMITERS = ",;\t"
 _MARK = "'"
@@ -60,7 +60,7 @@ class Answered:
 
 
 class Runner:
-    """A bundle that answers, with numpy alone.
+    """A bundle that answers.
 
     Parameters
     ----------
@@ -84,12 +84,15 @@ class Runner:
         ------
         DataError : columns are missing or differ in length, or rows are no mappings although there are several inputs.
         """
-        columns = rows if isinstance(rows, Mapping) else self._columns(rows)
-        lengths = {len(values) for values in columns.values()}
-        if len(lengths) != 1:
-            raise DataError(f"columns of {sorted(lengths)} values do not make rows. Give one value per row in each.")
-        found = self._answerer.answer_columns(columns)
+        found = self._answerer.answer_columns(self._named(rows))
         return Answered(found.predictions, found.unreadable)
+
+    def features(self, rows: Sequence[Any] | Mapping[str, Sequence[Any]]) -> FeatureTable:
+        """The rows as the model sees them: `X` (n_rows, n_features), `names`, and `reasons` of rows that lack some."""
+        arrays = {str(name): _objects(values) for name, values in self._named(rows).items()}
+        raw = RawTable(arrays, provenance("rows", "", arrays))
+        manifest = self.bundle.manifest
+        return represent(read_inputs(raw, manifest.inputs, words=self._words)[0], manifest.representation)
 
     def predict_table(self, path: Path | str) -> tuple[dict[str, list[str]], Answered]:
         """The columns of a CSV file (comma, semicolon or tab; UTF-8) as written, and the predictions of its rows.
@@ -102,11 +105,21 @@ class Runner:
         arrays = {name: _objects([line[i] for line in lines]) for i, name in enumerate(header)}
         found = provenance(str(path), "", arrays)
         raw = RawTable(arrays, found, missing=self.bundle.manifest.missing, decimal_comma=delimiter == ";")
-        manifest = self.bundle.manifest
-        words = {entry.name: entry.words for entry in manifest.representation.inputs if entry.words}
-        dataset, unreadable = read_inputs(raw, manifest.inputs, words=words)
+        dataset, unreadable = read_inputs(raw, self.bundle.manifest.inputs, words=self._words)
         answered = Answered(predict_dataset(self.bundle, dataset, unreadable), unreadable)
         return {name: values.tolist() for name, values in arrays.items()}, answered
+
+    @property
+    def _words(self) -> dict[str, tuple[str, ...]]:
+        return {entry.name: entry.words for entry in self.bundle.manifest.representation.inputs if entry.words}
+
+    def _named(self, rows: Sequence[Any] | Mapping[str, Sequence[Any]]) -> Mapping[str, Sequence[Any]]:
+        """Rows as columns by name."""
+        columns = rows if isinstance(rows, Mapping) else self._columns(rows)
+        lengths = {len(values) for values in columns.values()}
+        if len(lengths) != 1:
+            raise DataError(f"columns of {sorted(lengths)} values do not make rows. Give one value per row in each.")
+        return columns
 
     def _columns(self, rows: Sequence[Any]) -> dict[str, list[Any]]:
         if len(self.names) == 1:
@@ -118,26 +131,9 @@ class Runner:
         return {name: [row.get(name) for row in rows] for name in self.names}
 
 
-def load(folder: Path | str) -> Runner:
-    """The runner of an exported folder or file; everything in its bundle is checked first.
-
-    Raises
-    ------
-    BundleError : the bundle is damaged or was changed.
-    """
-    place = Path(folder)
-    if not place.is_file():
-        return Runner(load_bundle(place / "bundle"))
-    with tempfile.TemporaryDirectory() as temporary, zipfile.ZipFile(place) as archive:
-        for entry in archive.infolist():
-            if entry.filename.startswith("bundle/") and entry.filename.count("/") == 1:
-                (Path(temporary) / entry.filename.partition("/")[2]).write_bytes(archive.read(entry))
-        return Runner(load_bundle(temporary))
-
-
-def main(folder: Path, arguments: Sequence[str]) -> int:
+def main(folder: Path, arguments: Sequence[str], load: Callable[[Path], Runner]) -> int:
     """The command line of an exported folder; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python " + folder.name, description="Predict with numpy alone.")
+    parser = argparse.ArgumentParser(prog="python " + folder.name, description="Predict with an exported model.")
     commands = parser.add_subparsers(dest="command", required=True)
     table = commands.add_parser("predict", help="predict the rows of a CSV file")
     table.add_argument("table", type=Path, help="CSV with the columns of the inputs")
@@ -176,8 +172,9 @@ def _info(runner: Runner) -> str:
     manifest = runner.bundle.manifest
     lines = [f"{manifest.name}: {manifest.question}", f"needs: {', '.join(runner.names)}"]
     for model in runner.bundle.models:
-        what = " or ".join(model.classes) if model.classes else f"a value in {model.unit or 'no unit'}"
-        lines.append(f"{model.target}: {what}, intervals of {model.level:.0%}")
+        unit = f" in {model.unit}" if model.unit else ""
+        what = " or ".join(model.classes) if model.classes else f"a value{unit}, intervals of {model.level:.0%}"
+        lines.append(f"{model.target}: {what}")
         lines += [f"  {key}: {value}" for key, value in manifest.evidence.get(model.target, {}).items()]
     return "\n".join(lines)
 

@@ -1,0 +1,1 @@
+"""A model as a graph of ONNX operators, made from its arrays."""
