@@ -265,8 +265,8 @@ def _readme(loaded: Bundle, to: Kind) -> str:
     columns = ", ".join(f"`{one}`" for entry in loaded.manifest.inputs for one in (entry.column or entry.name,))
     more = (
         "The models are bundle/model-*.onnx. Any runtime for ONNX (opset 21, ai.onnx.ml 5) can ask them: input X, a "
-        "row per material, double precision, the features whose names stand in the metadata; `load().features(rows)` gives "
-        "them.\n\n"
+        "row per material, double precision, the features whose names stand in the metadata. "
+        "`load().features(rows)` gives them.\n\n"
     )
     return (
         f"# {loaded.manifest.name}\n\n{loaded.manifest.question}\n\n"
