@@ -15,6 +15,7 @@ NEEDS = {
     "docs/howto/molecules.md": "rdkit",
     "docs/howto/crystals.md": "pymatgen",
     "docs/howto/keep-data-in-a-store.md": "sqlalchemy",
+    "docs/howto/run-for-a-team.md": "sqlalchemy",
 }
 """The library of an extra without which the blocks of a page do not run."""
 
