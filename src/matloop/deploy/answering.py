@@ -8,15 +8,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from matloop.core.threads import one_thread_inside
-from matloop.data.dataset import Provenance
+from matloop.data.dataset import Dataset, Provenance
 from matloop.data.inputs import needed, read_inputs
 from matloop.data.table import RawTable
+from matloop.data.words import Why
 from matloop.deploy.bundle import Bundle, identity, load_bundle
-from matloop.deploy.cells import BOUNDS, Bounds, plain_columns
+from matloop.deploy.cells import BOUNDS, Bounds, plain_columns, too_dense
 from matloop.deploy.rows import predict_dataset
 from matloop.doubt.prediction import Prediction
-from matloop.matter.formats.part import at_most_sites
+from matloop.matter.allowed import at_most
+from matloop.matter.structures import Structures
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +91,28 @@ class Answerer:
     def _answered(self, columns: Mapping[str, Sequence[Any]], strange: Mapping[int, str]) -> Answers:
         manifest = self.bundle.manifest
         plain, faults = plain_columns(manifest.inputs, columns, manifest.missing, self.bounds)
-        n = len(next(iter(plain.values()), ()))
-        raw = RawTable(plain, Provenance("rows", "", n, len(plain)), missing=manifest.missing)
-        with one_thread_inside(), at_most_sites(self.bounds.sites):
-            dataset, unread = read_inputs(raw, manifest.inputs, words=self._words)
-            unreadable = {**unread, **faults, **strange}
+        with one_thread_inside(), at_most(sites=self.bounds.sites, pairs=self.bounds.pairs):
+            dataset, unread = self._read(plain)
+            if dense := self._without_dense(dataset, plain):
+                dataset, unread = self._read(plain)
+            unreadable = {**unread, **dense, **faults, **strange}
             return Answers(predict_dataset(self.bundle, dataset, unreadable), dict(sorted(unreadable.items())))
+
+    def _read(self, columns: Mapping[str, NDArray[Any]]) -> tuple[Dataset, dict[int, str]]:
+        manifest, n = self.bundle.manifest, len(next(iter(columns.values()), ()))
+        raw = RawTable(columns, Provenance("rows", "", n, len(columns)), missing=manifest.missing)
+        return read_inputs(raw, manifest.inputs, words=self._words)
+
+    def _without_dense(self, dataset: Dataset, columns: dict[str, NDArray[Any]]) -> dict[int, str]:
+        """{row: why} of structures that are too dense; they are taken out of `columns`."""
+        found: dict[int, str] = {}
+        for entry in self.bundle.manifest.inputs:
+            batch = dataset.inputs.get(entry.name)
+            for row, why in (too_dense(batch, self.bounds.density) if isinstance(batch, Structures) else {}).items():
+                (name,) = needed(entry)
+                found.setdefault(row, str(Why(name, "a structure", why)))
+                columns[name][row] = None
+        return found
 
 
 def _is_row(row: object) -> bool:

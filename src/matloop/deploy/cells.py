@@ -19,6 +19,7 @@ from matloop.data.inputs import BALANCE, needed, stated_unit
 from matloop.data.table import RawTable, provenance
 from matloop.data.values import plain_number, read_numbers
 from matloop.data.words import Why, is_nothing
+from matloop.matter.structures import Structures
 from matloop.problem.question import Input
 
 
@@ -28,13 +29,16 @@ class Bounds:
     read them.
 
     word : characters of a category. number : of a number that is written as text. structure : of the text of a CIF,
-    POSCAR, XYZ or JSON file. sites : of a structure, with all images by symmetry. depth : of JSON sent as a value.
+    POSCAR, XYZ or JSON file. sites : of a structure, with all images by symmetry. density : of its sites, per cubic
+    Angstrom (diamond has 0.18). pairs : of its sites within a cutoff. depth : of JSON sent as a value.
     """
 
     word: int = 1_000
     number: int = 200
     structure: int = 500_000
-    sites: int = 2_000
+    sites: int = 1_000
+    density: float = 0.6
+    pairs: int = 3_000_000
     depth: int = 20
 
 
@@ -69,6 +73,16 @@ def plain_columns(
             if name in columns and name not in found:
                 found[name] = _column(item, name, columns[name], tuple(missing), bounds, faults)
     return found, faults
+
+
+def too_dense(structures: Structures, density: float) -> dict[int, str]:
+    """{row: why} for periodic structures with more sites per cubic Angstrom: each has very many neighbours, and no
+    matter is like that."""
+    volumes = np.abs(np.linalg.det(structures.lattices))
+    packed = structures.periodic.all(axis=1) & (structures.sizes > density * volumes) & (volumes > 0)
+    found = {row: structures.sizes[row] / volumes[row] for row in np.flatnonzero(packed).tolist()}
+    asked = f"up to {density:g} are answered. Are lengths in Angstrom?"
+    return {row: f"has {value:.3g} sites per cubic Angstrom; {asked}" for row, value in found.items()}
 
 
 def _column(

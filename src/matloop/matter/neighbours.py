@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from matloop.core.arrays import FloatArray, IntArray, frozen
 from matloop.core.optional import require
+from matloop.matter.allowed import USUAL, allowed
 from matloop.matter.structures import Structures
 
 EXTRA = "structures"
-MOST_PAIRS = 20_000_000
+MOST_PAIRS = USUAL.pairs
 """Pairs of one row: about 1.5 GB of lists. A row with more is refused with its count."""
 MARGIN = 1e-6
 """Angstrom beyond the cutoff that are searched, so that rounding in the search drops no pair."""
@@ -136,7 +137,7 @@ def _refused(structures: Structures, cutoff: float) -> dict[int, str]:
     finite = np.array(np.isfinite(structures.lattices).reshape(-1, 9).all(axis=1), ndmin=1)
     bad = structures.rows[~np.isfinite(structures.coordinates).all(axis=1)]
     finite[bad] = False
-    for row in np.flatnonzero(~finite | ~(expected <= MOST_PAIRS)).tolist():
+    for row in np.flatnonzero(~finite | ~(expected <= allowed().pairs)).tolist():
         if not finite[row]:
             found[row] = "a lattice vector or coordinate is no finite number"
         elif not np.isfinite(expected[row]):
@@ -144,7 +145,7 @@ def _refused(structures: Structures, cutoff: float) -> dict[int, str]:
         else:
             found[row] = (
                 f"about {expected[row]:,.0f} pairs within {cutoff:g} A ({structures.sizes[row]:,} sites); up to "
-                f"{MOST_PAIRS:,} are worked out. Take a smaller cutoff or a smaller cell"
+                f"{allowed().pairs:,} are worked out. Take a smaller cutoff or a smaller cell"
             )
     return found
 

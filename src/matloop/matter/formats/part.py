@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
@@ -14,14 +12,13 @@ import numpy as np
 
 from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.core.elements import SYMBOLS, Z_OF
+from matloop.matter.allowed import USUAL, allowed
 from matloop.matter.structures import Structures, joined_values
 
 LONGEST_TEXT = 30_000_000
 """Characters of one file, at most: about 300,000 atoms."""
-MOST_SITES = 200_000
+MOST_SITES = USUAL.sites
 """Sites of one structure, at most."""
-sites_allowed: ContextVar[int] = ContextVar("sites_allowed", default=MOST_SITES)
-"""The same for whoever reads what strangers send; see `at_most_sites`."""
 LARGEST = 1e6
 """Angstrom, or lattice vectors: no length, position or coordinate is larger."""
 FULL = 1.002
@@ -32,16 +29,6 @@ ISOTOPES = ("D", "T")
 
 Species = tuple[int, float, float]
 """Atomic number, occupancy, oxidation state (NaN where none is given)."""
-
-
-@contextmanager
-def at_most_sites(most: int) -> Iterator[None]:
-    """Structures that are read inside, in this thread, have at most so many sites; larger ones are refused early."""
-    token = sites_allowed.set(min(most, MOST_SITES))
-    try:
-        yield
-    finally:
-        sites_allowed.reset(token)
 
 
 class StructureError(ValueError):
@@ -185,8 +172,8 @@ def checked(part: Part) -> Part:
     n = len(part.kinds)
     if n == 0:
         raise StructureError("the structure is empty: it has no atoms")
-    if n > sites_allowed.get():
-        raise StructureError(f"{n:,} sites; structures of up to {sites_allowed.get():,} sites are read")
+    if n > allowed().sites:
+        raise StructureError(f"{n:,} sites; structures of up to {allowed().sites:,} sites are read")
     if part.coordinates.shape != (n, 3):
         raise StructureError(f"{n} atoms, but coordinates of shape {part.coordinates.shape}: each atom needs three")
     within_reach(part.lattice, "lattice vector")

@@ -9,7 +9,8 @@ from functools import lru_cache
 import numpy as np
 
 from matloop.core.arrays import FloatArray, IntArray, frozen
-from matloop.matter.formats.part import StructureError, sites_allowed
+from matloop.matter.allowed import allowed
+from matloop.matter.formats.part import StructureError
 
 SNAP = 0.05
 """Angstrom: images of a site that lie closer are one site on a special position, written with few digits."""
@@ -91,7 +92,7 @@ def orbits(
 
     Raises
     ------
-    StructureError : more sites than are allowed (`sites_allowed`).
+    StructureError : more sites than are allowed (`matter.allowed`).
     """
     if len(group[0]) == 1 and np.array_equal(group[0][0], np.eye(3)):
         return coordinates, np.arange(len(coordinates)), 0.0
@@ -101,9 +102,9 @@ def orbits(
         part = slice(k, k + at_once)
         snapped, moved = _snapped(coordinates[part], lattice, group, multiplicities[part])
         parts.append((*_distinct(snapped, lattice, group), moved))
-        if sum(len(sites) for sites, _, _ in parts) > sites_allowed.get():
+        if sum(len(sites) for sites, _, _ in parts) > allowed().sites:
             raise StructureError(
-                f"symmetry makes more than {sites_allowed.get():,} sites; structures of up to so many are read"
+                f"symmetry makes more than {allowed().sites:,} sites; structures of up to so many are read"
             )
     homes = [part[1] + k * at_once for k, part in enumerate(parts)]
     farthest = max((part[2] for part in parts), default=0.0)
