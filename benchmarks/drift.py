@@ -175,10 +175,12 @@ def _other_level(seen: Seen, rng: np.random.Generator) -> tuple[Seen, Seen]:
     return reference, moved(now, "gap of theory", lambda _: real)
 
 
-def planted(seen: Seen, replicates: int, name: str, before: dict[str, Any]) -> dict[str, Any]:
+def planted(seen: Seen, replicates: int, name: str, before: dict[str, Any], only: str = "") -> dict[str, Any]:
     """The smallest window at which a planted drift is found in 90 % of the replicates, and row by row the median."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = dict(before)
     for what, plant in plants(seen):
+        if only not in what:
+            continue
         shares: dict[str, dict[int, float]] = {method: {} for method in METHODS}
         pairs = [plant(seen, np.random.default_rng([r, 2])) for r in range(replicates)]
         for n in LADDER:
@@ -249,6 +251,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with a folder for each table")
     parser.add_argument("--part", choices=("false", "planted", "year"), help="all of them without it")
     parser.add_argument("--set", help="words of the name of one set")
+    parser.add_argument("--plant", default="", help="words of the name of one planted drift")
     parser.add_argument("--replicates", type=int, default=0, help="400 for false alarms, 20 for planted drifts")
     parser.add_argument("--more", action="store_true", help="add to the replicates that were saved before")
     parser.add_argument("--save", action="store_true", help=f"write to {RESULTS}")

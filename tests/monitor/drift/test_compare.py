@@ -70,9 +70,18 @@ def test_correlated_features_are_one_finding(made):
     reference, now = made((), rows(300, 0.0)), made((), rows(150, 1.0))
     # as features made from one input, not as eight inputs
     reference, now = (replace(one, inputs={"T0": one.inputs["T0"]}) for one in (reference, now))
-    told = [one for one in drift(reference, now).findings if one.subject.startswith("T")]
-    assert len(told) == 1
-    assert len(told[0].figures["along"]) == 7
+    found = drift(reference, now).findings
+    assert [one.subject for one in found if one.severity == "alarm"][1:2] == ["T0"]
+    (features,) = [one for one in found if one.kind == "drift" and one.subject.startswith("T") and one.subject != "T0"]
+    assert len(features.figures["along"]) == 6
+
+
+def test_features_that_moved_apart_are_one_finding_with_the_leading_ones(tables):
+    found = drift(tables["reference"], tables["halides"])
+    one = about(found, "features")
+    assert 2 <= len(one.figures["leading"]) <= 3
+    assert one.severity == "alarm"
+    assert sum(each.kind == "drift" and each.subject.startswith("fraction") for each in found.findings) == 0
 
 
 def test_one_question_a_thousand_times_is_no_drift(tables, made, compounds):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,8 +15,9 @@ from matloop.monitor.drift.columns import LEAST, counts_p
 from matloop.monitor.drift.families import FAMILIES, families
 from matloop.monitor.drift.units import Units
 from matloop.monitor.drift.values import ChemistryDrift, ElementDrift, FamilyDrift
+from matloop.report.words import short
 
-EXAMPLES = 4
+EXAMPLES, LONGEST = 4, 40
 PERMUTATIONS = 999
 _UNSEEN = re.compile(r"contains ([A-Z][a-z]?), never seen in training")
 
@@ -112,5 +112,4 @@ def _systems(a: BoolArray, b: BoolArray, seed: int) -> tuple[float, float, float
 
 
 def _some(shown: TextArray, where: BoolArray) -> tuple[str, ...]:
-    kept: Sequence[str] = shown[np.flatnonzero(where)[:EXAMPLES]].tolist()
-    return tuple(kept)
+    return tuple(short(text, LONGEST) for text in shown[np.flatnonzero(where)[:EXAMPLES]].tolist())

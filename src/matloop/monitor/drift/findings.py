@@ -17,7 +17,7 @@ from matloop.evaluate.multiple import adjusted
 from matloop.monitor.contract import Finding, Severity
 from matloop.monitor.drift.follow import Followed
 from matloop.monitor.drift.values import ChemistryDrift, ColumnDrift, ElementDrift, OutputDrift, Whole
-from matloop.report.words import count, counted, number, percent
+from matloop.report.words import count, counted, number, percent, short
 
 SPENT = {"columns": 0.3, "whole": 0.3, "elements": 0.1, "families": 0.1, "systems": 0.05, "outputs": 0.15}
 """Shares of alpha."""
@@ -25,7 +25,7 @@ LIKELY = 2.0
 """Up to this many times its share of alpha a large change is a warning."""
 LARGE = {"distance": 0.1, "auc": 0.55, "element": 0.05, "systems": 0.1, "outside": 0.05, "width": 1.2, "missing": 0.05}
 """From here on a change matters: distances of distributions, the classifier's AUC, rises of shares, ratio of widths."""
-MOST = 5
+MOST, LEADING = 5, 3
 TOGETHER = 0.7
 """Rank correlation (in the reference) from which on two features are one finding."""
 
@@ -36,19 +36,30 @@ def severity(significant: bool, likely: bool, large: bool) -> Severity:
 
 
 def about_columns(columns: Sequence[ColumnDrift], X: FloatArray, names: tuple[str, ...], alpha: float) -> list[Finding]:
-    """Inputs and features that moved; X (n, p) are reference rows, `names` their columns."""
+    """Inputs that moved, one by one, and the features made from them together; X (n, p) are reference rows, `names`
+    their columns."""
     level = SPENT["columns"] * alpha
     moved = [one for one in columns if min(one.holm, one.fdr / LIKELY, one.p_missing) <= level]
-    moved.sort(key=lambda one: (one.what != "input", one.holm, -one.distance, one.name))
-    found: list[Finding] = []
-    for lead, others in _together(moved, X, names):
-        if len(found) == MOST:
-            rest = [one.name for one in moved]
-            said = f"{counted(len(rest), 'column')} moved in all; only those that moved most are told one by one."
-            found.append(Finding("drift", "further columns", said, "note", {"n": len(rest)}))
-            break
-        found.append(_column(lead, others, level))
-    return found
+    moved.sort(key=lambda one: (one.holm, -one.distance, one.name))
+    inputs, features = ([one for one in moved if (one.what == "input") == way] for way in (True, False))
+    found = [_column(one, [], level) for one in inputs[:MOST]]
+    if len(inputs) > MOST:
+        rest = ", ".join(one.name for one in inputs[MOST:])
+        found.append(Finding("drift", "further inputs", f"Further inputs that moved: {short(rest, 300)}."))
+    told = [_column(lead, others, level) for lead, others in _together(features, X, names)]
+    return [*found, *_one_finding(told, len(features), sum(one.what == "feature" for one in columns))]
+
+
+def _one_finding(told: list[Finding], n_moved: int, n: int) -> list[Finding]:
+    """Features say one thing in many words: the ones that lead, as one finding as loud as the loudest."""
+    if len(told) < 2:
+        return told
+    loudest = min(told, key=lambda one: ("alarm", "warning", "note").index(one.severity))
+    said = (
+        f"{count(n_moved)} of {counted(n, 'feature')} made from the inputs moved. {' '.join(one.said for one in told)}"
+    )
+    figures = {"n": n_moved, "leading": [{"name": one.subject, **one.figures} for one in told]}
+    return [Finding("drift", "features", said, loudest.severity, figures, loudest.todo)]
 
 
 def _together(
@@ -59,7 +70,7 @@ def _together(
     free = list(moved)
     groups: list[tuple[ColumnDrift, list[ColumnDrift]]] = []
     ranked = {one.name: _ranked(X[:, place[one.name]]) for one in moved if one.name in place}
-    while free and len(groups) <= MOST:
+    while free and len(groups) < LEADING:
         lead, free = free[0], free[1:]
         along = [one for one in free if one.what == "feature" and _alike(ranked.get(lead.name), ranked.get(one.name))]
         names_along = {one.name for one in along}
@@ -96,7 +107,8 @@ def _column(one: ColumnDrift, along: list[ColumnDrift], level: float) -> Finding
     if along:
         some = ", ".join(other.name for other in along[:3])
         more = f" and {len(along) - 3} more" if len(along) > 3 else ""
-        said += f" With it go {counted(len(along), 'feature')} that always did: {some}{more}."
+        goes = "goes" if len(along) == 1 else "go"
+        said += f" With it {goes} {counted(len(along), 'feature')} that always did: {some}{more}."
     if one.new:
         words = ", ".join(f"{word} ({n}x)" for word, n in list(one.new.items())[:MOST])
         said += f" Not in the training rows kept: {words}."
@@ -259,6 +271,8 @@ def _width(one: OutputDrift, p: float, level: float) -> list[Finding]:
     if column is None or not column.before > 0:
         return []
     ratio = column.after / column.before
+    if 1.0 / LARGE["width"] < ratio < 1.0:
+        return []  # the model was fitted on more rows than those that made the reference
     large = ratio >= LARGE["width"] and column.distance >= LARGE["distance"]
     times = f"{number(max(ratio, 1 / ratio), 2)} times as {'wide' if ratio >= 1 else 'narrow'} as"
     said = (

@@ -63,8 +63,9 @@ def follow(reference: Seen, now: Seen, *, alpha: float = 0.05, seed: int = 0) ->
 
     Parameters
     ----------
-    now : all rows since monitoring began (or since the model was changed), in the order of `time` where it is known; a
-        question that was asked before is left out.
+    now : all rows since monitoring began (or since the model was changed). They are taken in the order of `time`; rows
+        of equal or unknown time (of one request) in random order, because a list is often sorted. A question that was
+        asked before is left out.
     alpha : chance of ever calling drift where there is none, whatever the number of looks.
 
     Raises
@@ -80,7 +81,7 @@ def follow(reference: Seen, now: Seen, *, alpha: float = 0.05, seed: int = 0) ->
     check(reference, now, alpha)
     rng = np.random.default_rng(seed)
     of_reference, of_now = units(reference), units(now)
-    rows = _in_time(now, of_now.rows)
+    rows = _in_time(now, of_now.rows, seed)
     is_matter = np.isin(rows, of_now.matter)
     by_row = _by_row(reference, of_reference.rows, now, rows, rng)
     by_matter = _by_matter(reference, of_reference.matter, now, rows[is_matter], rng)
@@ -121,8 +122,9 @@ def check(reference: Seen, now: Seen, alpha: float) -> None:
         )
 
 
-def _in_time(now: Seen, rows: IntArray) -> IntArray:
-    return rows[np.argsort(now.time[rows], kind="stable")][:MOST]
+def _in_time(now: Seen, rows: IntArray, seed: int) -> IntArray:
+    chance = np.random.default_rng([seed, len(now.names)]).random(len(rows))
+    return rows[np.lexsort((chance, now.time[rows]))][:MOST]
 
 
 _Streams = list[tuple[str, FloatArray, FloatArray]]
