@@ -20,6 +20,7 @@ from matloop.service.models.gate import Gate
 from matloop.service.models.keeper import Changed, Keeper
 from matloop.service.models.line import Line
 from matloop.service.models.meters import Meters
+from matloop.service.models.page import models_page
 from matloop.service.models.rates import Rates
 from matloop.service.models.refused import Refused
 from matloop.service.models.settings import Settings, checked
@@ -111,6 +112,13 @@ def _api(front: Front, worker: str, tell: Callable[[Order], None]) -> Any:
     _models(api, front)
     _state(api, front)
     _changes(api, front, tell)
+
+    async def page(request: fastapi.Request) -> Response:
+        base = settings.base_url or f"{request.url.scheme}://{request.url.netloc}"
+        text, policy = models_page(front.keeper.shelf, base, locked=request.scope.get("matloop.locked", False))
+        return Response(text, 200, {"content-security-policy": policy}, "text/html; charset=utf-8")
+
+    api.add_api_route("/", page, methods=["GET", "HEAD"], include_in_schema=False)
 
     async def nothing(request: Any, error: Any) -> Response:
         no = Refused(error.status_code, str(error.detail), "path")

@@ -86,7 +86,7 @@ class Front:
                 if method == "POST" and path.startswith(MODELS):
                     status, who = await self._predict(path[len(MODELS) :], headers, receive, send, started, request)
                     return
-                key = None if path in OPEN else self.gate.look(headers, _what(method, path))
+                key = self._let_in(scope, headers)
                 who = key.name if key else ""
                 status = await self._pass_on(scope, receive, send, headers, started, request)
             except Refused as no:
@@ -100,6 +100,19 @@ class Front:
         finally:
             if self.settings.lines:
                 _note(scope, status, who, asyncio.get_running_loop().time() - started)
+
+    def _let_in(self, scope: Scope, headers: Headers) -> Key | None:
+        """Whose key it is; who has none sees the page nevertheless, with a field for one."""
+        path = scope["path"]
+        if path in OPEN:
+            return None
+        try:
+            return self.gate.look(headers, _what(scope["method"], path))
+        except Refused as no:
+            if path == "/" and no.status in (401, 403) and b"origin" not in headers:
+                scope["matloop.locked"] = True
+                return None
+            raise
 
     async def _predict(
         self, path: str, headers: Headers, receive: Receive, send: Send, started: float, request: str

@@ -106,7 +106,8 @@ class Line:
         piece = Piece(served, columns, n, until, self._loop.create_future())
         self.waiting.append(piece)
         if not self.since:
-            self._next()
+            self.since = time.monotonic()
+            self._loop.call_soon(self._next)  # not at once: what has come in together is answered together
         timer = self._loop.call_at(until, _late, piece)
         try:
             return await piece.answer
