@@ -16,7 +16,7 @@ from typing import Any
 
 from matloop.core.arrays import Arrays
 from matloop.core.children import Parcel
-from matloop.core.errors import ConfigError, MatloopError, RunError
+from matloop.core.errors import MatloopError, RunError
 from matloop.core.optional import require
 from matloop.core.release import release
 from matloop.deploy.answering import Answerer
@@ -47,11 +47,6 @@ class Cluster:
     """The workers of a scheduler."""
 
     def __init__(self, job: Job, address: str) -> None:
-        if job.layout.folder:
-            raise ConfigError(
-                "the table names files of structures, which the workers of a cluster do not see. Put the text of the "
-                "files into the column, or use --backend processes."
-            )
         distributed = require("distributed", extra="dask")
         self._job, self._lost_by = job, (distributed.KilledWorker, distributed.CancelledError)
         place = address.replace("dask://", "tcp://", 1)
@@ -66,7 +61,7 @@ class Cluster:
         self._news: queue.Queue[tuple[str, Any]] = queue.Queue()
         # a task that gives it, not scattered data: those would be gone with the last worker that held them
         self._bundle = self._client.submit(same, files_of(Path(job.bundle)), pure=False)
-        self._told = {**asdict(job.layout), "identity": job.identity, "release": release()}
+        self._told = {**asdict(job.layout), "folder": "", "identity": job.identity, "release": release()}
         self._futures: dict[str, Any] = {}
         self._threads, self._looked = 1, -_TICK
         self._most = 0

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 from matloop.core import errors
 from matloop.core.children import Child, Parcel
 from matloop.core.errors import ConfigError, MatloopError, RunError
-from matloop.core.threads import one_thread
 from matloop.deploy.answering import Answers
 from matloop.deploy.batch.parcels import Layout, answers, packed_columns, unpacked_answers
 from matloop.deploy.batch.worker import opened
@@ -91,8 +90,7 @@ class Here:
 
     def take(self) -> Done:
         key, columns = self._orders.popleft()
-        with one_thread():
-            return Done(key, answers(self._answerer, columns, self._job.layout))
+        return Done(key, answers(self._answerer, columns, self._job.layout))
 
     def close(self) -> None:
         return

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from matloop.core.arrays import Arrays
 from matloop.core.children import Parcel
+from matloop.core.threads import one_thread_inside
 from matloop.data.dataset import Provenance
 from matloop.data.table import RawTable
 from matloop.deploy.answering import Answerer, Answers
@@ -36,7 +37,7 @@ def layout_of(message: Mapping[str, Any]) -> Layout:
 
 def answers(answerer: Answerer, columns: Mapping[str, Values], layout: Layout) -> Answers:
     """Predictions of columns of values that were read from a table."""
-    if layout == Layout():
+    if not layout.folder and not layout.decimal_comma:
         return answerer.answer_columns(columns)
     plain = {name: _objects(values) for name, values in columns.items()}
     n = len(next(iter(plain.values())))
@@ -44,7 +45,8 @@ def answers(answerer: Answerer, columns: Mapping[str, Values], layout: Layout) -
         plain, Provenance("table", "", n, len(plain)), missing=layout.missing, folder=layout.folder,
         decimal_comma=layout.decimal_comma,
     )  # fmt: skip
-    found = predict_raw(answerer.bundle, raw)
+    with one_thread_inside():
+        found = predict_raw(answerer.bundle, raw)
     return Answers(found.predictions, {row - 1: why for row, why in found.unreadable.items()})
 
 
