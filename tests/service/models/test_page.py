@@ -67,6 +67,7 @@ def looked_at(browser, url, key, scheme, width):
     assert "V/K" in page.inner_text(".told")
     assert "domain" in page.inner_text(".told")
     assert said == []
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     if folder := os.environ.get("MATLOOP_PICTURES"):
         page.screenshot(path=f"{folder}/models-{scheme}.png", full_page=True)
     page.fill("input[name=pretty_formula]", "<img src=x onerror=alert(1)>")

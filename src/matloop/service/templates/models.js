@@ -5,7 +5,7 @@ const headers = () => key ? { "Authorization": "Bearer " + key } : {};
 const shown = (value) => typeof value === "number" ? String(Number(value.toPrecision(5))).replace("-", "\u2212") : String(value);
 
 function box(name, told, several) {
-  const inside = told.in_domain, one = made("div", undefined, "told " + (inside ? "in" : "out")), unit = told.unit ? " " + told.unit : "";
+  const inside = told.in_domain, one = made("div", undefined, "told " + (inside ? "in" : "out")), unit = told.unit ? " " + told.unit.replace(/^u(?=[A-Z])/, "\u00b5") : "";
   if (several) one.append(made("p", name, "muted"));
   one.append(made("p", shown(told.value) + (told.classes.length ? "" : unit), "big num"));
   if (told.classes.length) {
