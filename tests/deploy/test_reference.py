@@ -81,6 +81,7 @@ def test_classes_are_kept_by_their_index(classification):
         ({"in_domain__0": np.full(192, 7.0)}, "0 and 1"),
         ({"elements": np.zeros((192, 118))}, "expected kind"),
         ({"targets": np.array(["other"])}, "not of the model"),
+        ({"inputs": np.array(["other"])}, "lacks the input"),
     ],
 )
 def test_arrays_that_cannot_be_are_refused(bundle, changed, said):
@@ -89,6 +90,14 @@ def test_arrays_that_cannot_be_are_refused(bundle, changed, said):
     rewritten(bundle, **changed)
     with pytest.raises(BundleError, match=said):
         load_reference(bundle)
+
+
+def test_infinite_features_are_refused(regression):
+    kept = load_reference(regression.result.bundle_folder)
+    X = kept.X.copy()
+    X[3, 2] = np.inf
+    with pytest.raises(BundleError, match="infinite"):
+        Reference.from_arrays(replace(kept, X=X).to_arrays())
 
 
 def test_a_changed_file_is_said(bundle):

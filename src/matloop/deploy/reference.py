@@ -85,6 +85,8 @@ class Reference:
         if not 0 < n <= MOST:
             raise BundleError(f"the reference holds {n} rows, 1 to {MOST:,} are possible. The bundle is not trusted.")
         X = _shaped(taken(arrays, "X", ndim=2, finite=False), "X", (n, len(names))).astype(np.float64)
+        if np.isinf(X).any():
+            raise BundleError("array 'X' holds infinite values. The bundle is not trusted.")
         elements = taken(arrays, "elements", kind="b", ndim=2)
         _shaped(elements, "elements", (n, N_ELEMENTS if elements.shape[1] else 0))
         by_target = {
@@ -151,6 +153,8 @@ def load_reference(folder: Path | str) -> Reference | None:
     for entry in manifest.models:
         if entry.target not in found.truth or entry.columns.names != found.names:
             raise BundleError(f"{folder / FILE} is not of the model of {entry.target!r}. The bundle is not trusted.")
+    if lacking := [item.name for item in manifest.inputs if item.name not in found.inputs]:
+        raise BundleError(f"{folder / FILE} lacks the input {lacking[0]!r}. The bundle is not trusted.")
     return found
 
 
