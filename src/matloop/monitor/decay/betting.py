@@ -24,8 +24,10 @@ from scipy.special import betaincinv, stdtrit
 
 from matloop.core.arrays import FloatArray, IntArray, frozen
 
-BETS = np.geomspace(0.02, 0.9, 14)
+BETS = np.geomspace(0.05, 0.9, 8)
 """Shares of the capital that are at risk: bet = share / m."""
+POWERS = (0.5, 0.6, 0.7, 0.8, 0.9)
+"""Bets on ranks: a (1 - u)^(a - 1), for errors that grew in proportion."""
 LOOKS = 200
 """Moments for which a confidence sequence is worked out; between them it stands as it was."""
 GRID = 200
@@ -64,11 +66,26 @@ def above(x: FloatArray, null: float, alpha: float = 0.05) -> Test:
     x : shape (n,), within [0, 1], in the order in which they came. null : claimed largest mean, within (0, 1).
     """
     null = min(max(null, _FLAT), 1.0 - _FLAT)
-    capital = np.full(len(x), -math.inf)
-    for share in BETS:
-        walk = np.cumsum(np.log1p(share / null * (np.asarray(x) - null)))
-        capital = np.logaddexp(capital, _started_any_time(walk))
-    capital -= math.log(len(BETS))
+    return _capital(_linear(np.asarray(x, dtype=np.float64), null), null, alpha)
+
+
+def ranked_above(u: FloatArray, alpha: float = 0.05) -> Test:
+    """Bet that ranks (see `ranks`) are larger than those of observations that came from one distribution.
+
+    Beside bets on their mean, which is then 1/2, stand powers: convex, so that their mean over the ranks that are
+    possible is 1 at most. Vovk, Gammerman & Shafer (2022), chapter 8. doi:10.1007/978-3-031-06649-8
+    """
+    powers = [math.log(a) + (a - 1.0) * np.log1p(-np.asarray(u, dtype=np.float64)) for a in POWERS]
+    return _capital([*_linear(u, 0.5), *powers], 0.5, alpha)
+
+
+def _linear(x: FloatArray, null: float) -> list[FloatArray]:
+    return [np.log1p(share / null * (x - null)) for share in BETS]
+
+
+def _capital(bets: Sequence[FloatArray], null: float, alpha: float) -> Test:
+    """One purse in equal parts on all bets, whose logarithms per observation are given."""
+    capital = np.logaddexp.reduce([_started_any_time(np.cumsum(bet)) for bet in bets], axis=0) - math.log(len(bets))
     over = np.flatnonzero(capital >= math.log(1.0 / alpha))
     return Test(null, alpha, frozen(capital), int(over[0]) + 1 if len(over) else None)
 
@@ -124,9 +141,9 @@ def band(x: FloatArray, alpha: float = 0.05, *, looks: int = LOOKS) -> Band:
 def _log_capital(x: FloatArray, null: float, at: IntArray) -> FloatArray:
     """Log of the capital of bets from the start, after `at` observations."""
     capital = np.full(len(at), -math.inf)
-    for share in BETS[::2]:
+    for share in BETS:
         capital = np.logaddexp(capital, np.cumsum(np.log1p(share / null * (x - null)))[at - 1])
-    return capital - math.log(len(BETS[::2]))
+    return capital - math.log(len(BETS))
 
 
 def upper(x: FloatArray, alpha: float) -> float:
@@ -164,11 +181,28 @@ def ranks(x: FloatArray, reference: FloatArray) -> FloatArray:
     return found
 
 
-def together(tests: Sequence[Test], alpha: float) -> Test:
-    """Several gamblers on the same observations who share one purse in equal parts."""
-    capital = np.logaddexp.reduce([test.log_capital for test in tests], axis=0) - math.log(len(tests))
-    over = np.flatnonzero(capital >= math.log(1.0 / alpha))
-    return Test(tests[0].null, alpha, frozen(capital), int(over[0]) + 1 if len(over) else None)
+def missed_again(missed: FloatArray, reference: FloatArray, share: float, seed: int = 0) -> FloatArray:
+    """Misses (0 or 1) as marks that are 1 with probability `share` as long as one misses as often as in the reference,
+    and independent: a mark is 1 where the rank of the miss, ties broken by chance, is among the highest `share`.
+
+    Parameters
+    ----------
+    seed : of the ties; the same for every look, so that marks stay as they are when more come.
+    """
+    n = len(reference) + np.arange(1, len(missed) + 1)
+    misses = reference.sum() + np.cumsum(missed)
+    p = misses / n
+    chance = np.random.default_rng(seed).random(len(missed))
+    u = np.where(np.asarray(missed) > 0.0, 1.0 - p + chance * p, chance * (1.0 - p))
+    return (u > 1.0 - share).astype(np.float64)
+
+
+def either(first: Test, second: Test, alpha: float) -> Test:
+    """Two tests at parts of `alpha` that add up to it: found when either is; the capital is that of the one that is
+    nearer to its limit, in units of `alpha`."""
+    scaled = [test.log_capital + math.log(test.alpha / alpha) for test in (first, second)]
+    at = [test.at for test in (first, second) if test.at is not None]
+    return Test(first.null, alpha, frozen(np.maximum(*scaled)), min(at) if at else None)
 
 
 def began(x: FloatArray, null: float, at: int) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 
 from matloop.core.arrays import FloatArray, frozen
 from matloop.core.registry import Registry
-from matloop.monitor.decay.betting import Test, above, ranks, together, upper
+from matloop.monitor.decay.betting import Test, above, either, missed_again, ranked_above, ranks, upper
 
 DETECTORS = Registry(
     "matloop.detectors",
@@ -21,6 +21,8 @@ FEW = 30
 """Reference rows below which their errors are not taken as the yardstick."""
 OFF_BY = 0.03
 """How far the coverage may be from its level before it matters."""
+RANKS = 0.8
+"""Part of alpha that the ranks of errors are tested with."""
 CLIP = 0.99
 """Share of the reference's errors below the size at which errors are cut, so that one freak cannot raise an alarm; how
 many are larger than is acceptable is tested apart."""
@@ -36,30 +38,37 @@ def error_test(
 ) -> Test:
     """Whether errors became larger than those of the reference.
 
-    By betting: errors cut at `top` against the upper bound of the mean of the reference (which may be wrong half as
-    often as all), and the ranks of the errors among the reference, from one purse. Else by another of `DETECTORS`.
+    By betting, on two things: the ranks of the errors among those of the reference, with most of `alpha`, since nothing
+    needs to be estimated for them; and errors cut at `top` against the upper bound of the reference's mean, for a few
+    that became huge. Else by another of `DETECTORS`.
     """
     x, yard = np.minimum(errors, top) / top, np.minimum(reference, top) / top
     if detector != "betting":
         return _named(x, yard, float(yard.mean()), alpha, detector)
-    null = upper(yard, alpha / 2.0)
-    found = (above(x, null, alpha / 2.0), above(ranks(errors, reference), 0.5, alpha / 2.0))
-    return replace(together(found, alpha / 2.0), null=null)
+    rest = (1.0 - RANKS) * alpha / 2.0  # half for the bound, half for the bets
+    null = upper(yard, rest)
+    return replace(
+        either(ranked_above(ranks(errors, reference), RANKS * alpha), above(x, null, rest), alpha), null=null
+    )
 
 
 def coverage_test(
     missed: FloatArray, reference: FloatArray, level: float, alpha: float, *, detector: str = "betting"
 ) -> Test:
-    """Whether intervals miss more than they promise; a reference that missed more itself (by its upper bound, since
-    calibration on few rows is not exact) is allowed to go on doing so.
+    """Whether intervals miss more than they did on the reference, and than they promise (its calibration on few rows is
+    not exact: what it missed by its upper bound is allowed).
 
     missed, reference : 0 or 1.
     """
-    known = len(reference) >= FEW
-    null = max(1.0 - level, upper(reference, alpha / 2.0)) if known else 1.0 - level + OFF_BY
+    promised, known = 1.0 - level, len(reference) >= FEW
+    rest = (1.0 - RANKS) * alpha / 2.0
+    null = max(promised, upper(reference, rest)) if known else promised + OFF_BY
     if detector != "betting":
-        return _named(missed, reference if known else np.array([1.0 - level]), null, alpha, detector)
-    return above(missed, null, alpha / 2.0 if known else alpha)
+        return _named(missed, reference if known else np.array([promised]), null, alpha, detector)
+    if not known:
+        return above(missed, null, alpha)
+    again = above(missed_again(missed, reference, promised), promised, RANKS * alpha)
+    return replace(either(again, above(missed, null, rest), alpha), null=null)
 
 
 def _named(x: FloatArray, yard: FloatArray, null: float, alpha: float, detector: str) -> Test:
