@@ -141,6 +141,24 @@ def is_worker(pid):
         return False
 
 
+def test_a_worker_that_hangs_is_replaced():
+    from matloop.service.models.run import prepared
+
+    serving = prepared([str(GOLDEN)], port=0)
+    supervisor = serving.supervisor
+    try:
+        (pid,) = supervisor.pids
+        os.kill(pid, signal.SIGSTOP)
+        supervisor._workers[0].heard -= 10_000  # as if it had been silent for hours
+        supervisor._watch()
+        until(lambda: supervisor._step(0.1, replace=True) and supervisor.pids not in ([], [pid]))
+        until(lambda: supervisor._step(0.1, replace=True) and supervisor._workers[0].ready)
+        assert "quick@" in serving.lines()[1]
+    finally:
+        serving.stop()
+    assert supervisor.pids == []
+
+
 def refused(*arguments):
     found = subprocess.run(
         [sys.executable, "-m", "matloop", "serve", *map(str, arguments)], capture_output=True, text=True, timeout=120

@@ -30,6 +30,8 @@ def spelled(text: str, *, store: str = "") -> Spelled:
     ------
     ConfigError : it cannot be read, or the folder is not there.
     """
+    if "\0" in text:
+        raise ConfigError(f"{text[:200]!r} is no folder.")
     name, sign, rest = text.partition("=")
     if sign and not Path(text).exists():
         if not _NAME.fullmatch(name):

@@ -31,8 +31,8 @@ START_S = 120.0
 """Seconds that a worker may need to be ready."""
 SILENT_S = 30.0
 """Seconds without a sign of life after which a worker is replaced; on top of what a request may take."""
-GRACE_S = 20.0
-"""Seconds that workers have to end by themselves."""
+GRACE_S = 10.0
+"""Seconds beyond those of one request that workers have to end by themselves."""
 PAUSE_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds before a worker is replaced that died, by how many died before it without having been ready."""
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -121,7 +121,7 @@ class Supervisor:
         """End all workers: requests that are running are finished first."""
         for worker in self._workers:
             worker.process.terminate()
-        until = time.monotonic() + GRACE_S
+        until = time.monotonic() + self.settings.limits.seconds + GRACE_S
         for worker in self._workers:
             try:
                 worker.process.wait(max(0.0, until - time.monotonic()))

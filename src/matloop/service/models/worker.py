@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -24,7 +25,7 @@ from matloop.core.jsonable import from_jsonable
 from matloop.core.optional import require
 from matloop.service.models.app import make_front, obey
 from matloop.service.models.settings import Settings
-from matloop.service.models.wire import protocol
+from matloop.service.models.wire import HARD, protocol
 
 if TYPE_CHECKING:
     import uvicorn
@@ -34,8 +35,10 @@ else:
 logger = logging.getLogger(__name__)
 BEAT_S = 2.0
 """Seconds between two signs of life."""
-GRACE = 15
-"""Seconds that running requests have when the server is stopped."""
+GRACE_S = 5
+"""Seconds beyond those of one request that running requests have when the server is stopped."""
+SPARE = 256
+"""Files beside connections: libraries, log, metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +95,8 @@ def serve(post: Post, voice: Voice) -> int:
     listening = socket.socket(fileno=post.fd)
     config = uvicorn.Config(
         front, access_log=False, log_level="warning", server_header=False, proxy_headers=False, ws="none",
-        timeout_graceful_shutdown=GRACE, timeout_keep_alive=30, lifespan="on", backlog=2048,
-        http=protocol(limits.seconds, limits.connections), ssl_certfile=settings.certificate or None,
+        timeout_graceful_shutdown=int(limits.seconds) + GRACE_S, timeout_keep_alive=30, lifespan="on", backlog=2048,
+        http=protocol(limits.seconds, _files(limits.connections)), ssl_certfile=settings.certificate or None,
         ssl_keyfile=settings.private_key or None,
     )  # fmt: skip
     server = uvicorn.Server(config)
@@ -133,6 +136,21 @@ def serve(post: Post, voice: Voice) -> int:
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(work())
     return 0
+
+
+def _files(connections: int) -> int:
+    """Connections that may be open at once: as many as asked for, if the system lets this process have the files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = int(HARD * connections) + SPARE
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        soft = most
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return connections
+    fewer = max(16, int((soft - SPARE) / HARD))
+    logger.warning("the system allows %d open files: at most %d connections (ulimit -n).", soft, fewer)
+    return fewer
 
 
 def _logging(settings: Settings) -> None:
