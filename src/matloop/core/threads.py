@@ -46,6 +46,9 @@ _INSIDE = _Inside()
 def one_thread_inside() -> Iterator[None]:
     """As `one_thread`, quick enough for a single row and for several threads at once: the first to enter sets the
     limit, the last to leave lifts it. What is loaded inside is limited from the next call on.
+
+    OpenBLAS shares one pool among all threads of a process and obeys only the thread that limited it first: a server
+    that answers in a thread of its own sets OPENBLAS_NUM_THREADS=1 before it starts.
     """
     with _INSIDE.lock:
         _INSIDE.count += 1

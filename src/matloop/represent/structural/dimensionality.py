@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Iterable
+
 import numpy as np
 
 from matloop.core.arrays import BoolArray, FloatArray, IntArray
@@ -22,6 +25,8 @@ from matloop.represent.structural.featurizer import StructureFeaturizer
 FIRST_CUTOFF, WIDER = 6.0, 1.5  # Angstrom; how much farther to look where a row is not yet connected
 LONGEST = 4.0
 """In units of the sum of covalent radii: longer bonds are not tried, their score would be below 0.0025."""
+_FEW_ROWS = 64
+"""Up to so many rows are grown one after the other; more go in step."""
 WIDTH = 0.15  # of the score function, Larsen et al. 2019, eq. 2
 RADII: FloatArray = np.where(
     np.isnan(table("magpie").column("CovalentRadius")), COVALENT_RADIUS, table("magpie").column("CovalentRadius") / 100
@@ -118,7 +123,8 @@ def _scored(structures: Structures, listed: Neighbours, cutoff: float) -> tuple[
     # a bond within a tree that closes no path to another cell changes nothing
     some = np.flatnonzero(merges | cycles.any(axis=1))
     order = some[np.lexsort((some, ~merges[some], k[some], row_of[bonds[0][some]]))]
-    return _grown(structures, bonds[0][order], bonds[1][order], cycles[order], merges[order], k[order])
+    grow = _grown_singly if len(structures) <= _FEW_ROWS else _grown
+    return grow(structures, bonds[0][order], bonds[1][order], cycles[order], merges[order], k[order])
 
 
 def _is_ahead(images: IntArray) -> BoolArray:
@@ -172,6 +178,79 @@ def _grown(
         done[rows] = (parts[rows].sum(axis=1) == 1) & (parts[rows, full[rows]] == 1)
     scores[np.arange(n_rows), _kind(parts)] += 1.0 - last
     return scores, done
+
+
+def _grown_singly(
+    structures: Structures, first: IntArray, second: IntArray, cycles: IntArray, merges: BoolArray, k: FloatArray
+) -> tuple[FloatArray, BoolArray]:
+    """As `_grown`, one row after the other: many times faster where there are few."""
+    scores, done = np.zeros((len(structures), 5)), np.zeros(len(structures), dtype=bool)
+    row_of, reached = structures.rows[first], score(k)
+    for row in range(len(structures)):
+        a, b = np.searchsorted(row_of, [row, row + 1]).tolist()
+        bonds = zip(
+            first[a:b].tolist(), second[a:b].tolist(), cycles[a:b].tolist(), merges[a:b].tolist(),
+            reached[a:b].tolist(), strict=True,
+        )  # fmt: skip
+        sites = range(int(structures.offsets[row]), int(structures.offsets[row + 1]))
+        scores[row], done[row] = _grown_row(sites, bonds, int(structures.periodic[row].sum()))
+    return scores, done
+
+
+def _grown_row(
+    sites: range, bonds: Iterable[tuple[int, int, list[int], bool, float]], full: int
+) -> tuple[list[float], bool]:
+    """Scores of one row, and whether it needs no longer bonds."""
+    home = {site: site for site in sites}
+    squares = dict.fromkeys(sites, (0, 0, 0, 0, 0, 0))
+    rank = dict.fromkeys(sites, 0)
+    parts, scores, last = [len(sites), 0, 0, 0], [0.0] * 5, 0.0
+    done = len(sites) == 1 and full == 0
+
+    def root(site: int) -> int:
+        while home[site] != site:
+            home[site] = site = home[home[site]]
+        return site
+
+    for i, j, (x, y, z), merging, now in bonds:
+        if done:
+            break
+        scores[_kind_of(parts)] += now - last
+        last = now
+        a, wider = root(i), (x * x, x * y, x * z, y * y, y * z, z * z)
+        if merging:
+            b = root(j)
+            parts[rank[a]] -= 1
+            parts[rank[b]] -= 1
+            home[b], wider = a, squares[b]
+        elif rank[a] == 3:
+            continue
+        wider = tuple(map(operator.add, squares[a], wider))
+        grown = _rank(*wider)
+        if merging:
+            parts[grown] += 1
+        elif grown > rank[a]:
+            parts[rank[a]] -= 1
+            parts[grown] += 1
+        else:
+            continue
+        squares[a], rank[a] = wider, grown
+        done = sum(parts) == 1 and parts[full] == 1
+    scores[_kind_of(parts)] += 1.0 - last
+    return scores, done
+
+
+def _rank(xx: int, xy: int, xz: int, yy: int, yz: int, zz: int) -> int:
+    """The rank of a sum of v v^T of vectors of whole numbers, as `ranks`."""
+    minors = xx * yy - xy * xy + xx * zz - xz * xz + yy * zz - yz * yz
+    volume = xx * (yy * zz - yz * yz) - xy * (xy * zz - yz * xz) + xz * (xy * yz - yy * xz)
+    return (xx + yy + zz > 0) + (minors > 0) + (volume > 0)
+
+
+def _kind_of(parts: list[int]) -> int:
+    """0 to 3 where all parts are of that dimension, else 4."""
+    there = [dimension for dimension, count in enumerate(parts) if count > 0]
+    return there[0] if len(there) == 1 else 4
 
 
 def _kind(parts: IntArray) -> IntArray:
