@@ -77,8 +77,9 @@ def join(
     DataError : the table as a whole cannot answer the problem, see `matloop.data.clean.clean`.
     """
     arrivals = waiting.plus(new)
-    whole = _understood(problem, version, arrivals, like)
-    reasons = _unusable(whole)
+    alone = _lone_classes(problem, version, arrivals, like)
+    whole = _understood(problem, version, arrivals, like, alone)
+    reasons = {**_unusable(whole), **alone}
     replaced = _same_id(problem, whole, reasons)
     _same_inputs(problem, plan, whole, reasons, replaced)
     usable = [row for row in range(whole.n_old, len(whole.table)) if row not in reasons]
@@ -103,8 +104,9 @@ def join(
 
 
 def lenient(problem: Problem) -> Problem:
-    """The problem without the limit on rows that cannot be read: here they are listed one by one."""
-    return replace(problem, limits=replace(problem.limits, lost_share=1.0))
+    """The problem without what stops on bad rows: here they are listed one by one."""
+    targets = tuple(replace(one, merge=None) if one.merge == "error" else one for one in problem.targets)
+    return replace(problem, targets=targets, limits=replace(problem.limits, lost_share=1.0))
 
 
 def shown_row(problem: Problem, table: Texts, row: int) -> str:
@@ -122,8 +124,36 @@ def places(cleaned: Cleaned, n: int) -> IntArray:
     return at
 
 
-def _understood(problem: Problem, version: Texts, arrivals: Texts, like: RawTable | None) -> _Whole:
+def _lone_classes(problem: Problem, version: Texts, arrivals: Texts, like: RawTable | None) -> dict[int, str]:
+    """Rows that arrived with a class that no other row has: it can be neither learnt nor judged yet."""
+    found: dict[int, str] = {}
+    raw = raw_of(version.plus(arrivals), like, problem.data.missing)
+    for target in problem.targets:
+        labels = read_labels(raw, target).labels
+        known = np.flatnonzero(np.isfinite(labels.values)) if labels.classes else np.empty(0, dtype=np.int64)
+        counts = np.bincount(labels.values[known].astype(np.int64), minlength=len(labels.classes))
+        for row in known.tolist():
+            if row >= len(version) and counts[int(labels.values[row])] == 1:
+                name = labels.classes[int(labels.values[row])]
+                found[row] = (
+                    f"the class {name!r} of {target.name} has no other member yet: tell it again with more of them"
+                )
+    return found
+
+
+def _understood(
+    problem: Problem, version: Texts, arrivals: Texts, like: RawTable | None, without: Mapping[int, str]
+) -> _Whole:  # fmt: skip
+    """Everything read at once; the labels of rows `without` are left out."""
     table = version.with_names((*version.names, ORIGIN, TIME)).plus(arrivals)
+    if without:
+        columns = {target.column for target in problem.targets}
+        keep = [name not in columns for name in table.names]
+        blank = {
+            row: tuple(cell if kept else "" for cell, kept in zip(table.rows[row], keep, strict=True))
+            for row in without
+        }
+        table = Texts(table.names, tuple(blank.get(row, cells) for row, cells in enumerate(table.rows)))
     raw = raw_of(table, like, problem.data.missing)
     cleaned = clean(raw, lenient(problem))
     labels = {target.name: read_labels(raw, target).labels for target in problem.targets}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,12 +107,14 @@ def _paired(name: str, score: Score, n: int, n_groups: int, *, greater: bool, se
     if n_groups < MIN_GROUPS or not math.isfinite(gain):
         a, b, c = (Estimate(value, math.nan, math.nan) for value in (first, second, gain))
         return Paired(name, a, b, c, 1.0, 1.0, n, n_groups)
-    rng = np.random.default_rng(seed)
+    picks, turns = _draws(n_groups, seed, draws)
     drawn, swapped = [], []
-    for size in _chunks(draws, n_groups):
-        turned = rng.integers(0, 2, (size, n_groups), dtype=np.int8).astype(np.float64)
+    size = max(1, CHUNK // n_groups)
+    for start in range(0, len(turns), size):
+        turned = turns[start : start + size].astype(np.float64)
         swapped.append(sign * (score(turned, 1.0 - turned) - score(1.0 - turned, turned)))
-    for picked in _picked(n_groups, seed, draws):
+    for start in range(0, len(picks), size):
+        picked = picks[start : start + size].astype(np.float64)
         drawn.append(np.stack([score(picked, np.zeros_like(picked)), score(np.zeros_like(picked), picked)]))
     both, null = np.concatenate(drawn, axis=1), np.concatenate(swapped)
     slack = 1e-12 * max(abs(first), abs(second), abs(gain))
@@ -142,16 +145,13 @@ def _ordered(metric: Metric, champion: Scored, challenger: Scored, group: IntArr
     return score
 
 
-def _picked(n_groups: int, seed: int, draws: int) -> Iterator[FloatArray]:
-    """How often each group is drawn, (up to the chunk, n_groups) resamples at a time; fewer of many groups."""
-    weights = group_weights(n_groups, seed, draws if draws == ORDERED_DRAWS else None)
-    step = max(1, CHUNK // n_groups)
-    yield from (weights[start : start + step].astype(np.float64) for start in range(0, len(weights), step))
-
-
-def _chunks(draws: int, n_groups: int) -> list[int]:
-    size = max(1, min(draws, CHUNK // n_groups))
-    return [min(size, draws - start) for start in range(0, draws, size)]
+@lru_cache(maxsize=2)
+def _draws(n_groups: int, seed: int, draws: int) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    """How often each group is drawn in each resample (fewer resamples of many groups), and which groups are swapped;
+    kept, as all scores on the same rows share them."""
+    picks = group_weights(n_groups, seed, draws if draws == ORDERED_DRAWS else None)
+    turns = np.random.default_rng(seed).integers(0, 2, (draws, n_groups), dtype=np.int8)
+    return picks, turns
 
 
 def _index(groups: NDArray) -> IntArray:

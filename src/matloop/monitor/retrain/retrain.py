@@ -23,7 +23,7 @@ from matloop.data.collect import collect
 from matloop.data.table import RawTable
 from matloop.deploy.bundle import Manifest, read_manifest
 from matloop.monitor.contract import Finding
-from matloop.monitor.retrain import champions, flow
+from matloop.monitor.retrain import champions, flow, watching
 from matloop.monitor.retrain.compare import Seen, seen_by
 from matloop.monitor.retrain.flow import Desk
 from matloop.monitor.retrain.home import LOG, PLAN, PROBLEM, Home, user
@@ -31,7 +31,7 @@ from matloop.monitor.retrain.outcome import Checked, Decided, Done, Standing
 from matloop.monitor.retrain.plan import NewLabels, Plan, Promote, Rules, When, parse_plan, write_plan
 from matloop.monitor.retrain.sources import Arrived
 from matloop.monitor.retrain.state import FORMAT, Champion, Round, State
-from matloop.monitor.retrain.story import write_story
+from matloop.monitor.retrain.story import PAGE, write_story
 from matloop.monitor.retrain.tables import Texts, texts_of
 from matloop.monitor.retrain.triggers import Facts, alarms_of, called, obstacle
 from matloop.monitor.retrain.weigh import Weighed
@@ -95,7 +95,7 @@ def check(home: Path | str, *, findings: Sequence[Finding] | None = None, asked:
     findings : of the monitoring, instead of looking at the prediction log of the plan. asked : why a person wants it.
     """
     desk, state = _opened(Path(home))
-    return _checked(desk, state, flow.arrivals(desk, state), findings, asked)[0]
+    return _looked(desk, state, findings, asked)[0]
 
 
 def retrain(
@@ -122,15 +122,16 @@ def retrain(
     place = Home(Path(home)).found()
     with place.alone():
         desk, state = _opened(place.path)
-        if state.open_round is None:
-            if state.rounds and state.rounds[-1].waits:
-                raise ConfigError(
-                    f"{place.path}: round {len(state.rounds)} has won and waits for a person. Decide first: matloop "
-                    f"retrain promote {place.path} --why ..., or decline."
-                )
+        last = state.last
+        if last is not None and last.waits and desk.plan.promote == "ask":
+            raise ConfigError(
+                f"{place.path}: round {last.number} has won and waits for a person. Decide first: matloop retrain "
+                f"promote {place.path} --why ..., or decline."
+            )
+        if last is None or last.outcome:
+            _mended_page(desk, state)
             progress.step("labels")
-            new = flow.arrivals(desk, state)
-            looked, facts = _checked(desk, state, new, findings, now)
+            looked, facts, new = _looked(desk, state, findings, now)
             if not looked.due:
                 return looked
             _refuse_changed(desk, state)
@@ -207,23 +208,29 @@ def _carried_through(desk: Desk, who: str, progress: Progress) -> Done:
         _refuse_changed(desk, state)
         found = flow.compare_step(desk, state, now)
         state = home.state()
-    before = state.champion
     now = _last(state)
     if now.answer != "better":
         flow.decide_step(desk, state, now, who=who, why=now.said, yes=False)
     elif desk.plan.promote == "automatically" and not now.outcome:
         flow.decide_step(desk, state, now, who=who, why=now.said, yes=True)
-    state = home.state()
-    found = found or flow.weighed(desk, state, _last(state), before)
     progress.step("page")
-    return finished(desk, state, _last(state), before, found)
+    return finished(desk, home.state(), found)
 
 
-def finished(desk: Desk, state: State, now: Round, before: Champion, found: Weighed) -> Done:
-    """The page of a round, and what to say of it."""
+def finished(desk: Desk, state: State, found: Weighed | None = None) -> Done:
+    """The page of the last round, and what to say of it."""
+    now = _last(state)
+    before = state.opponent(now)
+    found = found or flow.weighed(desk, state, now, before)
     page = write_story(desk, state, now, before, found)[1]
-    sentence = {"promoted": "Promoted. ", "kept": "The champion stays. "}.get(now.outcome, "Waits for you. ") + now.said
-    return Done(desk.home.path, now, state.champion, found.contests, page, sentence)
+    head = {"promoted": "Promoted. ", "kept": "The champion stays. "}.get(now.outcome, "Waits for you. ")
+    return Done(desk.home.path, now, state.champion, found.contests, page, head + now.said)
+
+
+def _mended_page(desk: Desk, state: State) -> None:
+    """The page of the last round, where it was cut off before it was written."""
+    if state.last is not None and not (desk.home.round(state.last.number) / PAGE).exists():
+        finished(desk, state)
 
 
 def _opened(path: Path) -> tuple[Desk, State]:
@@ -236,12 +243,22 @@ def _last(state: State) -> Round:
     return state.rounds[-1]
 
 
+def _looked(
+    desk: Desk, state: State, findings: Sequence[Finding] | None, asked: str | None
+) -> tuple[Checked, Facts, Arrived]:
+    """At the log, the tables, and what follows from both."""
+    log = watching.logged(desk.home, desk.plan, desk.problem, state.champion)
+    new = flow.arrivals(desk, state, log.labelled)
+    new = replace(new, notes=(*new.notes, *log.notes))
+    return (*_checked(desk, state, new, log.findings if findings is None else findings, asked), new)
+
+
 def _checked(
-    desk: Desk, state: State, new: Arrived, findings: Sequence[Finding] | None, asked: str | None
+    desk: Desk, state: State, new: Arrived, findings: Sequence[Finding], asked: str | None
 ) -> tuple[Checked, Facts]:
     joined = flow.joined(desk, state, new.table) if len(new) else None
     n_new = len(new) - len(joined.aside) if joined else 0
-    facts = Facts(n_new, joined.fresh if joined else 0, _days(state), alarms_of(findings or ()), asked)
+    facts = Facts(n_new, joined.fresh if joined else 0, _days(state), alarms_of(findings), asked)
     aside = (*new.aside, *(joined.aside if joined else ()))
     reasons = called(desk.plan, facts)
     stands = obstacle(desk.plan, facts) if reasons else ""
@@ -273,7 +290,8 @@ def _by_hand(path: Path, why: str, who: str, *, yes: bool) -> Decided:
         if yes:
             _refuse_changed(desk, state)
         flow.decide_step(desk, state, state.rounds[-1], who=who or user(), why=why, yes=yes)
-    state = place.state()
+        state = place.state()
+        finished(desk, state)
     said = f"Round {len(state.rounds)}: {'promoted' if yes else 'declined, the champion stays'}: {why}"
     return Decided(place.path, said, state.champion)
 

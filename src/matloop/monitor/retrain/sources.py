@@ -84,7 +84,7 @@ def arrived(
         if lacking:
             notes.append(f"{where}: not used; {lacking}")
             continue
-        times = _times(table, labels.time or problem.roles.time)
+        times = _times(table, TIME if TIME in table.names else labels.time or problem.roles.time)
         plain = table.with_names(names)
         for place, row in enumerate(plain.rows):
             origin = f"{where}, row {place + 1}"

@@ -47,8 +47,8 @@ class Round:
     """One retraining, as far as it came; what is empty has not happened yet.
 
     new : the labels that arrived. table : the version of the data that it made. later : rows held out. run, bundle,
-    identity : of the challenger. answer, said : of the comparison. outcome : "promoted", "kept" (the champion), or
-    empty while it is open or waits for a person.
+    identity : of the challenger. against : identity of the champion it was compared with. answer, said : of that.
+    outcome : "promoted", "kept" (the champion), or empty while it is open or waits for a person.
     """
 
     number: int
@@ -61,6 +61,7 @@ class Round:
     run: str = ""
     bundle: str = ""
     identity: str = ""
+    against: str = ""
     answer: str = ""
     said: str = ""
     outcome: str = ""
@@ -92,10 +93,14 @@ class State:
         return self.past[-1]
 
     @property
-    def open_round(self) -> Round | None:
-        """The round that was begun and not finished, None without one; one that waits for a person is finished."""
-        last = self.rounds[-1] if self.rounds else None
-        return last if last is not None and not last.outcome and not last.waits else None
+    def last(self) -> Round | None:
+        """The latest round, None before the first."""
+        return self.rounds[-1] if self.rounds else None
+
+    def opponent(self, of: Round) -> Champion:
+        """The champion that a challenger was, or is to be, compared with."""
+        known = [one for one in self.past if one.identity == of.against]
+        return known[-1] if known else self.champion
 
     @property
     def compared(self) -> int:
@@ -147,7 +152,7 @@ def _after(state: State, event: Mapping[str, Any]) -> State:
     elif kind == "trained":
         now = replace(now, run=event["run"], bundle=event["bundle"], identity=event["identity"])
     elif kind == "compared":
-        now = replace(now, answer=event["answer"], said=event["said"])
+        now = replace(now, against=event["champion"], answer=event["answer"], said=event["said"])
     elif kind in ("promoted", "kept"):
         now = replace(now, outcome=kind, decided=event["time"], who=event["who"], why=event["why"],
                       version=event.get("version", 0))  # fmt: skip
