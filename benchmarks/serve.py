@@ -5,8 +5,8 @@
 
 The echo takes the same JSON and gives it back through pydantic: uvicorn, uvloop and httptools as the service has them,
 one worker. The load comes from one process with a socket per connection; every loop is bounded. Rates and latencies
-are of the clock, so run it when the machine does nothing else; beside the service's numbers stand those of the echo, measured
-in turn with it.
+are of the clock, so run it when the machine does nothing else; beside the service's numbers stand those of the echo,
+measured in turn with it.
 """
 
 from __future__ import annotations
