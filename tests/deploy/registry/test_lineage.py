@@ -62,6 +62,7 @@ def test_a_row_leads_back_to_its_record(stored_run, regression):
                  "https://example.org/mp-", "record key-"):  # fmt: skip
         assert part in text
     assert found.gaps == ()
+    assert lineage(stored_run, "seebeck@1", {"formula": formula}, limit=3) == found
     assert found.among == found.n_rows
     assert [row.distance for row in found.rows] == sorted(row.distance for row in found.rows)
     assert found.as_json()["rows"][0]["records"][0]["origin"]["provider"] == "mp"
@@ -105,7 +106,7 @@ def test_where_the_way_ends_is_said(regression, place, tmp_path):
         assert of_file.origin.provider == str(regression.table)
         assert of_file.origin.place.startswith("row ")
         with pytest.raises(ConfigError, match="lacks pretty_formula"):
-            lineage(registry, "from-file@1", {"formula": "Bi2Te3"})
+            lineage(registry, "from-file@1", {"material": "Bi2Te3"})
         with pytest.raises(DataError, match="cannot be read"):
             lineage(registry, "from-file@1", {"pretty_formula": "Xx2"})
         copy = tmp_path / "gone" / run.name

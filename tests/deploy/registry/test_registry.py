@@ -3,6 +3,7 @@
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 
 from matloop.core.errors import BundleError, ConfigError, RunError
 from matloop.core.files import write_text
+from matloop.data.store.connect import Database
 from matloop.data.store.values import NotInStore, VersionConflict
 from matloop.deploy.bundle import identity, load_bundle
 from matloop.deploy.registry.registry import Registry, spelled
@@ -303,3 +305,37 @@ def test_the_database_is_restarted_while_models_are_promoted(postgres, on_server
             done = sum(one.result() for one in both)
         assert len([deed for deed in registry.deeds("m") if deed.what == "promote"]) == done
         assert list(registry.verify()) == []
+
+
+def test_a_commit_whose_answer_is_lost_is_not_done_twice(registry, bundles, monkeypatch):
+    registry.add(bundles(1), "m")
+    whole, lost = Database.writing, []
+
+    @contextmanager
+    def losing(self):
+        with whole(self) as connection:
+            yield connection
+        if not lost:
+            lost.append(True)
+            raise sa.exc.OperationalError("COMMIT", None, Exception("server closed the connection unexpectedly"))
+
+    monkeypatch.setattr(Database, "writing", losing)
+    assert registry.promote("m", 1, why="good").stage == "champion"
+    assert lost
+    assert [deed.what for deed in registry.deeds()] == ["add", "promote"]
+
+
+def test_a_database_that_stays_away_is_told(postgres, on_server, bundles, tmp_path):
+    with Registry.open(on_server, create=True, patience=0.5) as registry:
+        version = registry.add(bundles(1), "m")
+        folder = registry.fetch(version, tmp_path / "cache")
+        postgres.stop("fast")
+        try:
+            for asked in (lambda: registry.get("m"), lambda: registry.promote("m", 1, why="x")):
+                with pytest.raises(RunError, match="cannot be reached .*Nothing of this change was written"):
+                    asked()
+            assert registry.fetch(version, tmp_path / "cache") == folder
+        finally:
+            postgres.start()
+        assert registry.promote("m", 1, why="x").stage == "champion"
+        assert [deed.what for deed in registry.deeds()] == ["add", "promote"]

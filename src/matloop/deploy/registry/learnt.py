@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matloop.core.arrays import FloatArray
+from matloop.core.arrays import FloatArray, IntArray
 from matloop.core.errors import BundleError, DataError
 from matloop.core.jsonable import from_jsonable
 from matloop.data.dataset import Provenance
@@ -30,7 +30,8 @@ _PLAIN = ("composition", "molecule", "number", "category")
 """Inputs that can be described again from what the run keeps of them."""
 MOST = 100_000
 """Rows that are described again; of more, the sample in the bundle is searched."""
-_TYPICAL = 200
+_SCALE, _TYPICAL = 5_000, 40
+"""Rows, evenly drawn, that the scale of the features and the usual distance are learnt from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +121,17 @@ def near(bundle: Bundle, known: Learnt, row: Mapping[str, Any], k: int) -> Near 
 
 def found(asked: FloatArray, X: FloatArray, k: int) -> Near:
     """The rows of `X`, shape (n, p), nearest to `asked`, shape (1, p), in features of one scale."""
-    standard = scaling(X)
+    standard = scaling(X[_some(len(X), _SCALE)])
     table = scaled(X, standard)
     rows = nearest(scaled(asked, standard), table, k)
-    some = np.linspace(0, len(X) - 1, min(_TYPICAL, len(X))).astype(np.int64)
-    others = nearest(table[some], table, 2).distance[:, -1]
+    others = nearest(table[_some(len(X), _TYPICAL)], table, 2).distance[:, -1]
     typical = float(np.nanmedian(others)) if np.isfinite(others).any() else float("nan")
     there = np.isfinite(rows.distance[0])
     return Near(tuple(rows.row[0][there].tolist()), tuple(rows.distance[0][there].tolist()), typical, len(X))
+
+
+def _some(n: int, most: int) -> IntArray:
+    return np.linspace(0, n - 1, min(most, n)).astype(np.int64)
 
 
 def asked_features(bundle: Bundle, row: Mapping[str, Any]) -> FloatArray:

@@ -122,6 +122,7 @@ def lineage(registry: Registry, asked: str, row: Mapping[str, Any] | None = None
     with tempfile.TemporaryDirectory(prefix="matloop-") as folder:
         bundle = registry.fetch(version, folder)
         answerer = Answerer.open(bundle)
+        row = _by_column(answerer, row)
         missing = [name for name in answerer.columns if name not in row]
         if missing:
             raise ConfigError(f"the row lacks {_names(missing)}. {version.spelled} takes: {_names(answerer.columns)}")
@@ -185,6 +186,12 @@ def write_rows(registry: Registry, asked: str, out: Path) -> Written:
 
 
 # ---- putting together ----
+
+
+def _by_column(answerer: Answerer, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row by the names of its columns, where it may also say the names of inputs."""
+    columns = {entry.name: entry.column for entry in answerer.bundle.manifest.inputs if entry.column}
+    return {name if name in answerer.columns else columns.get(name, name): value for name, value in row.items()}
 
 
 def _near(
