@@ -58,6 +58,16 @@ def test_a_certain_but_tiny_shift_is_a_note(made):
     assert one.severity == "note"
 
 
+def test_a_column_whose_median_stays_is_said_so(made):
+    rng = np.random.default_rng(4)
+
+    def rows(n, zeros):
+        return made((), {"gap": np.where(rng.random(n) < zeros, 0.0, rng.random(n)), "T": rng.normal(size=n)})
+
+    one = about(drift(rows(600, 0.9), rows(300, 0.6)), "gap")
+    assert "the median stays at 0" in one.said
+
+
 def test_correlated_features_are_one_finding(made):
     rng = np.random.default_rng(2)
 

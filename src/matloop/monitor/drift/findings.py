@@ -134,7 +134,8 @@ def _moved(one: ColumnDrift) -> str:
     if np.isfinite(one.shift) and abs(one.shift) >= 0.1:
         way = "higher" if one.shift > 0 else "lower"
         return f"{_titled(one)} is {way}: {sides} ({number(abs(one.shift), 2)} standard deviations; {apart})."
-    return f"{_titled(one)} is distributed otherwise: {sides}, but {apart}."
+    stays = f"the median stays at {number(one.before)}" if one.before == one.after else sides
+    return f"{_titled(one)} is distributed otherwise: {stays}, but {apart}."
 
 
 def about_whole(whole: Whole | None, alpha: float) -> list[Finding]:
