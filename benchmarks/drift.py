@@ -267,9 +267,9 @@ def main() -> None:
         about |= {"rows": len(seen), "features": seen.X.shape[1]}
         for part, (measure, default) in parts.items():
             if given.part in (None, part):
-                about[part] = measure(
-                    seen, given.replicates or default, entry.name, about.get(part, {}) if given.more else {}
-                )
+                before = about.get(part, {}) if given.more else {}
+                more = {"only": given.plant} if part == "planted" else {}
+                about[part] = measure(seen, given.replicates or default, entry.name, before, **more)
                 print(json.dumps({key: value for key, value in about[part].items() if part != "planted"}), flush=True)
                 if given.save:
                     RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
