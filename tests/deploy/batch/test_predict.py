@@ -125,6 +125,32 @@ def test_another_release_and_other_columns_are_refused(begun, monkeypatch):
         matloop.predict_batch(*begun, workers=1, columns=["id"])
 
 
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_columns_that_differ_only_in_case_keep_their_values(bundle, tmp_path, ending):
+    (tmp_path / "table.csv").write_text("Co,CO,s_n_low,pretty_formula\n1,3,5,NaCl\n2,4,6,Fe2O3\n")
+    done = matloop.predict_batch(bundle, tmp_path / "table.csv", tmp_path / f"out{ending}", workers=1)
+    table = {".csv": pd.read_csv, ".jsonl": lambda path: pd.read_json(path, lines=True), ".parquet": read}[ending](
+        done.out
+    )
+    names = ["Co", "CO_1" if ending == ".parquet" else "CO", "s_n_low"]
+    assert [table[name].astype(int).tolist() for name in names] == [[1, 2], [3, 4], [5, 6]]
+    low = table[{".parquet": "S_n_low_1"}.get(ending, "S_n_low")]
+    assert low.between(-2000, 2000).all()
+    assert low.tolist() != [5, 6]
+
+
+def test_numbers_with_commas_are_refused_where_they_could_mean_two_things(tmp_path):
+    from matloop.deploy.batch.table import Chunk, open_table, refuse_commas
+
+    (tmp_path / "table.csv").write_text('x\n1.5\n"1,234"\n')
+    table = open_table(str(tmp_path / "table.csv"))
+    (chunk,) = table.chunks(["x"], ["x"], 10, set())
+    with pytest.raises(DataError, match=r"""row 2, column "x": '1,234' holds a comma"""):
+        refuse_commas(table, chunk, ["x"])
+    (tmp_path / "table.csv").write_text("x;y\n1,5;2\n")
+    refuse_commas(open_table(str(tmp_path / "table.csv")), Chunk(0, 0, 1, {"x": ["1,5"]}), ["x"])
+
+
 def test_a_damaged_part_is_made_again(begun):
     part = next(iter(sorted(begun[2].with_name(".out.parquet.batch").glob("part-*"))))
     part.write_bytes(part.read_bytes()[:-1] + b"?")

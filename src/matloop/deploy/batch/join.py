@@ -24,9 +24,12 @@ _MEMORY = "512MB"
 _MAYBE = ("_std_epistemic", "_std_aleatoric")
 
 
-def join(files: Sequence[Path], out: Path, work: Path) -> tuple[str, ...]:
-    """Write `out` from the parts; returns its columns. Columns in which no row has a value, of those that only some
-    models give, are left out, as where a table is predicted at once.
+def join(files: Sequence[Path], names: Sequence[str], out: Path, work: Path) -> tuple[str, ...]:
+    """Write `out` from the parts; returns its columns.
+
+    Columns in which no row has a value, of those that only some models give, are left out, as where a table is predicted
+    at once. `names` are those of the columns; in Parquet two that differ only in upper and lower case have another one
+    ("CO_1"), so that every reader can tell them apart.
 
     Raises
     ------
@@ -36,12 +39,14 @@ def join(files: Sequence[Path], out: Path, work: Path) -> tuple[str, ...]:
     settings = {"threads": 1, "memory_limit": _MEMORY, "temp_directory": str(work / "spill"),
                 "autoinstall_known_extensions": "false"}  # fmt: skip
     with closing(duckdb.connect(config=settings)) as connection:
-        columns = _columns(connection, parts)
-        chosen = ", ".join(map(quoted, columns))
+        stored = _columns(connection, parts, names)
+        columns = tuple(stored)
+        chosen = ", ".join(map(quoted, stored))
         if ending_of(out) == ".parquet":
             _parquet(connection, f"SELECT {chosen} FROM {parts}", out, work / "unfinished-whole")
         else:
-            _text(connection, chosen, files, out, work)
+            columns = tuple(stored.values())
+            _text(connection, chosen, columns, files, out, work)
     return columns
 
 
@@ -56,7 +61,14 @@ def _parquet(connection: duckdb.DuckDBPyConnection, query: str, out: Path, unfin
         raise RunError(said(out, error)) from error
 
 
-def _text(connection: duckdb.DuckDBPyConnection, chosen: str, files: Sequence[Path], out: Path, work: Path) -> None:
+def _text(
+    connection: duckdb.DuckDBPyConnection,
+    chosen: str,
+    names: Sequence[str],
+    files: Sequence[Path],
+    out: Path,
+    work: Path,
+) -> None:
     """Pieces of text as tables are written elsewhere, one after the other; the names of the columns once."""
     ending = ending_of(out)
     piece = work / f"unfinished-piece{ending.removesuffix('.gz')}"
@@ -65,7 +77,7 @@ def _text(connection: duckdb.DuckDBPyConnection, chosen: str, files: Sequence[Pa
         header = b""
         for path in files:
             found = connection.execute(f"SELECT {chosen} FROM read_parquet({told(str(path))})").fetchnumpy()
-            frame = pd.DataFrame({name: plain(values) for name, values in found.items()})
+            frame = pd.DataFrame(dict(zip(names, map(plain, found.values()), strict=True)))
             write_frame(piece, frame)
             content = piece.read_bytes()
             yield content[len(header) :]
@@ -104,12 +116,13 @@ def written(path: Path, write: Callable[[], object]) -> None:
         raise DataError(f"{text}. Finished parts are kept.") from error
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, parts: str) -> tuple[str, ...]:
-    names = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {parts}").fetchall()]
-    asked = [name for name in names if name.rstrip("'").endswith(_MAYBE)]
-    if not asked:
-        return tuple(names)
-    counts = ", ".join(f"count(*) FILTER (WHERE isfinite({quoted(name)}))" for name in asked)
-    (found,) = connection.execute(f"SELECT {counts} FROM {parts}").fetchall()
-    empty = {name for name, count in zip(asked, found, strict=True) if not count}
-    return tuple(name for name in names if name not in empty)
+def _columns(connection: duckdb.DuckDBPyConnection, parts: str, names: Sequence[str]) -> dict[str, str]:
+    """{column of the parts: its name}, without those that may be empty and are."""
+    stored = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {parts}").fetchall()]
+    asked = [name for name in stored if name.rstrip("'").endswith(_MAYBE)]
+    empty: set[str] = set()
+    if asked:
+        counts = ", ".join(f"count(*) FILTER (WHERE isfinite({quoted(name)}))" for name in asked)
+        (found,) = connection.execute(f"SELECT {counts} FROM {parts}").fetchall()
+        empty = {name for name, count in zip(asked, found, strict=True) if not count}
+    return {column: name for column, name in zip(stored, names, strict=True) if column not in empty}

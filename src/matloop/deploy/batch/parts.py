@@ -149,12 +149,11 @@ class Parts:
         unfinished = self._work / f"unfinished-{chunk.number}"
         carried = self.plan.carried
         with duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": "false"}) as connection:
-            connection.register("predicted", predicted)
-            what = "SELECT * FROM predicted"
-            if carried:
-                query = table.carry(connection, chunk, carried)
-                what = (f"SELECT {', '.join(f'c.{quoted(name)}' for name in carried)}, p.* FROM ({query}) c "
-                        "POSITIONAL JOIN predicted p")  # fmt: skip
+            connection.register("predicted", predicted.set_axis([f"p{k}" for k in range(predicted.shape[1])], axis=1))
+            chosen = ", ".join([f"c.c{k} AS {quoted(name)}" for k, name in enumerate(carried)] +
+                               [f"p.p{k} AS {quoted(name)}" for k, name in enumerate(predicted.columns)])  # fmt: skip
+            beside = f"({table.carry(connection, chunk, carried)}) c POSITIONAL JOIN " if carried else ""
+            what = f"SELECT {chosen} FROM {beside}predicted p"
             written(
                 unfinished, lambda: connection.execute(f"COPY ({what}) TO {told(str(unfinished))} (FORMAT parquet)")
             )
@@ -166,6 +165,8 @@ class Parts:
             os.replace(unfinished, self.folder / name)
         except OSError as error:
             raise RunError(said(self.folder, error)) from error
+        if not self.done:
+            write_text(self._work / "names.json", json.dumps([*carried, *predicted.columns]))
         part = Part(chunk.number, chunk.start, name, size, digest, account)
         write_text(self._marker(chunk.number), dumps(part, indent=None))
         self.done[chunk.number] = part
@@ -182,7 +183,7 @@ class Parts:
         columns = tuple(_columns_of(files[0]))
         size, digest = 0, ""
         if not self.in_folder:
-            columns = join(files, self.out, self._work)
+            columns = join(files, json.loads((self._work / "names.json").read_text("utf-8")), self.out, self._work)
             size, digest = self.out.stat().st_size, sha256(self.out)
         account, kept = summed(part.account for part in parts), parts if self.in_folder else ()
         whole = Manifest(self.plan, columns, account, len(parts), kept, versions, size, digest)

@@ -121,7 +121,8 @@ def predict_table(
     ------
     ConfigError : options of a batch without a place to write to. Others as `predict_batch` and `predict_file`.
     """
-    if asked == Asked() and not _goes_in_chunks(table, out):
+    as_one = not is_many(table) and any(entry.window is not None for entry in read_manifest(bundle).inputs)
+    if asked == Asked() and (as_one or not _goes_in_chunks(table, out)):
         return predict_file(bundle, table, out, progress=progress)
     if out is None:
         raise ConfigError("Such a table is predicted in chunks, which are written as they come: give a file or folder "

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +79,8 @@ class Table(Protocol):
         ...
 
     def carry(self, connection: duckdb.DuckDBPyConnection, chunk: Chunk, carried: Sequence[str]) -> str:
-        """A query for the columns of a chunk that are carried over, in the order of its rows."""
+        """A query for the columns of a chunk that are carried over, in the order of its rows; they are called c0, c1,
+        ... there, since DuckDB takes "Co" and "CO" for one name."""
         ...
 
     def done(self) -> float:
@@ -181,7 +182,8 @@ class ParquetTable:
 
     def carry(self, connection: duckdb.DuckDBPyConnection, chunk: Chunk, carried: Sequence[str]) -> str:
         del connection
-        return self._query(carried, chunk.start, chunk.start + chunk.n_rows)
+        called = {name: f"c{k}" for k, name in enumerate(carried)}
+        return self._query(called, chunk.start, chunk.start + chunk.n_rows)
 
     def done(self) -> float:
         return self._share
@@ -193,14 +195,14 @@ class ParquetTable:
         self, connection: duckdb.DuckDBPyConnection, names: Sequence[str], start: int, stop: int
     ) -> dict[str, Values]:
         try:
-            found = connection.execute(self._query(names, start, stop)).fetchnumpy()
+            found = connection.execute(self._query({n: n for n in names}, start, stop)).fetchnumpy()
         except duckdb.Error as error:
             raise DataError(_fault(self.source, error)) from error
         return {name: plain(found[name]) for name in names}
 
-    def _query(self, names: Sequence[str], start: int, stop: int) -> str:
-        """Rows `start` to `stop` of all files together; a part of each file that holds some of them."""
-        chosen = ", ".join(f"{quoted(self._stored[name])} AS {quoted(name)}" for name in names)
+    def _query(self, names: Mapping[str, str], start: int, stop: int) -> str:
+        """Rows `start` to `stop` of all files together. names : {column: how it is called}."""
+        chosen = ", ".join(f"{quoted(self._stored[name])} AS {quoted(called)}" for name, called in names.items())
         first = int(np.searchsorted(self._starts, start, side="right")) - 1
         pieces = []
         for k in range(first, len(self.files)):
@@ -241,8 +243,9 @@ class StreamTable:
             start += n
 
     def carry(self, connection: duckdb.DuckDBPyConnection, chunk: Chunk, carried: Sequence[str]) -> str:
-        connection.register("carried", chunk.carried)
-        return f"SELECT {', '.join(map(quoted, carried))} FROM carried"
+        assert chunk.carried is not None
+        connection.register("carried", chunk.carried.set_axis([f"c{k}" for k in range(len(carried))], axis=1))
+        return "SELECT * FROM carried"
 
     def done(self) -> float:
         return self._rows.done
