@@ -25,8 +25,10 @@ if TYPE_CHECKING:
         RunError,
     )
     from matloop.data.collect import collect, from_frame
+    from matloop.deploy.answering import Answerer
     from matloop.deploy.batch.predict import predict_batch
     from matloop.deploy.bundle import load_bundle
+    from matloop.deploy.edge.export import export_bundle
     from matloop.deploy.estimator import BundleClassifier, BundleRegressor
     from matloop.deploy.predict import predict_file, predict_frame
     from matloop.matter.compositions import Compositions, as_compositions, from_formulas
@@ -72,8 +74,10 @@ _PLACES = {
         "BundleError", "ConfigError", "DataError", "MatloopError", "MatloopWarning", "MissingExtra", "RunError",
     ),
     "matloop.data.collect": ("collect", "from_frame"),
+    "matloop.deploy.answering": ("Answerer",),
     "matloop.deploy.batch.predict": ("predict_batch",),
     "matloop.deploy.bundle": ("load_bundle",),
+    "matloop.deploy.edge.export": ("export_bundle",),
     "matloop.deploy.estimator": ("BundleClassifier", "BundleRegressor"),
     "matloop.deploy.predict": ("predict_file", "predict_frame"),
     "matloop.matter.compositions": ("Compositions", "as_compositions", "from_formulas"),
@@ -101,6 +105,7 @@ _PLACES = {
 _HOME = {name: module for module, names in _PLACES.items() for name in names}
 
 __all__ = [
+    "Answerer",
     "BundleClassifier",
     "BundleError",
     "BundleRegressor",
@@ -141,6 +146,7 @@ __all__ = [
     "compare_features",
     "draft",
     "dump_problem",
+    "export_bundle",
     "find_leaks",
     "from_formulas",
     "from_frame",

@@ -30,7 +30,7 @@ def export(
 ) -> None:
     """Make a bundle small enough to take along: code, model and tables that need numpy alone, measured and compared."""
     with load("matloop.cli.bar:listener")(quiet=quiet) as progress:
-        made: Any = load("matloop.deploy.edge.export:export")(
+        made: Any = load("matloop.deploy.edge.export:export_bundle")(
             bundle, out, to=to, table=table or None, progress=progress
         )
     show(made.lines(), made.as_json(), json)

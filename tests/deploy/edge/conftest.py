@@ -44,12 +44,12 @@ def rows(n=90, seed=0):
     return {"formula": formulas, "T": temperature, "route": rng.choice(["melt", "sinter"], n).tolist()}
 
 
-def table_of(columns):
+def table_of(columns, inputs=INPUTS, shown=SHOWN):
     from matloop.data.inputs import read_inputs
     from matloop.data.table import RawTable, provenance
 
     arrays = {name: np.array(values, dtype=object) for name, values in columns.items()}
-    return represent(read_inputs(RawTable(arrays, provenance("rows", "", arrays)), INPUTS)[0], SHOWN)
+    return represent(read_inputs(RawTable(arrays, provenance("rows", "", arrays)), inputs)[0], shown)
 
 
 def fitted(name, task, table, number):
@@ -65,6 +65,13 @@ def fitted(name, task, table, number):
                    None, "auto")  # fmt: skip
     estimator = fit_recipe(Recipe((Spec(name, settings),)), data, np.arange(len(y)), 0)
     return finished(estimator, data, table, f"{name} {task}", number)
+
+
+def data_of(table):
+    """Values of the first column with noise, for a regression."""
+    y = table.X[:, 0] + np.random.default_rng(1).normal(size=len(table))
+    none = np.zeros((0, table.X.shape[1]))
+    return FitData(table.X, y, np.ones(len(y)), none, table.columns(), "regression", 0, "linear", None, "auto")
 
 
 def finished(estimator, data, table, target, number):
@@ -149,6 +156,7 @@ def kit():
         rows=rows,
         table_of=table_of,
         fitted=fitted,
+        data_of=data_of,
         finished=finished,
         saved=saved,
         INPUTS=INPUTS,

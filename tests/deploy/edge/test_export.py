@@ -2,6 +2,7 @@ import csv
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,15 @@ from matloop.core.errors import ConfigError, DataError
 from matloop.deploy.answering import Answerer
 from matloop.deploy.bundle import load_bundle
 from matloop.deploy.edge import probe
-from matloop.deploy.edge.export import export
+from matloop.deploy.edge.export import export_bundle
 from matloop.deploy.predict import predict_file
 from matloop.models import FAMILIES, installed
-from matloop.represent.representation import Representation
+from matloop.models.family import Spec
+from matloop.problem.question import Input
+from matloop.represent import FEATURIZERS
+from matloop.represent.representation import InputFeatures, Representation
+from matloop.train.recipe_model import fit_recipe
+from matloop.train.values import Recipe
 
 COLUMNS = {
     "formula": ["Fe2O3", "Xx", "NiS", "CoTi", ""],
@@ -43,7 +49,7 @@ def alone(folder, code):
 
 
 def test_every_family_predicts_the_same_with_numpy_alone(families, tmp_path):
-    made = export(families, tmp_path / "out")
+    made = export_bundle(families, tmp_path / "out")
     found = {one.target: one for one in made.measured.differences}
     assert {name.split()[0] for name in found} == {name for name in FAMILIES if name != "foreign" and installed(name)}
     assert not [one.target for one in found.values() if one.relative > 1e-12 or one.flags]
@@ -54,7 +60,7 @@ def test_every_family_predicts_the_same_with_numpy_alone(families, tmp_path):
 
 
 def test_what_was_measured_stands_in_the_folder(small, tmp_path):
-    made = export(small, tmp_path / "out")
+    made = export_bundle(small, tmp_path / "out")
     assert made.measured.same
     assert made.measured.source == "training rows kept in the bundle"
     assert made.measured.rows == 150
@@ -67,7 +73,7 @@ def test_what_was_measured_stands_in_the_folder(small, tmp_path):
 
 
 def test_awkward_rows_get_the_same_answers_and_reasons(small, tmp_path):
-    export(small, tmp_path / "out")
+    export_bundle(small, tmp_path / "out")
     expected = Answerer.open(small).answer_columns(COLUMNS)
     code = f"print(__import__('json').dumps(load().predict({COLUMNS!r}).rows()))"
     rows = json.loads(alone(tmp_path / "out", code))
@@ -81,7 +87,7 @@ def test_awkward_rows_get_the_same_answers_and_reasons(small, tmp_path):
 
 
 def test_one_input_is_asked_by_its_values_and_no_rows_give_no_rows(single, tmp_path):
-    export(single, tmp_path / "out")
+    export_bundle(single, tmp_path / "out")
     code = "m = load(); print(m.names, len(m.predict(['SrTiO3', 'NaCl']).rows()), m.predict([]).rows())"
     assert alone(tmp_path / "out", code).split() == ["('formula',)", "2", "[]"]
 
@@ -97,7 +103,7 @@ def test_columns_of_other_lengths_and_rows_without_names_are_refused(small, tmp_
 
 
 def test_the_command_of_the_folder_writes_what_matloop_predict_writes(small, kit, tmp_path):
-    made, table = export(small, tmp_path / "out"), tmp_path / "table.csv"
+    made, table = export_bundle(small, tmp_path / "out"), tmp_path / "table.csv"
     with table.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow([*kit.rows(1), "note"])
@@ -115,7 +121,7 @@ def test_the_command_of_the_folder_writes_what_matloop_predict_writes(small, kit
 
 
 def test_one_file_does_what_the_folder_does(single, tmp_path):
-    made = export(single, tmp_path / "one.pyz")
+    made = export_bundle(single, tmp_path / "one.pyz")
     assert made.bytes == made.out.stat().st_size
     asked = subprocess.run([sys.executable, str(made.out), "ask", "Fe2O3"], capture_output=True, text=True, check=True)
     expected = Answerer.open(single).answer([{"formula": "Fe2O3"}])
@@ -125,7 +131,7 @@ def test_one_file_does_what_the_folder_does(single, tmp_path):
 
 
 def test_a_broken_table_or_bundle_is_told_with_its_exit_code(single, tmp_path):
-    made = export(single, tmp_path / "out")
+    made = export_bundle(single, tmp_path / "out")
     (tmp_path / "b.csv").write_text("formula,note\nNaCl\n")
     run = [sys.executable, str(made.out), "predict", str(tmp_path / "b.csv")]
     bad = subprocess.run(run, capture_output=True, text=True, check=False)
@@ -152,13 +158,51 @@ def test_nothing_but_an_earlier_export_is_replaced(small, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("kept")
     with pytest.raises(ConfigError, match="no export"):
-        export(small, tmp_path / "out")
+        export_bundle(small, tmp_path / "out")
     assert (tmp_path / "out" / "mine.txt").read_text() == "kept"
-    export(small, tmp_path / "again")
-    export(small, tmp_path / "again")
+    export_bundle(small, tmp_path / "again")
+    export_bundle(small, tmp_path / "again")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "bundle", "out"]
 
 
 def test_an_unknown_kind_of_export_is_refused(small, tmp_path):
     with pytest.raises(ConfigError, match="Known: numpy, onnx"):
-        export(small, tmp_path / "out", to="tflite")
+        export_bundle(small, tmp_path / "out", to="tflite")
+
+
+def test_every_featurizer_of_compositions_describes_the_same(kit, tmp_path):
+    kinds = {name: getattr(FEATURIZERS.load(name), "kind", "composition") for name in FEATURIZERS}
+    names = tuple(name for name, kind in kinds.items() if kind == "composition" and name != "elements")
+    shown = Representation((InputFeatures("formula", "composition", names),))
+    table = kit.table_of({"formula": kit.rows()["formula"]}, kit.INPUTS[:1], shown)
+    model = replace(kit.fitted("ridge", "regression", table, 0), target="y")
+    made = export_bundle(kit.saved(tmp_path / "bundle", {"y": model}, shown, kit.INPUTS[:1]), tmp_path / "out")
+    assert made.measured.differences[0].largest == 0.0
+
+
+def test_what_needs_more_than_numpy_is_refused_part_by_part(families, kit, tmp_path):
+    model = load_bundle(families).models[0]
+    inputs = (Input("cell", "structure"), Input("ligand", "molecule"), kit.INPUTS[1])
+    shown = Representation(
+        (
+            InputFeatures("cell", "structure", ("density", "fractions")),
+            InputFeatures("ligand", "molecule", ("morgan",)),
+            kit.SHOWN.inputs[1],
+        )
+    )
+    bundle = kit.saved(tmp_path / "bundle", {model.target: model}, shown, inputs)
+    with pytest.raises(ConfigError) as refused:
+        export_bundle(bundle, tmp_path / "out")
+    assert "input 'cell' (density, fractions): structures are read and described with" in str(refused.value)
+    assert "input 'ligand' (morgan): molecules are read with rdkit" in str(refused.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_estimator_of_scikit_learn_is_refused_by_its_target(kit, tmp_path):
+    pytest.importorskip("skops", reason="the extra foreign is not installed")
+    table = kit.table_of(kit.rows())
+    data = kit.data_of(table)
+    recipe = Recipe((Spec("foreign", {"name": "svr", "class": "sklearn.svm:SVR", "params": {}}),))
+    model = kit.finished(fit_recipe(recipe, data, np.arange(len(table)), 0), data, table, "y", 0)
+    with pytest.raises(ConfigError, match="the model of 'y' holds an estimator of scikit-learn"):
+        export_bundle(kit.saved(tmp_path / "bundle", {"y": model}), tmp_path / "out")

@@ -13,12 +13,12 @@ runtime = pytest.importorskip("onnxruntime", reason="the extra edge is not insta
 from matloop.core.errors import ConfigError  # noqa: E402
 from matloop.deploy.answering import Answerer  # noqa: E402
 from matloop.deploy.bundle import load_bundle  # noqa: E402
-from matloop.deploy.edge.export import export  # noqa: E402
+from matloop.deploy.edge.export import export_bundle  # noqa: E402
 from matloop.deploy.edge.graph.build import NotInGraph  # noqa: E402
 from matloop.deploy.edge.graph.model import onnx_model  # noqa: E402
 from matloop.deploy.edge.with_onnx import read_model  # noqa: E402
 
-REFUSED = {"composition_gp", "laplace_network", "distance_aware_network"}
+REFUSED = {"composition_gp"}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_every_family_is_the_same_in_onnx_or_refused_by_name(families, table):
 
 
 def test_an_exported_folder_of_onnx_answers_alone_and_is_measured(single, tmp_path):
-    made = export(single, tmp_path / "out", to="onnx")
+    made = export_bundle(single, tmp_path / "out", to="onnx")
     assert made.ok
     assert made.measured.tolerance == 1e-6
     assert not list(made.out.rglob("*.npz"))
@@ -75,5 +75,5 @@ def test_what_has_no_operators_is_refused_with_the_other_way(families, kit, tmp_
     model = next(model for model in load_bundle(families).models if model.target.startswith("composition_gp"))
     bundle = kit.saved(tmp_path / "bundle", {model.target: model})
     with pytest.raises(ConfigError, match="it holds a kernel of compositions. Export it with --to numpy"):
-        export(bundle, tmp_path / "out", to="onnx")
+        export_bundle(bundle, tmp_path / "out", to="onnx")
     assert not (tmp_path / "out").exists()

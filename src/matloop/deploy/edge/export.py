@@ -94,7 +94,7 @@ class Exported:
         return "<br>".join(self.lines())
 
 
-def export(
+def export_bundle(
     bundle: Path | str,
     out: Path | str,
     *,

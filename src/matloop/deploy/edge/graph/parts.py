@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from matloop.core.arrays import FloatArray
-from matloop.deploy.edge.graph.build import Graph, NotInGraph, Value, linked, nearest, squared_gaps
+from matloop.deploy.edge.graph.build import Graph, NotInGraph, Value, linked, nearest, softmax, squared_gaps
+from matloop.models.bayesian_head import BayesianHead, Head
 from matloop.models.constant import Constant
 from matloop.models.jackknife import JackknifeForest
 from matloop.models.kernels import Kernel, KernelSum
@@ -213,6 +214,46 @@ def _deviation(own: Value) -> Value:
     return (away * away).mean().sqrt()
 
 
+def _bayesian(Z: Value, one: BayesianHead) -> Told:
+    g, classes = Z.graph, not len(one.members[0].noise)
+    told = [_head(Z, head, one.bend) for head in one.members]
+    raws, variances = (g.concat([g.op("Unsqueeze", part[k], np.array([1])) for part in told], axis=1) for k in (0, 1))
+    if classes:
+        flat = raws / (variances * float(np.pi / 8.0) + 1.0).sqrt()
+        raws = softmax(flat, 2)
+    values = raws.mean(1, keep=False)
+    own, _ = _chosen(raws, values, one.n_values)
+    if classes:
+        top = g.op("ArgMax", values, axis=1, keepdims=1)
+        mark = g.op("Unsqueeze", top.op("Equal", g.const(np.arange(one.n_values)[None, :])).numbers(), np.array([1]))
+        slopes = g.op("Unsqueeze", own, np.array([2])) * (mark - raws)
+        inside = (slopes * slopes * variances).sum(2, keep=False)
+    else:
+        inside = variances.reshape(0, -1)
+    spread = _deviation(own)
+    noise = g.concat([part[2] for part in told]).mean()
+    return values, (inside.mean() + spread * spread).sqrt(), noise.sqrt()
+
+
+def _head(Z: Value, head: Head, bend: str) -> Told:
+    """Outputs and their variances, (n_rows, n_out) each, and the variance of the noise; see `Head.told`."""
+    g, at = Z.graph, Z
+    for place, (weights, offsets) in enumerate(head.layers):
+        ahead = at @ weights.astype(np.float64) + offsets.astype(np.float64)[None, :]
+        at = (at + _bent(ahead, bend) if place else ahead) if head.residual else _bent(ahead, bend)
+    if head.waves is not None:
+        frequencies, phases = (part.astype(np.float64) for part in head.waves)
+        size = np.full((1, len(phases)), np.sqrt(2.0 / len(phases)))
+        at = (at @ frequencies + phases[None, :]).op("Cos") * size
+    phi = g.concat([at, g.fill(1.0)])
+    spread = []
+    for factor in head.factor:
+        part = phi @ factor.astype(np.float64)
+        spread.append((part * part).sum())
+    noise = (phi @ head.noise[:, None]).clip(*LOG_VARIANCE).exp() if len(head.noise) else _zeros(g)
+    return phi @ head.weights, g.concat(spread), noise
+
+
 # ---- trees ----
 
 
@@ -330,6 +371,7 @@ _WRITERS: dict[type, Callable[[Value, Any], Told]] = {
     Linear: _linear,
     Neighbours: _neighbours,
     KernelSum: _kernel,
+    BayesianHead: _bayesian,
     Network: _network,
     SampledNetwork: _sampled,
     Trees: _trees,
