@@ -79,3 +79,16 @@ def test_features_of_a_column_of_smiles_are_written(tmp_path):
     made = make_features(str(tmp_path / "t.csv"), column="m", sets=("maccs", "magpie"), out=tmp_path / "f.csv")
     assert made.n_features == 166 + 132
     assert "unclosed ring" in made.reasons[2]
+
+
+def test_molecules_of_strangers_are_answered_or_refused(finished):
+    from matloop.deploy.answering import Answerer
+
+    answerer = Answerer.open(finished.bundle_folder)
+    strange = ["C1CC", "C" * 1_000_000, "C" * 4_000, 7.5, ["C"], {"C": 1}, None]
+    found = answerer.answer([{"smiles": one} for one in ("CCO", "OCC", *strange)])
+    assert list(found.unreadable) == list(range(2, 2 + len(strange)))
+    value = found.predictions["y"].value
+    assert value[0] == value[1]
+    assert "1,000,000 characters" in found.unreadable[3]
+    assert "atoms" in found.unreadable[4]

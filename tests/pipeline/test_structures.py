@@ -89,3 +89,32 @@ def test_neighbours_of_a_file_wherever_it_lies(finished, tmp_path):
     found = find_neighbours(str(files), [str(asked)], column="structure", keep=("id",), k=1, sets=("magpie", "density"))
     assert found.neighbours[0][0].distance == pytest.approx(0, abs=1e-6)
     assert found.neighbours[0][0].kept == ("m0",)
+
+
+def test_what_strangers_send_as_a_structure_is_answered_or_refused(finished):
+    """The same crystal as POSCAR, as a dictionary of pymatgen and of OPTIMADE; and what is none, is too large or too
+    dense for matter."""
+    from matloop.deploy.answering import Answerer
+
+    half = [[0, 2.5, 2.5], [2.5, 0, 2.5], [2.5, 2.5, 0]]
+    text = poscar(5.0, ("Na", "Cl"), 0.5)
+    record = {
+        "lattice": {"matrix": half},
+        "sites": [{"species": [{"element": e, "occu": 1}], "abc": [x] * 3} for e, x in (("Na", 0), ("Cl", 0.5))],
+    }
+    optimade = {
+        "lattice_vectors": half, "cartesian_site_positions": [[0, 0, 0], [2.5, 2.5, 2.5]],
+        "species": [{"name": e, "chemical_symbols": [e], "concentration": [1.0]} for e in ("Na", "Cl")],
+        "species_at_sites": ["Na", "Cl"], "dimension_types": [1, 1, 1], "nsites": 2,
+    }  # fmt: skip
+    many = "x\n1.0\n90 0 0\n0 90 0\n0 0 90\nNa\n1500\nDirect\n" + "".join(f"{k / 1500} 0 0\n" for k in range(1500))
+    strange = ["Fe2O3", 5, {"a": 1}, [[[]]], "m1.vasp", many, poscar(0.5, ("Na", "Cl"), 0.5), None]
+    answerer = Answerer.open(finished.bundle_folder)
+    found = answerer.answer([{"structure": one} for one in (text, record, optimade, *strange)])
+    assert list(found.unreadable) == list(range(3, 3 + len(strange)))
+    value = found.predictions["volume"].value
+    assert value[0] == pytest.approx(5.0**3 / 8, rel=0.1)
+    np.testing.assert_allclose(value[1:3], value[0], rtol=1e-9)
+    assert np.isnan(value[3:]).all()
+    for row, said in ((7, "name of a file"), (8, "1,500 sites"), (9, "sites per cubic Angstrom")):
+        assert said in found.unreadable[row]
