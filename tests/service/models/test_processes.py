@@ -102,12 +102,26 @@ def test_a_reload_serves_the_new_bundle_and_a_damaged_one_changes_nothing(starte
     kept = httpx.post(f"{url}/v1/admin/reload", content=b"").json()["kept"]
     assert "model-0.npz" in kept[f"mine={folder}"]
     assert httpx.post(f"{model}/predict", json=BODY).status_code == 200
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 0
+    workers = children(process)
+    process.kill()  # workers end when what stands over them is gone
+    process.wait(30)
+    until(lambda: not any(is_worker(pid) for pid in workers))
 
 
-def test_what_is_running_is_answered_when_it_is_told_to_stop(started):
-    process, url = started(GOLDEN)
+def test_the_numbers_are_those_of_all_workers_and_what_runs_is_answered_when_they_are_to_stop(started):
+    import httpx
+
+    from matloop.client import Client
+
+    process, url = started(GOLDEN, "--workers", "2")
+    for _ in range(20):  # a new connection each, so that both workers get some
+        with Client(url) as client:
+            client.predict(BODY["inputs"], model="quick")
+    text = httpx.get(f"{url}/metrics").text
+    found = [line for line in text.splitlines() if line.startswith("matloop_requests_total{")]
+    assert [float(line.rpartition(" ")[2]) for line in found] == [20.0], text
+    assert 'matloop_request_seconds_count{kind="predict"} 20.0' in text
+    assert 'matloop_model{bundle="' in text
     host, port = url.removeprefix("http://").split(":")
     body = json.dumps({"columns": {"formula": [f"Fe{i}O" for i in range(1, 5001)]}}).encode()
     with socket.create_connection((host, int(port)), 60) as line:
@@ -124,14 +138,6 @@ def test_what_is_running_is_answered_when_it_is_told_to_stop(started):
     assert head.startswith(b"HTTP/1.1 200"), head
     assert json.loads(content)["n"] == 5000
     assert process.wait(60) == 0
-
-
-def test_workers_end_when_what_stands_over_them_is_killed(started):
-    process, _ = started(GOLDEN)
-    workers = children(process)
-    process.kill()
-    process.wait(30)
-    until(lambda: not any(is_worker(pid) for pid in workers))
 
 
 def is_worker(pid):
