@@ -19,7 +19,20 @@ from matloop.deploy.answering import Answerer
 from matloop.deploy.bundle import load_bundle
 from matloop.deploy.predict import predict_raw
 
-FORMULAS = ["Fe2O3", "NaCl", "Xx2O3", None, "", "H2O)", "Rn2O", "La0.7Sr0.3MnO3", " Ca3(PO4)2 ", "CuSO4·5H2O", "Fe2O3", 5]
+FORMULAS = [
+    "Fe2O3",
+    "NaCl",
+    "Xx2O3",
+    None,
+    "",
+    "H2O)",
+    "Rn2O",
+    "La0.7Sr0.3MnO3",
+    " Ca3(PO4)2 ",
+    "CuSO4·5H2O",
+    "Fe2O3",
+    5,
+]
 ARRAYS = ("value", "low", "high", "std", "in_domain", "reason", "epistemic", "aleatoric")
 
 
@@ -59,19 +72,19 @@ def test_no_rows_get_no_answers(answerer):
 
 
 def test_several_threads_get_what_one_gets(answerer):
-    rows = [[{"pretty_formula": f"Na{1 + (k + j) % 7}Cl{1 + j % 3}"} for j in range(1 + k % 5)] for k in range(40)]
+    rows = [[{"pretty_formula": f"Na{1 + (k + j) % 7}Cl{1 + j % 3}"} for j in range(1 + k % 5)] for k in range(12)]
     alone = [answerer.answer(some).predictions["S_n"] for some in rows]
     found: dict[int, list] = {}
 
     def ask(name: int) -> None:
         found[name] = [answerer.answer(some).predictions["S_n"] for some in rows]
 
-    threads = [threading.Thread(target=ask, args=(name,)) for name in range(4)]
+    threads = [threading.Thread(target=ask, args=(name,)) for name in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert sorted(found) == [0, 1, 2, 3]
+    assert sorted(found) == [0, 1, 2]
     for answers in found.values():
         for one, other in zip(alone, answers, strict=True):
             same_bits(one, other)
@@ -115,7 +128,7 @@ def test_what_is_no_formula_gets_a_reason_and_touches_no_other_row(answerer, val
     json.dumps(found.unreadable[1]).encode()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     values=st.lists(
         st.one_of(
