@@ -41,16 +41,15 @@ def asked(regression, bundle, tmp_path_factory) -> tuple[Path, pd.DataFrame]:
     with PredictionLog(folder / "log").writer() as writer:
         for k in range(80):
             rows = [2 * k, 2 * k + 1]
-            number = [
-                [None if np.isnan(v) else float(v) for v in part[rows]] for part in (said.value, said.low, said.high)
-            ]
-            target = dict(zip(("value", "low", "high"), number, strict=True)) | {
-                "in_domain": said.in_domain[rows].tolist()
-            }
+            parts = (part[rows] for part in (said.value, said.low, said.high))
+            number = [[None if np.isnan(v) else float(v) for v in part] for part in parts]
+            inside = {"in_domain": said.in_domain[rows].tolist()}
+            target = dict(zip(("value", "low", "high"), number, strict=True)) | inside
             time = (start + timedelta(minutes=6 * k)).isoformat(timespec="milliseconds")
             unreadable = {str(row - 2 * k): answers.unreadable[row] for row in rows if row in answers.unreadable}
+            asked_for = {"pretty_formula": [formulas[row] for row in rows]}
             writer.write(Answered(
-                time, f"r{k}", "quick", answerer.identity, 2, inputs={"pretty_formula": [formulas[row] for row in rows]},
+                time, f"r{k}", "quick", answerer.identity, 2, inputs=asked_for,
                 targets={"S_n": target}, unreadable=unreadable, ms=3.0, ids=[f"s{row}" for row in rows],
             ))  # fmt: skip
         writer.write(Answered(time, "other", "glass", "f" * 16, 1))
@@ -90,7 +89,8 @@ def test_bad_measurements_end_the_trust_and_are_told(asked, bundle, tmp_path) ->
 
 def test_a_window_and_what_is_wrong_are_said(asked, bundle, tmp_path) -> None:
     log = asked[0] / "log"
-    assert monitor(log, bundle=bundle, since="4h").running.requests == 40
+    late = [answered.time for answered in PredictionLog(log).read(model="quick")][40]
+    assert monitor(log, bundle=bundle, since=late).running.requests == 40
     with pytest.raises(ConfigError, match=r"0\.05"):
         monitor(log, bundle=bundle, alpha=2.0)
     with pytest.raises(ConfigError, match="betting"):

@@ -8,10 +8,10 @@ from matloop.monitor.decay.running import Run, normal, running
 from matloop.monitor.record import Answered
 
 
-def gathered(n: int, *, gap: float = 0.0, **changes: object) -> Run:
+def gathered(requests: int, *, gap: float = 0.0, **changes: object) -> Run:
     run = Run()
-    for k in range(n):
-        at = 60.0 * k + (gap if k > n // 2 else 0.0)
+    for k in range(requests):
+        at = 60.0 * k + (gap if k > requests // 2 else 0.0)
         values = {"n": 1, "ms": 2.0} | {name: what(k) for name, what in changes.items()}  # type: ignore[operator]
         run.add(at, Answered("", f"r{k}", "m", "b", **values))  # type: ignore[arg-type]
     return run

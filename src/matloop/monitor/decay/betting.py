@@ -207,6 +207,12 @@ def either(first: Test, second: Test, alpha: float) -> Test:
 
 def began(x: FloatArray, null: float, at: int) -> int:
     """After how many observations a change that was found after `at` of them has most likely begun: from there on the
-    sum of what exceeds the claimed mean is largest (Page 1954, doi:10.1093/biomet/41.1-2.100)."""
-    walk = np.concatenate([[0.0], np.cumsum(np.asarray(x, dtype=np.float64)[:at] - null)])
-    return int(walk[:-1].argmin())
+    sum of what exceeds the middle between the claimed and the later mean is largest (Page 1954,
+    doi:10.1093/biomet/41.1-2.100)."""
+    seen = np.asarray(x, dtype=np.float64)[:at]
+    start = _rise(seen - null)
+    return _rise(seen - max(null, (null + float(seen[start:].mean())) / 2.0))
+
+
+def _rise(over: FloatArray) -> int:
+    return int(np.concatenate([[0.0], np.cumsum(over)])[:-1].argmin())

@@ -148,7 +148,7 @@ def _said_error(told: Labelled, severity: Severity, test: Test, figures: dict[st
     what = f"share of wrong classes of {told.target}" if told.classes else f"mean error of {told.target}"
     before, now = (_shown(figures[name], unit, told) for name in ("before", "since_then"))
     n = figures["n"]
-    if test.at is None or severity == "note":
+    if severity == "note":
         so = f"The {what} is {_shown(figures['after'], unit, told)} on {n:,} measured values; it was {before} when the "
         so += "model was made"
         return so + (", a small change that is sure." if test.at else " (no sign of decay).")

@@ -55,8 +55,7 @@ def _course(one: Quality, course: Course) -> Variant:
     if course.at is not None:
         shapes.append({"type": "line", "x0": course.at, "x1": course.at, "yref": "paper", "y0": 0, "y1": 1,
                        "line": {"color": "@red", "width": 1.6, "dash": "dot"}})  # fmt: skip
-    stretched = {"type": "log"} if n[-1] > 20 * n[0] else {}
-    across = axis("measured values, in the order told", **stretched)
+    across = axis("measured values, in the order told")
     up = axis(names_with(course.name, unit), **({"tickformat": ".0%"} if share else {}))
     shown = percent(float(course.mean[-1])) if share else f"{number(float(course.mean[-1]))} {unit}".strip()
     words = f"{course.name} of {one.target} on {one.n:,} measured values: {shown}."
@@ -192,7 +191,11 @@ def _latency(at: list[str], run: Run, place: IntArray, n: int, predict_ms: float
         traces.append({"type": "scatter", "mode": "lines", "name": "allowed", "x": [at[0], at[-1]],
                        "y": [predict_ms] * 2, "hoverinfo": "skip",
                        "line": {"color": "@red", "dash": "dash", "width": 1.6}})  # fmt: skip
-    layout = {"legend": LEGEND, "xaxis": axis("", type="date"), "yaxis": axis("ms per row", type="log")}
+    layout = {
+        "legend": LEGEND,
+        "xaxis": axis("", type="date"),
+        "yaxis": axis("ms per row", type="log", dtick="D2", exponentformat="none"),
+    }
     words = f"Milliseconds per row over time, {number(float(np.median(each)))} in the median."
     return Figure("latency", "Milliseconds per row", (Variant("Latency", tuple(traces), layout, words),), 320)
 

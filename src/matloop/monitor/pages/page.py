@@ -218,8 +218,8 @@ def _whole(found: Watched) -> str:
         return ""
     return (
         f"A classifier tells rows asked from rows learnt from with an area under the curve of {number(whole.auc)} "
-        f"(0.5: it cannot; {p_value(whole.p_classifier)}); maximum mean discrepancy {number(whole.mmd, 2)} "
-        f"({p_value(whole.p_mmd)})."
+        f"(0.5: it cannot; p {p_value(whole.p_classifier)}); maximum mean discrepancy {number(whole.mmd, 2)} "
+        f"(p {p_value(whole.p_mmd)})."
     )
 
 
