@@ -34,7 +34,7 @@ FIRST, BATCH, ROUNDS, HELD = 600, 150, 6, 2000
 POLICIES = ("never", "always", "better on the later rows", "matloop", "an oracle")
 CASES = {
     "more of the same": "batches of the same population",
-    "in the order of the database": "records in the order of their numbers, which rose over the years; held back: what came later",
+    "in the order of the database": "records by their numbers, which rose over the years; held back: what came later",
     "new chemistry": "the champion knows no oxide; of the batches and of what is asked later half are oxides",
     "spoiled labels": "in every second batch half of the labels are those of another column (p-type for n-type)",
 }
