@@ -1,5 +1,7 @@
+import gc
 import json
 import shutil
+import weakref
 
 import numpy as np
 import pandas as pd
@@ -7,6 +9,7 @@ import pytest
 
 import matloop
 from matloop.core.errors import ConfigError, DataError, RunError
+from matloop.deploy.answering import Answerer
 from matloop.deploy.batch import predict
 from matloop.deploy.batch.parts import Parts
 from matloop.deploy.batch.predict import Asked, predict_table
@@ -219,3 +222,15 @@ def test_the_summary_is_in_words_and_as_values(bundle, table, tmp_path):
     assert "5 x " in said
     assert done.as_json()["unreadable"] == 10
     assert "<div>" in done._repr_html_()
+
+
+def test_what_a_chunk_was_predicted_is_let_go_without_the_collector(bundle):
+    found = Answerer.open(bundle).answer_columns({"pretty_formula": ["NaCl", "Fe2O3"]})
+    held = weakref.ref(found.predictions["S_n"].value)
+    gc.disable()
+    try:
+        assert predict._frame(found, ("id",)).shape[0] == 2
+        del found
+        assert held() is None
+    finally:
+        gc.enable()

@@ -27,9 +27,9 @@ _MAYBE = ("_std_epistemic", "_std_aleatoric")
 def join(files: Sequence[Path], names: Sequence[str], out: Path, work: Path) -> tuple[str, ...]:
     """Write `out` from the parts; returns its columns.
 
-    Columns in which no row has a value, of those that only some models give, are left out, as where a table is predicted
-    at once. `names` are those of the columns; in Parquet two that differ only in upper and lower case have another one
-    ("CO_1"), so that every reader can tell them apart.
+    Columns in which no row has a value, of those that only some models give, are left out, as where a table is
+    predicted at once. `names` are those of the columns; in Parquet two that differ only in upper and lower case have
+    another one ("CO_1"), so that every reader can tell them apart.
 
     Raises
     ------

@@ -200,7 +200,8 @@ def _told(table: Table, parts: Parts, rows: int, seconds: float) -> tuple[str, f
 def _frame(found: Answers, carried: Sequence[str]) -> pd.DataFrame:
     columns: dict[str, object] = dict.fromkeys(carried)
     for name, prediction in found.predictions.items():
-        columns |= prediction_columns(name, prediction, columns, every=True)
+        taken = dict.fromkeys(columns)  # names alone: what is given there lives until the next round of the collector
+        columns |= prediction_columns(name, prediction, taken, every=True)
     return pd.DataFrame({name: values for name, values in columns.items() if name not in carried})
 
 
