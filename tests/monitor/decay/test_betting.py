@@ -41,7 +41,7 @@ def test_coverage_that_falls_to_80_is_found(good: int, within: int) -> None:
     missed = [np.concatenate([rng.random(good) < 0.1, rng.random(500) < 0.2]).astype(float) for _ in range(21)]
     late = [(above(one, 0.1, 0.05).at or 9999) - good for one in missed]
     assert 0 < np.median(late) < within
-    assert np.median([abs(began(one, 0.15, at + good) - good) for one, at in zip(missed, late, strict=True)]) < 60
+    assert np.median([abs(began(one, 0.1, at + good) - good) for one, at in zip(missed, late, strict=True)]) < 120
 
 
 def test_band_holds_the_mean_all_the_time() -> None:
