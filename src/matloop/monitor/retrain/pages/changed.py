@@ -172,7 +172,8 @@ def _amounts(changes: Changes) -> tuple[tuple[str, str], ...]:
     data = changes.data
     return (
         ("New rows that arrived", words.count(data.arrived)), ("joined the data", words.count(data.added)),
-        ("of them with material of the vault", words.count(data.vaulted)), ("wait as rows later in time", words.count(data.later)),
+        ("of them with material of the vault", words.count(data.vaulted)),
+        ("wait as rows later in time", words.count(data.later)),
         ("earlier rows corrected", words.count(len(data.corrected))), ("set aside", words.count(len(data.aside))),
         ("version of the data", f"{data.version}"),
     )  # fmt: skip
