@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ VALUE_KINDS = {
     "composition": "formula", "structure": "CIF text, or a structure as JSON", "molecule": "SMILES", "number": "number",
     "category": "word",
 }  # fmt: skip
-TRIALS = {"composition": "Fe2O3", "molecule": "CCO", "number": 1.0, "category": "a"}
+TRIALS = {"composition": "Fe2O3", "molecule": "CCO", "number": 1.0}
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,9 @@ class Served:
     @cached_property
     def example(self) -> dict[str, Any]:
         """A row to try."""
-        inputs = self.answerer.bundle.manifest.inputs
-        return {name: _trial(entry) for entry in inputs for name in needed(entry)}
+        manifest = self.answerer.bundle.manifest
+        words = {entry.name: entry.words for entry in manifest.representation.inputs}
+        return {name: _trial(entry, words.get(entry.name, ())) for entry in manifest.inputs for name in needed(entry)}
 
     def warm(self) -> None:
         """Answer once, so that the first asker does not wait for what is loaded on first use."""
@@ -104,10 +105,11 @@ def _input(entry: Input) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _trial(entry: Input) -> Any:
-    return (
-        (entry.order or ("a",))[0] if entry.kind == "category" else TRIALS.get(entry.kind) if not entry.columns else 1
-    )
+def _trial(entry: Input, words: Sequence[str]) -> Any:
+    """A value that the input can take: of a category, a word that it knows."""
+    if entry.columns:
+        return 1.0
+    return (*entry.order, *words, "a")[0] if entry.kind == "category" else TRIALS.get(entry.kind)
 
 
 def target(answerer: Answerer, name: str) -> dict[str, Any]:
