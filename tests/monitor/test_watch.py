@@ -132,3 +132,13 @@ def test_sample_keeps_the_same_rows_whenever_one_looks(answered) -> None:
     kept = [row for row in large.rows if row[0] % small.every == 0]
     assert small.every >= 8
     assert small.rows == kept
+
+
+def test_a_lasting_sample_only_grows(answered) -> None:
+    sample, before = Sample(("formula",), ("y",), 50, lasting=True), []
+    for k in range(400):
+        sample.add(float(k), answered(k, 2))
+        assert sample.rows[: len(before)] == before
+        before = list(sample.rows)
+    assert sample.every == 16
+    assert 100 < len(sample.rows) < 200

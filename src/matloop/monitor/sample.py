@@ -22,16 +22,18 @@ from matloop.train.model import Model
 
 @dataclass(slots=True)
 class Sample:
-    """Rows that were asked, in the order in which they came, at most `most`.
+    """Rows that were asked, in the order in which they came; which are kept is decided by a digest of their names.
 
-    A row is kept or not by a digest of its name, and the kept part is halved when it is full: so the same rows are kept
-    whenever and however often one looks, until the next halving. `every` : of how many rows one is kept.
+    every : of how many rows one is kept. lasting : for tests that go on from look to look. What was kept stays, and
+    `every` doubles each time that the number of rows met does beyond `most`, so that all looks see the same sequence
+    grow (by half of `most` with each doubling). Otherwise the kept part is halved whenever it exceeds `most`.
     """
 
     names: tuple[str, ...]
     targets: tuple[str, ...]
     most: int
     rows: list[tuple[int, tuple[Any, ...]]] = field(default_factory=list)
+    lasting: bool = False
     met: int = 0
     every: int = 1
 
@@ -39,15 +41,17 @@ class Sample:
         """Offer the rows of an answer; those of a refused request that hold no inputs are passed by."""
         if not all(name in answered.inputs for name in self.names):
             return
-        self.met += answered.n
         for row in range(answered.n):
+            self.met += 1
+            while self.lasting and self.met > self.most * self.every:
+                self.every *= 2
             mark = int.from_bytes(blake2b(f"{answered.request}/{row}".encode(), digest_size=8).digest(), "big")
             if mark % self.every:
                 continue
             inputs = tuple(answered.inputs[name][row] for name in self.names)
             said = tuple(_said(answered, target, row) for target in self.targets)
             self.rows.append((mark, (time, answered.ms / answered.n, f"{answered.request}/{row}", inputs, said)))
-            if len(self.rows) > self.most:
+            if not self.lasting and len(self.rows) > self.most:
                 self.every *= 2
                 self.rows = [kept for kept in self.rows if kept[0] % self.every == 0]
 
@@ -67,10 +71,10 @@ class Sample:
         )  # fmt: skip
 
 
-def sample_of(bundle: Bundle, most: int) -> Sample:
+def sample_of(bundle: Bundle, most: int, *, lasting: bool = False) -> Sample:
     """An empty sample of rows of a bundle."""
     names = dict.fromkeys(name for entry in bundle.manifest.inputs for name in needed(entry))
-    return Sample(tuple(names), tuple(model.target for model in bundle.models), most)
+    return Sample(tuple(names), tuple(model.target for model in bundle.models), most, lasting=lasting)
 
 
 _PARTS = ("value", "low", "high", "std", "in_domain", "reason")

@@ -147,7 +147,7 @@ def monitor(
         told = log.label(labels, formulas=formulas)
     now = clock.time()
     start, end = moment(since, otherwise=float("-inf"), now=now), moment(until, otherwise=float("inf"), now=now)
-    gathered = _read(log, own, start, end, sample_of(loaded, MOST), sample_of(loaded, MOST))
+    gathered = _read(log, own, start, end, sample_of(loaded, MOST), sample_of(loaded, MOST, lasting=True))
     if not gathered.run.time and not gathered.begun.met:
         raise DataError(_nothing(log, own, gathered.others))
     limit = problem.limits.predict_ms if problem is not None else None
