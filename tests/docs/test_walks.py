@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from matloop.cli.main import app
+from matloop.monitor.retrain.plan import parse_plan
 from matloop.problem.campaign_toml import parse_campaign
 from matloop.problem.toml import parse_problem
 
@@ -76,6 +77,11 @@ def test_problem_files_of_how_to_pages_are_understood(page):
             continue  # a chain of steps, no question
         if re.search(r"^(\[(space|campaign|stop)\b|goals\b|candidates\b)", part, re.M):
             assert parse_campaign(campaign_of(part)).sentences() == ()
+            continue
+        if part.startswith("promote ="):
+            assert parse_plan(
+                'problem = "problem.toml"\nchampion = "bundle"\n' + part + '[labels]\ntables = ["r.csv"]\n'
+            )
             continue
         rest = 'name = "page"\n' + ("" if "[data]" in part else '[data]\nsource = "table.csv"\n')
         inputs = "" if "[inputs]" in part else '[inputs]\nformula = { kind = "composition" }\n'
