@@ -79,9 +79,13 @@ def test_problem_files_of_how_to_pages_are_understood(page):
             assert parse_campaign(campaign_of(part)).sentences() == ()
             continue
         if part.startswith("promote ="):
-            assert parse_plan(
-                'problem = "problem.toml"\nchampion = "bundle"\n' + part + '[labels]\ntables = ["r.csv"]\n'
-            )
+            paths = 'problem = "problem.toml"
+champion = "bundle"
+runs = "runs"
+'
+            assert parse_plan(paths + part + '[labels]
+tables = ["r.csv"]
+')
             continue
         rest = 'name = "page"\n' + ("" if "[data]" in part else '[data]\nsource = "table.csv"\n')
         inputs = "" if "[inputs]" in part else '[inputs]\nformula = { kind = "composition" }\n'
