@@ -79,13 +79,8 @@ def test_problem_files_of_how_to_pages_are_understood(page):
             assert parse_campaign(campaign_of(part)).sentences() == ()
             continue
         if part.startswith("promote ="):
-            paths = 'problem = "problem.toml"
-champion = "bundle"
-runs = "runs"
-'
-            assert parse_plan(paths + part + '[labels]
-tables = ["r.csv"]
-')
+            paths = 'problem = "problem.toml"\nchampion = "bundle"\nruns = "runs"\n'
+            assert parse_plan(paths + part + '[labels]\ntables = ["r.csv"]\n')
             continue
         rest = 'name = "page"\n' + ("" if "[data]" in part else '[data]\nsource = "table.csv"\n')
         inputs = "" if "[inputs]" in part else '[inputs]\nformula = { kind = "composition" }\n'
