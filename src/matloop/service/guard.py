@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import re
 import time
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from matloop.service.address import is_called
 from matloop.service.keys import Key, matching
 from matloop.service.optimade.answers import Provider, encoded, fault
 from matloop.service.settings import Settings, allowed_names
@@ -70,7 +70,7 @@ class Guard:
     def look(self, method: str, headers: dict[bytes, str]) -> tuple[Denied | None, Key | None]:
         """Whether a request goes on, and whose key it carries."""
         host = headers.get(b"host", "")
-        if not self._called(host):
+        if not is_called(host, self.names, local=self.settings.local):
             said = "This server is not called so. If it should be: matloop data serve ... --name NAME"
             return Denied(421, "Misdirected Request", f"{host[:100]!r}: {said}"), None
         given = _given(headers)
@@ -97,21 +97,6 @@ class Guard:
         if settings.local and settings.writable:
             return None
         return Denied(403, "Forbidden", "this server lets nobody write. Start it with --writable, or with --keys FILE.")
-
-    def _called(self, host: str) -> bool:
-        """A name that is ours, or the address of a machine: a page of another site that has its name lead here (DNS
-        rebinding) still sends its own name."""
-        try:
-            name = (urlsplit(f"//{host}").hostname or "").lower()
-        except ValueError:
-            return False
-        if name in self.names:
-            return True
-        try:
-            address = ipaddress.ip_address(name)
-        except ValueError:
-            return False
-        return address.is_loopback or not self.settings.local
 
 
 def _given(headers: dict[bytes, str]) -> str:

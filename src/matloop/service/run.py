@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from matloop.core.errors import ConfigError
 from matloop.core.optional import require
 from matloop.data.store.address import address
+from matloop.service.address import listening
 from matloop.service.app import Service, make_app, make_service
 from matloop.service.keys import keys_of_environment, new_key, read_keys
 from matloop.service.optimade.answers import Provider
@@ -111,7 +112,7 @@ def prepared(
         where.place, where.dataset, where.version, host, port, base_url.rstrip("/"), tuple(names), shown, public,
         writable, private, provider, seconds, megabytes,
     ))  # fmt: skip
-    opened = _bound(host, port)
+    opened = listening(host, port)
     try:
         return Running(make_service(replace(settings, port=opened.getsockname()[1])), opened, quiet)
     except BaseException:
@@ -122,24 +123,6 @@ def prepared(
 def _called(place: str, dataset: str) -> str:
     """What to call the data: the dataset, or the file or database without its folder, user and password."""
     return dataset or place.rstrip("/").replace("\\", "/").rpartition("/")[2].partition("?")[0] or "A matloop store"
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    try:
-        (family, _, _, _, where), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        opened = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as error:
-        raise ConfigError(f"--host {host}: is no address of this machine ({error}).") from error
-    try:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind(where)
-        opened.listen(128)
-    except OSError as error:
-        opened.close()
-        raise ConfigError(
-            f"{host}:{port} cannot be used ({error.strerror}). Take another one: --port 0 for any."
-        ) from error
-    return opened
 
 
 def _part(part: Served) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from matloop.service.address import is_called
 from matloop.service.keys import Key, matching
 from matloop.service.models.rates import Rates
 from matloop.service.models.refused import Refused
@@ -38,7 +38,7 @@ class Gate:
         host = headers.get(b"host", b"")
         known = self._hosts.get(host)
         if known is None:
-            known = self._called(host.decode("latin-1"))
+            known = is_called(host.decode("latin-1"), self._names, local=self.settings.local)
             if len(self._hosts) < 1000:
                 self._hosts[host] = known
         if not known:
@@ -78,20 +78,6 @@ class Gate:
         limit = (key.rate if key else 0) or self.settings.limits.rate
         if limit:
             self.rates.take(key.hash if key else "", rows, limit)
-
-    def _called(self, host: str) -> bool:
-        """A name that is ours, or the address of a machine; see `matloop.service.guard.Guard`."""
-        try:
-            name = (urlsplit(f"//{host}").hostname or "").lower()
-        except ValueError:
-            return False
-        if name in self._names:
-            return True
-        try:
-            address = ipaddress.ip_address(name)
-        except ValueError:
-            return False
-        return address.is_loopback or not self.settings.local
 
 
 def _given(headers: Headers) -> str:

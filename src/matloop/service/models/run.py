@@ -10,6 +10,7 @@ from typing import Any
 
 from matloop.core.errors import ConfigError, MissingExtra
 from matloop.core.optional import available
+from matloop.service.address import listening
 from matloop.service.models.settings import Limits, Settings, checked
 from matloop.service.models.sources import spelled
 from matloop.service.models.supervisor import Supervisor
@@ -89,45 +90,18 @@ def prepared(
     )  # fmt: skip
     for text in settings.bundles:
         spelled(text, store=store)
-    listening = _bound(host, port)
+    opened = listening(host, port, waiting=2048)
     supervisor = None
     try:
-        settings = replace(settings, port=listening.getsockname()[1])
-        supervisor = Supervisor(settings, listening)
+        settings = replace(settings, port=opened.getsockname()[1])
+        supervisor = Supervisor(settings, opened)
         supervisor.start()
         return Serving(settings, supervisor)
     except BaseException:
         if supervisor is not None:
             supervisor.stop()
-        listening.close()
-        raise
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    """A socket that listens.
-
-    Raises
-    ------
-    ConfigError : the address is none of this machine, or somebody else listens there.
-    """
-    if not 0 <= port <= 65535:
-        raise ConfigError(f"--port {port}: ports are numbers up to 65535 (0: any free one).")
-    try:
-        (family, _, _, _, where), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        opened = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as error:
-        raise ConfigError(f"--host {host}: is no address of this machine ({error}).") from error
-    try:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind(where)
-        opened.listen(2048)
-    except OSError as error:
         opened.close()
-        raise ConfigError(
-            f"{host}:{port} cannot be used ({error.strerror}). Is a server running there already? Take another port: "
-            "--port 0 for any."
-        ) from error
-    return opened
+        raise
 
 
 __all__ = ["Limits", "Serving", "Settings", "checked", "prepared"]
