@@ -131,7 +131,7 @@ class ServedModel:
     columns: tuple[str, ...]
     targets: tuple[str, ...]
     question: str
-    facts: Mapping[str, Any]
+    facts: Mapping[str, Any] = field(repr=False)
 
 
 class Client:
