@@ -34,6 +34,9 @@ def new(
     corrections: Annotated[
         bool, typer.Option("--corrections", help="A new row with the inputs of an earlier one corrects it.")
     ] = False,
+    dataset: Annotated[
+        str, typer.Option("--dataset", help="STORE#NAME: rows that join also become a new version of it.")
+    ] = "",
     store: Annotated[str, typer.Option("--store", help="Store whose registry knows the model.")] = "",
     runs: Annotated[str, typer.Option("--runs", help="Folder of matloop run -o (found from the bundle).")] = "",
     every: Annotated[float, typer.Option("--every", help="Days after which to train anew (0: never).")] = 0.0,
@@ -45,7 +48,7 @@ def new(
 ) -> None:
     """Begin to keep a model up to date: checks model and data, writes the plan HOME/retrain.toml and the log."""
     plan = load("matloop.monitor.retrain.places:from_here")(
-        out, labels or (), log=log, time=time, corrections=corrections, days=every, rows=after
+        out, labels or (), log=log, time=time, corrections=corrections, days=every, rows=after, dataset=dataset
     )
     promote = "automatically" if automatic else "ask"
     begun = load(f"{_ROOM}:begin_retraining")(

@@ -2,12 +2,16 @@
 
 import shutil
 
+import pandas as pd
 import pytest
 
 pytest.importorskip("sqlalchemy", reason="the extra 'store' is not installed")
 
 from matloop.core.errors import ConfigError
+from matloop.core.journal import Journal
+from matloop.data.store.store import open_store
 from matloop.deploy.registry.registry import Registry
+from matloop.monitor.retrain.again import replay
 from matloop.monitor.retrain.plan import NewLabels, Rules, When
 from matloop.monitor.retrain.retrain import begin_retraining, retrain, rollback
 
@@ -20,6 +24,36 @@ def store(world):
         registry.add(next(world.root.glob("runs/alloy/*/bundle")).parent, "alloy", who="ada")
         registry.promote("alloy", 1, who="ada", why="the first")
     return place
+
+
+def test_rows_that_join_become_a_version_of_a_dataset_once(world, better, quick_runs, monkeypatch):
+    place = world.root / "lab.db"
+    world.begin(labels=NewLabels(("../new*.csv",), time="day", dataset="../lab.db#hardness"))
+    world.tell(better)
+    append = Journal.append
+
+    def cut_off(journal, event):
+        if event["event"] == "stored":
+            raise KeyboardInterrupt  # killed after the store, before the log
+        append(journal, event)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            retrain(world.home, who="bob")
+    done = retrain(world.home, who="bob")
+    assert done.round.stored == "../lab.db#hardness@1"
+    assert "Stored as ../lab.db#hardness@1" in done.lines()
+    joined = pd.read_csv(world.home / done.round.joined["added"]["file"])
+    with open_store(place, create=False) as known:
+        assert [one.author for one in known.history("hardness")] == ["bob"]
+        found = {record.key: record for record in known.records("hardness")}
+    assert sorted(found) == sorted(joined["sample"])
+    first = joined.iloc[0]
+    (value,) = found[first["sample"]].properties
+    assert (value.name, value.value, float(value.conditions["a"])) == ("y", first["y"], first["a"])
+    assert found[first["sample"]].origin.note.startswith("home, round 1 of retraining")
+    assert not replay(world.home).differences
 
 
 def begun(world, store):

@@ -82,6 +82,8 @@ class Done:
         for one in self.contests:
             head = f"{one.target}: " if len(self.contests) > 1 else ""
             yield from (f"  {head}{why}" for why in one.why)
+        if self.round.stored:
+            yield f"Stored as {self.round.stored}"
         yield f"What changed: {self.page}"
         if self.waits:
             yield f"Put it into use: matloop retrain promote {self.home} --why ...   (or: decline)"

@@ -20,7 +20,7 @@ class Typed:
 
 def from_here(
     home: Path, tables: Sequence[str], *, log: str = "", time: str = "", corrections: bool = False, days: float = 0.0,
-    rows: int = 50,
+    rows: int = 50, dataset: str = "",
 ) -> Typed:  # fmt: skip
     """Where labels come from and when to train, with paths from the current folder turned into paths from `home`."""
 
@@ -28,5 +28,7 @@ def from_here(
         return Path(os.path.relpath(path, home)).as_posix() if path else ""
 
     same = "correction" if corrections else "replicate"
-    labels = NewLabels(tuple(map(seen_from_home, tables)), seen_from_home(log), time, same)  # type: ignore[arg-type]
+    place, sign, name = dataset.rpartition("#")
+    to = dataset if "://" in place or not sign else f"{seen_from_home(place)}#{name}"
+    labels = NewLabels(tuple(map(seen_from_home, tables)), seen_from_home(log), time, same, to)  # type: ignore[arg-type]
     return Typed(labels, When(labels=rows, days=days))

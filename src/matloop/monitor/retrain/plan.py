@@ -24,13 +24,15 @@ class NewLabels:
     are read anew each time, and what was taken before is known again. log : a prediction log whose answers were
     labelled. time : the column of the moment of measurement (empty: that of the problem's roles, else the order of the
     rows). same : what a row with the inputs of an earlier one is, another measurement of it or a correction of it; a
-    row with the id of an earlier one is always a correction.
+    row with the id of an earlier one is always a correction. dataset : "STORE#NAME"; rows that join also become a new
+    version of it (empty: they stay in the home alone).
     """
 
     tables: tuple[str, ...] = ()
     log: str = ""
     time: str = ""
     same: Same = "replicate"
+    dataset: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,13 @@ def _contradictions(plan: Plan) -> list[Fault]:
     if not plan.labels.tables and not plan.labels.log:
         todo = 'no source of new labels. Write tables = ["results.csv"], or log = "answers" for a prediction log.'
         faults.append(Fault(("labels",), todo))
+    place, _, name = plan.labels.dataset.rpartition("#")
     checks = (
+        (
+            ("labels", "dataset"),
+            not plan.labels.dataset or bool(place and name and "@" not in name),
+            "is a store and the name of a dataset, such as lab.db#hardness",
+        ),
         (("judge", "later"), 0.0 < plan.judge.later < 1.0, "is a share between 0 and 1"),
         (("judge", "alpha"), 0.0 < plan.judge.alpha < 0.5, "is a chance between 0 and 0.5"),
         (("judge", "margin"), 0.0 <= plan.judge.margin < 1.0, "is a share from 0 on"),

@@ -29,6 +29,7 @@ from matloop.monitor.retrain.flow import Desk
 from matloop.monitor.retrain.home import LOG, PLAN, PROBLEM, Home, user
 from matloop.monitor.retrain.outcome import Checked, Decided, Done, Standing
 from matloop.monitor.retrain.plan import NewLabels, Plan, Promote, Rules, When, parse_plan, write_plan
+from matloop.monitor.retrain.shelving import shelve_step
 from matloop.monitor.retrain.sources import Arrived
 from matloop.monitor.retrain.state import FORMAT, Champion, Round, State
 from matloop.monitor.retrain.story import PAGE, write_story
@@ -199,6 +200,10 @@ def _carried_through(desk: Desk, who: str, progress: Progress) -> Done:
     if (now := _last(state)).table is None:
         progress.step("join")
         flow.join_step(desk, state, now)
+        state = home.state()
+    if desk.plan.labels.dataset and not (now := _last(state)).stored and not now.bundle:
+        progress.step("store")
+        shelve_step(desk, now, who)
         state = home.state()
     if not (now := _last(state)).bundle:
         flow.train_step(desk, now, progress)

@@ -46,9 +46,10 @@ class Reason:
 class Round:
     """One retraining, as far as it came; what is empty has not happened yet.
 
-    new : the labels that arrived. table : the version of the data that it made. later : rows held out. run, bundle,
-    identity : of the challenger. against : identity of the champion it was compared with. answer, said : of that.
-    outcome : "promoted", "kept" (the champion), or empty while it is open or waits for a person.
+    new : the labels that arrived. table : the version of the data that it made. later : rows held out. stored : the
+    version of a dataset in a store that the rows became ("lab.db#hardness@4"). run, bundle, identity : of challenger.
+    against : identity of the champion it was compared with. answer, said : of that. outcome : "promoted", "kept" (the
+    champion), or empty while it is open or waits for a person.
     """
 
     number: int
@@ -69,6 +70,7 @@ class Round:
     who: str = ""
     why: str = ""
     version: int = 0
+    stored: str = ""
 
     @property
     def waits(self) -> bool:
@@ -149,6 +151,8 @@ def _after(state: State, event: Mapping[str, Any]) -> State:
         table, later = Kept(**event["table"]), Kept(**event["later"])
         now = replace(now, joined=event, table=table, later=later)
         state = replace(state, table=table, later=later)
+    elif kind == "stored":
+        now = replace(now, stored=event["dataset"])
     elif kind == "trained":
         now = replace(now, run=event["run"], bundle=event["bundle"], identity=event["identity"])
     elif kind == "compared":
