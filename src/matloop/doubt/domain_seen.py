@@ -74,13 +74,11 @@ class Seen:
 
     def _most_unusual_amount(self, x: FloatArray) -> str:
         """The common element whose amount is furthest above what most training rows hold: a chemist reads it first."""
-        excess = np.zeros(len(self.names))
-        common = np.char.find(self.names, "fraction ") >= 0
-        common &= self.typical_high > 0.0
-        excess[common] = np.nan_to_num(x[common]) / self.typical_high[common]
-        column = int(excess.argmax())
-        if excess[column] <= 1.0:
+        above = np.flatnonzero((self.typical_high > 0.0) & (x > self.typical_high)).tolist()
+        common = [column for column in above if "fraction " in str(self.names[column])]
+        if not common:
             return ""
+        column = max(common, key=lambda k: float(x[k] / self.typical_high[k]))
         low, high, found = (_short(100.0 * v) for v in (self.typical_low[column], self.typical_high[column], x[column]))
         return f", most unusual: {found} at% {self._element(column)} (most training rows: {low} to {high})"
 
