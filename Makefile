@@ -7,7 +7,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 EXTRAS = all
 # what the optional libraries are needed for; the rest was tested without them
 EXTRA_TESTS = $(addprefix tests/,matter data service monitor represent split models train doubt explain profile deploy design campaign docs) \
-	tests/pipeline/test_estimators.py $(shell grep -rl importorskip tests/cli tests/pipeline tests/problem)
+	tests/pipeline/test_estimators.py $(shell grep -rl importorskip tests/cli tests/pipeline tests/problem tests/report tests/test_*.py)
 export PYTHONHASHSEED = 0
 
 .PHONY: demo test test-extras test-lowest lint types layers check bench clean
