@@ -11,7 +11,7 @@ from matloop.deploy.mlflow import Point, children_of, export_runs, run_of
 @pytest.fixture(scope="module")
 def exported(regression, tmp_path_factory):
     out = tmp_path_factory.mktemp("tracked") / "mlruns"
-    return export_runs([regression.folder], out)
+    return export_runs([regression.result.folder], out)
 
 
 def only(out):
@@ -54,7 +54,7 @@ def test_the_bundle_goes_along_and_opens(exported, regression):
 
 
 def test_exporting_again_replaces_and_leaves_others(regression, tmp_path):
-    first = export_runs([regression.folder], tmp_path / "mlruns")
+    first = export_runs([regression.result.folder], tmp_path / "mlruns")
     other = tmp_path / "mlruns" / "7" / "aaaa"
     other.mkdir(parents=True)
     (other / "meta.yaml").write_text("run_id: aaaa\n")
@@ -68,7 +68,7 @@ def test_exporting_again_replaces_and_leaves_others(regression, tmp_path):
 def test_an_experiment_that_is_there_is_used(regression, tmp_path, written):
     (tmp_path / "12").mkdir()
     (tmp_path / "12" / "meta.yaml").write_text("experiment_id: '12'\n" + written)
-    export_runs([regression.folder], tmp_path, experiment="my runs")
+    export_runs([regression.result.folder], tmp_path, experiment="my runs")
     assert [path.name for path in tmp_path.iterdir()] == ["12"]
 
 
@@ -114,7 +114,7 @@ def test_what_is_no_finished_run_is_told(regression, tmp_path):
     with pytest.raises(RunError, match="incomplete or damaged"):
         export_runs([copy], tmp_path / "mlruns")
     with pytest.raises(ConfigError, match="an experiment is called"):
-        export_runs([regression.folder], tmp_path / "mlruns", experiment=" ")
+        export_runs([regression.result.folder], tmp_path / "mlruns", experiment=" ")
 
 
 def test_mlflow_reads_it(exported, regression, monkeypatch):

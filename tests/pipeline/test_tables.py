@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from matloop.deploy import predict as deploy
+from matloop.deploy import rows as deploy
 from matloop.deploy.bundle import load_bundle
 from matloop.deploy.predict import predict_frame
 from matloop.pipeline.check import check
