@@ -23,7 +23,7 @@ def children(process):
     return [int(pid) for pid in found.stdout.split()]
 
 
-def until(true, seconds=60.0):
+def until(true, seconds=120.0):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := true():
@@ -127,7 +127,7 @@ def test_the_numbers_are_those_of_all_workers_and_what_runs_is_answered_when_the
     with socket.create_connection((host, int(port)), 60) as line:
         head = f"POST /v1/models/quick/predict/batch HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n\r\n"
         line.sendall(head.encode() + body[:-10])
-        time.sleep(0.3)  # the server reads already
+        time.sleep(2.0)  # the server reads already
         process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
         line.sendall(body[-10:])
