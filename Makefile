@@ -8,6 +8,8 @@ EXTRAS = all
 # what the optional libraries are needed for; the rest was tested without them
 EXTRA_TESTS = $(addprefix tests/,matter data service monitor represent split models train doubt explain profile deploy design campaign docs) \
 	tests/pipeline/test_estimators.py $(shell grep -rl importorskip tests/cli tests/pipeline tests/problem tests/report tests/test_*.py)
+# a test that kills its process ends the run: pytest-xdist may wait for ever for a replacement
+SIDE_BY_SIDE = -n auto --dist loadfile --max-worker-restart 0
 export PYTHONHASHSEED = 0
 
 .PHONY: demo test test-extras test-lowest lint types layers check bench clean
@@ -18,14 +20,14 @@ demo: $(VENV)/.core
 		--workers 2 --cache runs/thermoelectrics.jsonl -o runs/thermoelectrics.html
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 test-extras: $(VENV)/.extras
-	$(BIN)/python -m pytest -n auto --dist loadfile $(EXTRA_TESTS)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(EXTRA_TESTS)
 
 # the lower bounds of pyproject.toml, exactly; they have no wheels for Python 3.13 and later
 test-lowest: $(VENV)-lowest/.done
-	$(VENV)-lowest/bin/python -m pytest -n auto --dist loadfile
+	$(VENV)-lowest/bin/python -m pytest $(SIDE_BY_SIDE)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -68,7 +70,7 @@ $(VENV)-lowest/.done: pyproject.toml constraints-lowest.txt
 		{ echo "the lowest versions need Python 3.11 or 3.12; choose one with: make PYTHON=python3.11 test-lowest"; exit 1; }
 	$(PYTHON) -m venv $(VENV)-lowest
 	$(VENV)-lowest/bin/python -m pip --disable-pip-version-check -q install -c constraints-lowest.txt \
-		-e . pytest pytest-xdist hypothesis crepes
+		-e . pytest pytest-timeout pytest-xdist hypothesis crepes
 	@touch $@
 
 # the peer holds pandas below 3, so it lives in an environment of its own, without the constraints

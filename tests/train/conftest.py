@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -46,7 +47,7 @@ class Odd:
 
     def build(self, settings, columns, task, n_classes, loss, seed):
         deed = settings.get("deed", self.name)
-        if deed == "segfault":
+        if deed == "segfault" and os.getpid() != HERE:
             os.kill(os.getpid(), signal.SIGSEGV)
         if deed == "raises":
             raise ValueError("this family always fails")
@@ -62,11 +63,14 @@ SEGFAULT, RAISES, SLEEPS, COUNTS, SWELLS = map(Odd, ("segfault", "raises", "slee
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def odd_families(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Families that crash, raise, sleep, count or ask for too much; found by workers, too."""
+    """Families that crash, raise, sleep, count or ask for too much; found by workers, too.
+
+    They are gone after each file of tests: others try every family that is there. The process of the tests never crashes.
+    """
     place = tmp_path_factory.mktemp("plugins")
-    (place / "odd_families.py").write_text(ODD_FAMILIES, encoding="utf-8")
+    (place / "odd_families.py").write_text(f"HERE = {os.getpid()}\n{ODD_FAMILIES}", encoding="utf-8")
     info = place / "odd_families-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: odd_families\nVersion: 1.0\n", encoding="utf-8")
@@ -78,6 +82,7 @@ def odd_families(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     FAMILIES.__dict__.pop("_places", None)
     yield
     sys.path.remove(str(place))
+    sys.modules.pop("odd_families", None)
     FAMILIES.__dict__.pop("_places", None)
 
 
