@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from matloop.monitor.retrain.joining import join
@@ -125,3 +126,39 @@ def test_a_material_of_the_vault_never_waits_and_is_counted():
 
 def test_half_of_few_materials_wait_at_most():
     assert len(joined(("a", "MgO", "1"), ("b", "CaO", "2"), ("c", "SrO", "3")).later) == 1
+
+
+TOGETHER = [("n1", "MgO", "-23"), ("n2", "MgO", "-650"), ("n3", "MgO", "-700"), ("n4", "OMg", "-702")]
+
+
+def test_of_rows_that_arrive_together_the_one_that_stands_alone_is_in_conflict():
+    for rows in (TOGETHER, TOGETHER[::-1]):  # whichever came first
+        (reason,) = why(joined(*rows)).values()
+        assert reason.startswith("conflict: y is -23, new rows with the same inputs say -700; too far apart")
+
+
+def test_of_two_rows_that_arrive_together_and_contradict_each_other_neither_joins():
+    found = joined(("n1", "MgO", "-23"), ("n2", "MgO", "-650"))
+    assert [reason.endswith("nothing tells which of the two is right") for reason in why(found).values()] == [True] * 2
+
+
+def test_new_classes_of_one_material_are_decided_by_the_many():
+    classes = Texts(NAMES, tuple((f"m{i}", one, "yes" if i % 2 else "no") for i, one in enumerate(FORMULAS)))
+    problem = replace(PROBLEM, targets=(Target("y", "y", task="classification"),))
+
+    def told_of(*words):
+        rows = [(f"n{i}", "MgO", word) for i, word in enumerate(words)]
+        return {origin: reason[:8] for origin, reason in why(join(problem, PLAN, classes, told(), told(*rows))).items()}
+
+    assert told_of("no", "yes", "yes") == {"new.csv, row 1": "conflict", "new.csv, row 3": "duplicat"}
+    assert told_of("no", "yes") == {"new.csv, row 1": "conflict", "new.csv, row 2": "conflict"}
+
+
+def test_what_the_data_themselves_show_between_repeats_is_no_conflict():
+    """One repeat in twenty is far away: a new one as far is as good as those; one much farther is not."""
+    rng = np.random.default_rng(0)
+    apart = np.where(np.arange(200) % 20 == 0, 500.0, rng.normal(size=200))
+    pairs = [((f"a{i}", f"Na{i + 1}O", "0"), (f"b{i}", f"Na{i + 1}O", f"{d}")) for i, d in enumerate(apart)]
+    version = Texts(NAMES, tuple(row for pair in pairs for row in pair))
+    found = join(PROBLEM, PLAN, version, told(), told(("n1", "Na8O", "490"), ("n2", "Na10O", "9000")))
+    assert list(why(found)) == ["new.csv, row 2"]

@@ -27,6 +27,8 @@ FAR = 8.0
 SAME = 1e-9
 REPEATED = 10
 """Repeated measurements from which their own spread is the yardstick, and not that of all labels."""
+USUAL, KNOWN_TAILS = 0.99, 100
+"""What this share of the repeated measurements of the data themselves keep is no conflict, where there are so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def join(
     whole = _understood(problem, version, arrivals, like, alone)
     reasons = {**_unusable(whole), **alone}
     replaced = _same_id(problem, whole, reasons)
-    _same_inputs(problem, plan, whole, reasons, replaced)
+    _same_inputs(problem, plan, whole, reasons, replaced, whole.n_old + len(waiting))
     usable = [row for row in range(whole.n_old, len(whole.table)) if row not in reasons]
     groups = np.r_[whole_groups(whole.cleaned.dataset), -1][whole.at]
     marks = _marks(whole.cleaned)
@@ -231,7 +233,7 @@ def _moment(table: Texts, row: int) -> float:
 
 
 def _same_inputs(
-    problem: Problem, plan: Plan, whole: _Whole, reasons: dict[int, str], replaced: dict[int, int]
+    problem: Problem, plan: Plan, whole: _Whole, reasons: dict[int, str], replaced: dict[int, int], first_new: int
 ) -> None:
     """Rows with the inputs of an earlier one: copies and conflicts are told, corrections replace."""
     first: dict[int, list[int]] = {}
@@ -239,6 +241,8 @@ def _same_inputs(
         if whole.at[row] >= 0 and row not in replaced:
             first.setdefault(int(whole.at[row]), []).append(row)
     far = {target.name: _far(target, whole) for target in problem.targets}
+    corrects = plan.labels.same == "correction"
+    odd = {} if corrects else _odd_together(problem, whole, reasons, set(whole.at[:first_new].tolist()), far)
     for row in range(whole.n_old, len(whole.table)):
         if row in reasons:
             continue
@@ -246,13 +250,53 @@ def _same_inputs(
         earlier = first.get(place, [])
         if any(_alike(whole, old, row) for old in earlier):
             reasons[row] = "duplicate: the same inputs with the same label are in the data already"
-        elif earlier and plan.labels.same == "correction":
+        elif earlier and corrects:
             replaced.update({old: row for old in earlier if old < whole.n_old})
             first[place] = [row]
-        elif why := _conflict(problem, whole, row, earlier, far):
+        elif why := odd[row] if row in odd else _conflict(problem, whole, row, earlier, far):
             reasons[row] = why
         else:
             first.setdefault(place, []).append(row)
+
+
+def _odd_together(
+    problem: Problem, whole: _Whole, reasons: Mapping[int, str], known: set[int], far: Mapping[str, float]
+) -> dict[int, str]:
+    """Rows that arrived together for inputs that no earlier row has: {row: why it is in conflict, or empty}.
+
+    Which of them came first says nothing about which is right, so each is judged against the middle of all of them:
+    one that stands alone is in conflict, and where there are but two, both are.
+    """
+    groups: dict[int, list[int]] = {}
+    for row in range(whole.n_old, len(whole.table)):
+        if row not in reasons and (place := int(whole.at[row])) not in known:
+            groups.setdefault(place, []).append(row)
+    told = {row: "" for rows in groups.values() if len(rows) > 1 for row in rows}
+    for target in problem.targets:
+        for rows in (found for found in groups.values() if len(found) > 1):
+            finite = [row for row in rows if math.isfinite(whole.labels[target.name][row])]
+            told.update((row, why) for row in finite if (why := _apart(target, whole, row, finite, far)))
+    return told
+
+
+def _apart(target: Target, whole: _Whole, row: int, rows: Sequence[int], far: Mapping[str, float]) -> str:
+    """Why a row is in conflict with those that arrived with it, itself among them; empty where it is not."""
+    values, classes = whole.labels[target.name], whole.cleaned.dataset.targets[target.name].classes
+    others = [float(values[one]) for one in rows if one != row]
+    if classes:
+        alike = 1 + others.count(float(values[row]))
+        if 2 * alike > len(rows):
+            return ""
+        names = ", ".join(sorted({repr(classes[int(value)]) for value in others}))
+        return f"conflict: {target.name} is {classes[int(values[row])]!r}, new rows with the same inputs say {names}"
+    scaled = [_scaled(target, float(values[one])) for one in rows]
+    apart = abs(_scaled(target, float(values[row])) - float(np.median(scaled)))
+    limit = 0.0 if rule_of(target) == "error" else far[target.name] / (2.0 if len(rows) == 2 else 1.0)
+    if apart <= limit:
+        return ""
+    which = ", and nothing tells which of the two is right" if len(rows) == 2 else ""
+    return (f"conflict: {target.name} is {values[row]:.6g}, new rows with the same inputs say "
+            f"{float(np.median(others)):.6g}; too far apart to be measurements of one thing{which}")  # fmt: skip
 
 
 def _alike(whole: _Whole, one: int, other: int) -> bool:
@@ -304,7 +348,8 @@ def _far(target: Target, whole: _Whole) -> float:
     apart = np.abs(np.diff(scaled[order]))[pairs]
     spread = 1.4826 * float(np.median(np.abs(scaled - np.median(scaled))))
     repeated = 1.4826 * float(np.median(apart)) if np.count_nonzero(apart) >= REPEATED else 0.0
-    return FAR * (repeated or spread or math.inf)
+    usual = float(np.quantile(apart, USUAL)) if len(apart) >= KNOWN_TAILS else 0.0
+    return max(FAR * (repeated or spread or math.inf), usual)
 
 
 def _marks(cleaned: Cleaned) -> list[frozenset[str]]:
