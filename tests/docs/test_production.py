@@ -1,9 +1,19 @@
 """The examples of running matloop for a team: files that parse, and commands and options that exist."""
 
 import configparser
+import http.client
+import http.server
 import json
+import os
 import re
 import shlex
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -98,3 +108,113 @@ def test_no_password_stands_in_the_examples():
     text = (FOLDER / "env.example").read_text("utf-8")
     assert re.findall(r"^(\w*PASSWORD)=(.*)$", text, re.M) == [("OWNER_PASSWORD", ""), ("SERVE_PASSWORD", "")]
     assert set(re.findall(r"\$\{(\w+):\?", COMPOSE.read_text("utf-8"))) == set(re.findall(r"^(\w+)=", text, re.M))
+
+
+def program(name):
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+    return found or pytest.skip(f"{name} is not installed")
+
+
+class Upstream(http.server.BaseHTTPRequestHandler):
+    """A service that is always full, and says so as matloop does."""
+
+    def do_GET(self):
+        self.send_response(503)
+        for name, value in (("Retry-After", "7"), ("x-request-id", "r-1"), ("Content-Length", "0")):
+            self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, *_):
+        """Nothing."""
+
+
+@pytest.fixture
+def upstream():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def through_nginx(upstream):
+    """Ask nginx.conf, of which only paths and addresses were changed; it listens at sockets in a folder."""
+    nginx, openssl = program("nginx"), program("openssl")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        wanted = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=proxy"
+        command = [openssl, *wanted.split(), "-keyout", "key.pem", "-out", "cert.pem"]
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+        text = (FOLDER / "nginx.conf").read_text("utf-8")
+        for old, new in (
+            ("/etc/letsencrypt/live/models.example.org/fullchain.pem", f"{folder}/cert.pem"),
+            ("/etc/letsencrypt/live/models.example.org/privkey.pem", f"{folder}/key.pem"),
+            ("/var/log/nginx/matloop.log", f"{folder}/access.log"),
+            ("listen 80;", f"listen unix:{folder}/plain;"), ("listen 443 ", f"listen unix:{folder}/tls "),
+            ("127.0.0.1:8000", f"127.0.0.1:{upstream.server_port}"),
+        ):  # fmt: skip
+            assert old in text, old
+            text = text.replace(old, new)
+        kept = "\n".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("proxy", "fastcgi", "uwsgi", "scgi"))
+        (folder / "nginx.conf").write_text(
+            f"daemon off; pid {folder}/pid; error_log {folder}/error.log;\nevents {{}}\n"
+            f"http {{ client_body_temp_path {folder}/body;\n{kept}\n{text} }}"
+        )
+        command = [nginx, "-p", name, "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf"]
+        checked = subprocess.run([*command, "-t"], capture_output=True, text=True)
+        assert checked.returncode == 0, checked.stderr
+        running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            for _ in range(200):
+                if (folder / "tls").exists() and (folder / "plain").exists():
+                    break
+                time.sleep(0.05)
+            yield lambda *words, tls=True: ask_socket(folder / ("tls" if tls else "plain"), tls, *words)
+        finally:
+            running.terminate()
+            running.wait(30)
+
+
+def ask_socket(path, tls, method, place, body=None):
+    """Status, headers in small letters, and body of an answer."""
+    connection = http.client.HTTPConnection("models.example.org", timeout=30)
+    plain = socket.socket(socket.AF_UNIX)
+    plain.settimeout(30)
+    plain.connect(str(path))
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    connection.sock = context.wrap_socket(plain) if tls else plain
+    try:
+        connection.request(method, place, body=body)
+        found = connection.getresponse()
+        return found.status, {name.lower(): value for name, value in found.getheaders()}, found.read()
+    finally:
+        connection.close()
+
+
+def test_nginx_passes_on_hides_and_refuses(through_nginx, upstream):
+    status, headers, _ = through_nginx("GET", "/v1/models")
+    assert (status, headers["retry-after"], headers["x-request-id"]) == (503, "7", "r-1")
+    for hidden in ("/metrics", "/metrics/", "//metrics", "/%6detrics", "/v1/admin/reload", "/v1/../metrics"):
+        assert through_nginx("GET", hidden)[0] == 404, hidden
+    status, headers, _ = through_nginx("GET", "/a?b=1", tls=False)
+    assert (status, headers["location"]) == (308, "https://models.example.org/a?b=1")
+    status, _, body = through_nginx("POST", "/v1/models/a/predict", b" " * (16 * 2**20 + 1))
+    assert (status, json.loads(body)["error"]["status"]) == (413, 413)
+    upstream.shutdown()
+    upstream.server_close()
+    status, headers, body = through_nginx("GET", "/v1/models")
+    assert (status, headers["retry-after"], json.loads(body)["error"]["status"]) == (503, "2", 503)
+
+
+def test_caddy_hides_what_is_inside_before_it_passes_on():
+    command = [program("caddy"), "adapt", "--adapter", "caddyfile", "--config", str(FOLDER / "Caddyfile")]
+    adapted = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "SITE": "models.example.org"})
+    assert adapted.returncode == 0, adapted.stderr
+    text = adapted.stdout
+    assert '"max_size":16777216' in text
+    for hidden in ("/metrics", "/v1/admin/*"):
+        assert text.index(f'"{hidden}"') < text.index('"reverse_proxy"')
