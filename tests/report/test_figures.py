@@ -75,12 +75,18 @@ def test_formula_gets_subscripts_and_other_text_is_escaped():
     assert formula_html("Ca(OH)2") == "Ca(OH)<sub>2</sub>"
     assert "</sub><wbr>Cr<sub>" in formula_html("Fe0.803C0.0174Mn0.00236Cr0.0779")
     assert formula_html("C1CC1C2CCC2") == "C1CC1C2CCC2"  # a SMILES: rings, not amounts
+    steel = formula_html("Fe96.43460804212445C0.0023612345Si0.00001234Mn1.00000001, aged <2> h, oil", 60)
+    assert steel == (
+        "Fe<sub>96.4346</sub><wbr>C<sub>0.00236</sub><wbr>Si<sub>0.00001234</sub><wbr>Mn<sub>1</sub>"
+        ", aged &lt;2&gt; h, oil"
+    )
+    assert formula_html("Fe2O3, " + "x" * 90, 20) == "Fe<sub>2</sub>O<sub>3</sub>, " + "x" * 12 + "…"
     assert formula_html("<b>Fe2O3</b>") == "&lt;b&gt;Fe2O3&lt;/b&gt;"
     assert formula_html("sample12") == "sample12"
 
 
 def test_long_numbers_in_a_text_that_is_no_formula_take_no_time():
-    text = "Fe97.12345678901234C1.23456789012345678, heat 7"
+    text = "Fe97.12345678901234C1.23456789012345678; heat 7"
     assert formula_html(text) == text
 
 
