@@ -20,11 +20,12 @@ def seconds_of(column: NDArray) -> FloatArray:
     seconds. What cannot be read is NaN."""
     import pandas as pd
 
-    parsed = pd.Series(pd.to_datetime(column, utc=True)) if column.dtype.kind == "M" else _dates(texts(column))
-    return np.array((parsed - pd.Timestamp(0, tz="UTC")).dt.total_seconds(), dtype=float)
+    if column.dtype.kind == "M":
+        return _seconds(pd.Series(pd.to_datetime(column, utc=True)))
+    return _written(texts(column))
 
 
-def _dates(written: np.ndarray) -> pd.Series:
+def _written(written: np.ndarray) -> FloatArray:
     import pandas as pd
 
     codes, words = pd.factorize(written)
@@ -32,12 +33,21 @@ def _dates(written: np.ndarray) -> pd.Series:
     plain = [f"{word}-01-01" if re.fullmatch(r"[12]\d{3}(\.0)?", word) else word for word in words]
     plain = [word.replace(".0-01-01", "-01-01") for word in plain]
     numbers = pd.to_numeric(pd.Series(plain, dtype=object), errors="coerce")
-    epoch = pd.to_datetime(numbers.where(numbers.abs() < 1e11), unit="s", utc=True, errors="coerce")
     dated = pd.Series(plain, dtype=object)
     iso = dated.str.match(r"^\d{4}")  # read apart: with dayfirst pandas takes 1970-01-02 for the first of February
-    dates = _parsed(dated.where(iso & numbers.isna(), None), day_first=False)
-    dates = dates.fillna(_parsed(dated.where(~iso & numbers.isna(), None), day_first=day_first))
-    return dates.fillna(epoch).take(codes).reset_index(drop=True)
+    found = np.array(numbers.where(numbers.abs() < 1e11), dtype=float)
+    for rows, first in ((iso, False), (~iso, day_first)):
+        dates = _seconds(_parsed(dated.where(rows & numbers.isna(), None), day_first=first))
+        found = np.where(np.isfinite(dates), dates, found)
+    return np.asarray(found[codes], dtype=float)
+
+
+def _seconds(dates: pd.Series) -> FloatArray:
+    """In microseconds first: nanoseconds end in the year 2262, and 9999-12-31 is a common word for "never"."""
+    import pandas as pd
+
+    since = dates.dt.as_unit("us") - pd.Timestamp(0, tz="UTC").as_unit("us")
+    return np.array(since.dt.total_seconds(), dtype=float)
 
 
 def _parsed(written: pd.Series, *, day_first: bool) -> pd.Series:
