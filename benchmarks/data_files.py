@@ -1,6 +1,6 @@
 """Time and memory of reading structures from files: JSON lines, symmetrised CIF, folders and archives.
 
-    python benchmarks/data_files.py [--rows 1500] [--out benchmarks/results/data_files.json]
+    python benchmarks/data_files.py [--rows 1500] [--folder 100000] [--out benchmarks/results/data_files.json]
 
 Structures are made here (rock salt, perovskite and spinel with random cells; 2 to 56 sites). `--rows` are read and the
 time is scaled to 45,000, which holds as every row is read by itself; the result says on how many rows it rests.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import random
 import subprocess
@@ -64,17 +65,50 @@ def peak() -> int:
 
 
 def streamed(path: str) -> None:
-    """Go through a table in chunks and print seconds and the most memory (run in a process of its own)."""
+    """Go through a table in chunks and print seconds and the most memory (run in a process of its own).
+
+    index_mb : what opening takes, the names and the values of `id_prop.csv`. grown_mb : what reading adds to it.
+    """
     from matloop.data.stream import stream
     from matloop.problem.question import Source
 
-    begin, rows = time.perf_counter(), 0
+    begin, processor, rows, idle = time.perf_counter(), time.process_time(), 0, peak()
     table = stream(Source(path))
     start = peak()
     for chunk in table.chunks(table.names, 500):
         rows += len(chunk["structure"])
-    grown = (peak() - start) / 1024
-    print(json.dumps({"rows": rows, "seconds": round(time.perf_counter() - begin, 2), "grown_mb": round(grown, 1)}))
+    found = {"rows": rows, "seconds": round(time.perf_counter() - begin, 2),
+             "processor_s": round(time.process_time() - processor, 2),
+             "index_mb": round((start - idle) / 1024, 1), "grown_mb": round((peak() - start) / 1024, 1)}  # fmt: skip
+    print(json.dumps(found))
+
+
+def many_files(folder: Path, rows: int, text: str, *, values: bool = True) -> Path:
+    """A folder of `rows` structure files, no two alike, with or without the table of their values."""
+    folder.mkdir()
+    for k in range(rows):
+        file = os.open(f"{folder}/s{k}.cif", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        os.write(file, f"# {k}\n{text}".encode())
+        os.close(file)
+    if values:
+        (folder / "id_prop.csv").write_text("".join(f"s{k},{k}\n" for k in range(rows)))
+    return folder
+
+
+def gone_through(path: Path) -> dict:
+    """What `streamed` prints, of a process of its own."""
+    command = [sys.executable, __file__, "--stream", str(path)]
+    found: dict = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return found
+
+
+def folders(place: Path, rows: int, text: str) -> dict:
+    """A folder of many files, with values and without; the files are deleted at once afterwards."""
+    found = {}
+    for name, values in (("with id_prop.csv", True), ("without", False)):
+        with tempfile.TemporaryDirectory(dir=place) as own:
+            found[name] = gone_through(many_files(Path(own) / "many", rows, text, values=values))
+    return found
 
 
 def flat(folder: Path, rows: int, text: str) -> dict:
@@ -83,27 +117,20 @@ def flat(folder: Path, rows: int, text: str) -> dict:
         archive.writestr("id_prop.csv", "".join(f"s{k},{k}\n" for k in range(rows)))
         for k in range(rows):
             archive.writestr(f"s{k}.cif", text)
-    inside = folder / "many"
-    inside.mkdir()
-    (inside / "id_prop.csv").write_text("".join(f"s{k},{k}\n" for k in range(rows)))
-    for k in range(rows):
-        (inside / f"s{k}.cif").write_text(text)
+    many_files(folder / "many", rows, text)
     frame = '2\nenergy=-1.5 pbc="F F F"\nC 0 0 0\nO 0 0 1.13\n'
     with (folder / "many.extxyz").open("w") as out:
         out.writelines(frame for _ in range(rows))
     with (folder / "many.json").open("w") as out:
         out.write("[" + ",".join(json.dumps({"id": k, "structure": text}) for k in range(rows)) + "]")
-    found = {}
-    for name in ("many", "many.zip", "many.extxyz", "many.json"):
-        command = [sys.executable, __file__, "--stream", str(folder / name)]
-        found[name] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    return found
+    return {name: gone_through(folder / name) for name in ("many", "many.zip", "many.extxyz", "many.json")}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1500)
     parser.add_argument("--files", type=int, default=20_000)
+    parser.add_argument("--folder", type=int, default=100_000, help="files of the largest folder, 0 to leave it out")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--stream")
     asked = parser.parse_args()
@@ -131,10 +158,13 @@ def main() -> None:
                   f"(scaled, mark {MARKS[name]:.0f} s); {unreadable} unreadable")  # fmt: skip
         result["streamed"] = {str(n): flat(Path(tempfile.mkdtemp(dir=place)), n, texts[1])
                               for n in (asked.files // 10, asked.files)}  # fmt: skip
-        for n, found in result["streamed"].items():
+        if asked.folder:
+            result["folders"] = {str(n): folders(folder, n, texts[1]) for n in (asked.folder // 10, asked.folder)}
+        for n, found in (*result["streamed"].items(), *result.get("folders", {}).items()):
             for name, one in found.items():
                 print(
-                    f"{name}: {int(n):,} rows streamed in {one['seconds']:.1f} s, memory grown by {one['grown_mb']} MB"
+                    f"{name}: {int(n):,} rows streamed in {one['seconds']:.1f} s ({one['processor_s']:.1f} s of the "
+                    f"processor), memory grown by {one['grown_mb']} MB beside {one['index_mb']} MB of the index"
                 )
     if asked.out:
         asked.out.write_text(json.dumps(result, indent=1) + "\n")

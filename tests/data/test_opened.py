@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import tarfile
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from matloop.core.errors import DataError
 from matloop.data.collect import collect
 from matloop.data.inputs import read_inputs
+from matloop.data.layout import Properties, layout
 from matloop.data.sources import OPENED
 from matloop.data.stream import stream
 from matloop.problem.question import Input, Source
@@ -119,6 +121,27 @@ def test_subfolders_are_classes_and_single_files_are_called_by_them(tmp_path, na
 def test_files_of_one_name_keep_their_endings(tmp_path):
     raw = collect(Source(str(foldered(tmp_path / "f", {"a.cif": CIF.format(name="a", a=3), "a.vasp": poscar(3)}))))
     assert raw.columns["id"].tolist() == ["a.cif", "a.vasp"]
+
+
+def test_a_value_goes_to_the_one_file_of_its_name_and_is_lacking_where_two_are_called_so():
+    rows = layout(["x/a.vasp", "x/b.vasp", "y/a.vasp"])
+    found, lacking = Properties(("p",), (("b", ("1",)), ("a", ("2",)), ("y/a", ("3",)))).of(rows)
+    assert found == {"x/b": ("1",), "y/a": ("3",)}
+    assert [name for name, _ in lacking] == ["a"]
+
+
+def test_the_index_of_a_folder_takes_little_per_file():
+    """Names and values of 100,000 files are held; nothing that is needed only to match them is."""
+    rows = layout([f"s{k}.cif" for k in range(4000)])
+    values = Properties(("p",), tuple((f"s{k}", ("1",)) for k in range(4000)))
+    tracemalloc.start()
+    try:
+        found, _ = values.of(rows)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(found) == 4000
+    assert peak < 250 * 4000  # bytes; a set of spellings per file took 400
 
 
 def test_names_that_climb_and_links_are_refused_with_a_reason(tmp_path):

@@ -64,6 +64,7 @@ def contents(written: Sequence[str], no_value: set[str], folder: str) -> tuple[l
     """Texts of structures, files of `folder` opened where a name is written; {place: why there is none}."""
     found: list[str] = []
     faults: dict[int, str] = {}
+    top = Path(folder).resolve() if folder else None
     for place, text in enumerate(written):
         found.append(text)
         if text in no_value:
@@ -71,19 +72,19 @@ def contents(written: Sequence[str], no_value: set[str], folder: str) -> tuple[l
         elif text.startswith(UNREADABLE):
             faults[place] = text
         elif is_file_name(text):
-            content = _file(text, folder)
+            content = _file(text, folder, top)
             found[-1], fault = (content, "") if "\n" in content else ("", content)
             if fault:
                 faults[place] = fault
     return found, faults
 
 
-def _file(name: str, folder: str) -> str:
+def _file(name: str, folder: str, top: Path | None) -> str:
     """What stands in a file of the table's folder (with a line feed), or why it cannot be read (without)."""
-    if not folder:
+    if top is None:
         return "is the name of a file, but this table has no folder; put the text of the file into the column"
-    place = (Path(folder) / name).resolve()
-    if not place.is_relative_to(Path(folder).resolve()):
+    place = (top / name).resolve()
+    if not place.is_relative_to(top):
         return f"lies outside the folder of the table ({folder}); put the files beside the table"
     try:
         if place.stat().st_size > LARGEST_FILE:

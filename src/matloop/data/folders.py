@@ -33,12 +33,17 @@ LARGEST_FILE = 50 * 1024**2
 
 def structure_files(folder: Path) -> list[str]:
     """The structure files of a folder by name; where it holds none, those of its subfolders as "subfolder/name"."""
+    files: list[str] = []
+    below: list[str] = []
     with os.scandir(folder) as entries:
-        found = list(entries)
-    files = sorted(one.name for one in found if is_file_name(one.name) and one.is_file())
+        for one in entries:
+            if is_file_name(one.name) and one.is_file():
+                files.append(one.name)
+            elif not one.name.startswith(".") and one.is_dir(follow_symlinks=False):
+                below.append(one.name)
     if files:
-        return files
-    below = sorted(one.name for one in found if one.is_dir(follow_symlinks=False) and not one.name.startswith("."))
+        return sorted(files)
+    below.sort()
     return [f"{sub}/{name}" for sub in below for name in _names(folder / sub)]
 
 

@@ -118,13 +118,16 @@ def _plain(name: str) -> str:
 
 def _aliases(rows: Layout) -> dict[str, str]:
     """What a row may be called: its id, path, or the file name with or without ending, where only one is called so."""
-    names = [
-        {one, path, path.rsplit(".", 1)[0], PurePosixPath(path).name, _stem(path)}
-        for path, one in zip(rows.paths, rows.ids, strict=True)
-    ]
-    times = Counter(name for each in names for name in each)
-    found = {name: one for each, one in zip(names, rows.ids, strict=True) for name in each if times[name] == 1}
-    return found | {one: one for one in rows.ids}
+    found: dict[str, str] = {}
+    several: set[str] = set()
+    for path, one in zip(rows.paths, rows.ids, strict=True):
+        for name in {one, path, path.rsplit(".", 1)[0], PurePosixPath(path).name, _stem(path)}:
+            if found.setdefault(name, one) != one:
+                several.add(name)
+    for name in several:
+        del found[name]
+    found.update((one, one) for one in rows.ids)
+    return found
 
 
 def properties_of(text: str, called: str) -> Properties:
