@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -112,15 +112,24 @@ def how(table: Table, by: By | None) -> By:
     return found
 
 
+def names_of(table: Table, by: By) -> frozenset[str]:
+    """The ids of requests, or names of the asker, that the table joins by; none where it joins by inputs."""
+    if by == "request":
+        return frozenset(_by_request(table, {}))
+    return frozenset(str(name).strip() for name in table.columns["id"]) if by == "id" else frozenset()
+
+
 def match(
-    table: Table, answers: Iterable[tuple[float, Answered]], book: Book, *, by: By, formulas: frozenset[str]
-) -> tuple[list[Match], Told]:
+    table: Table, answers: Iterable[tuple[float, Answered]], book: Book, *, by: By, formulas: frozenset[str],
+    targets: Collection[str] = (),
+) -> tuple[list[Match], Told]:  # fmt: skip
     """Labels joined with answers; of two that contradict each other in one table neither is taken.
 
     Parameters
     ----------
-    answers : times and answers, gone through once. book : what was told before. formulas : input columns in which
-        "Fe2O3" and "O3Fe2" are the same.
+    answers : times and answers, gone through once; those that hold nothing of `names_of` may be left out. book : what
+        was told before. formulas : input columns in which "Fe2O3" and "O3Fe2" are the same. targets : of
+        answers that were left out.
 
     Raises
     ------
@@ -128,18 +137,18 @@ def match(
     """
     index = _Index(table, by, formulas)
     found: dict[tuple[str, int, str], tuple[int, Match]] = {}
-    targets: set[str] = set()
+    known = set(targets)
     for time, answered in answers:
-        targets |= set(answered.targets)
+        known |= answered.targets.keys()
         index.learn(answered)
         for row, label in index.of(answered):
             for one in _matches(table, time, answered, row, label, formulas):
                 found[one.request, one.row, one.target] = (label, one)
-    measured = [name for name in table.columns if name in targets]
+    measured = [name for name in table.columns if name in known]
     if not measured:
         raise DataError(
             f"{table.source}: none of its columns ({', '.join(table.columns)}) is a target of the answers "
-            f"({', '.join(sorted(targets)) or 'there are no answers'}). Name the measured column like the target."
+            f"({', '.join(sorted(known)) or 'there are no answers'}). Name the measured column like the target."
         )
     return _sifted(table, index, found, book, measured)
 

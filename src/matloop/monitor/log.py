@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from matloop.core.errors import RunError
 from matloop.core.files import said
-from matloop.monitor.labels import By, Told, as_table, how, match
+from matloop.monitor.beside import forget
+from matloop.monitor.columns import Columns, Stale, columns
+from matloop.monitor.labels import By, Told, as_table, how, match, names_of
 from matloop.monitor.reading import Tally, moment, segments, span, stream
 from matloop.monitor.record import Answered
-from matloop.monitor.told import Labelled, labelled, read_book, write_told
+from matloop.monitor.told import Labelled, Match, labelled, read_book, write_told
 from matloop.monitor.writer import Writer
 
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
 When = str | float | datetime | timedelta
 """ISO text, how long ago ("7d"), seconds since 1970, a datetime, or a timedelta before now."""
 
@@ -115,6 +120,37 @@ class PredictionLog:
         )
         return Reading(self.folder, start, end, model, version, bundle)
 
+    def look(self, work: Callable[[Columns], T], *, since: float = float("-inf"), until: float = float("inf")) -> T:
+        """What `work` makes of all requests with `since <= time < until` (seconds since 1970), in order of time.
+
+        What was parsed of segments is kept beside them (`matloop.monitor.beside`), so that each is parsed once. `work`
+        is called again where the log is changed while it reads lines.
+
+        Raises
+        ------
+        DataError : there is no log. RunError : the log is changed again and again.
+        """
+        for trust in (True, False, False):
+            try:
+                return work(columns(self.folder, since=since, until=until, trust=trust))
+            except Stale as error:
+                logger.info("%s was changed while it was read; it is read again", error)
+        raise RunError(f"{self.folder}: segments are changed while they are read. Let nothing write into old ones.")
+
+    def find(self, requests: Collection[str]) -> list[Answered]:
+        """The answers to requests with these ids, in order of time.
+
+        Raises
+        ------
+        DataError : there is no log.
+        """
+        wanted = frozenset(requests)
+
+        def finding(columns: Columns) -> list[Answered]:
+            return [answered for _, _, answered in columns.answers(columns.named(wanted))]
+
+        return [answered for answered in self.look(finding) if answered.request in wanted]
+
     def label(
         self, table: Any, *, by: By | None = None, formulas: Collection[str] = (), since: When | None = None
     ) -> Told:
@@ -136,8 +172,20 @@ class PredictionLog:
         """
         values = as_table(table)
         joined = how(values, by)
-        answers = self.read(since=since).timed()
-        matches, told = match(values, answers, read_book(self.folder), by=joined, formulas=frozenset(formulas))
+        book, same = read_book(self.folder), frozenset(formulas)
+
+        def found(columns: Columns) -> tuple[list[Match], Told]:
+            wanted = names_of(values, joined)
+            places = columns.named(wanted) if joined == "request" else columns.of_asker(wanted)
+            answers = ((at, answered) for _, at, answered in columns.answers(places))
+            targets = {target for kind in columns.present() for target in kind.targets}
+            return match(values, answers, book, by=joined, formulas=same, targets=targets)
+
+        if joined == "inputs":  # numbers that are nearly the same have no common digest
+            matches, told = match(values, self.read(since=since).timed(), book, by=joined, formulas=same)
+        else:
+            start = moment(since, otherwise=float("-inf"), now=time.time())
+            matches, told = self.look(found, since=start)
         if not matches:
             return told
         return replace(told, file=write_told(self.folder, matches, source=values.source, by=joined).name)
@@ -170,4 +218,5 @@ class PredictionLog:
                 gone += 1
             except OSError as error:
                 raise RunError(said(segment.path, error)) from error
+        forget(self.folder)
         return Cleaned(gone, size, len(found) - gone)

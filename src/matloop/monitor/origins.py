@@ -52,9 +52,8 @@ def _split(request: str) -> tuple[str, int]:
 
 
 def _answered(log: PredictionLog, name: str, request: str, row: int) -> Answered:
-    for one in log.read():
-        if one.request == request or (row >= 0 and one.request == name):
-            return one
+    for one in log.find({request, name} if row >= 0 else {request}):
+        return one
     raise DataError(f'{log.folder}: holds no request "{name}". Its id stands in the answer of the service.')
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,10 +18,11 @@ LINE_LIMIT = 256 * 2**20
 """Bytes; what is longer is no line of ours."""
 SLACK_S = 120.0
 """Lines of one segment may be that much out of order, and before the time in its name, seconds."""
+MOST_ROWS = 2**40
+TORN = "torn"
 _SEGMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d{6}(?:\.\d+)?)-(\w+)-(\d+)-(\d+)\.jsonl")
 _FIELDS = frozenset(entry.name for entry in fields(Answered))
 _TEXTS = ("time", "request", "model", "bundle", "why", "who")
-_MAPPINGS = ("inputs", "targets", "unreadable")
 
 
 @dataclass(slots=True)
@@ -82,14 +83,25 @@ def segments(folder: Path) -> list[Segment]:
     return sorted(found, key=lambda segment: (segment.start, segment.path.name))
 
 
+def segments_between(folder: Path, since: float, until: float) -> list[Segment]:
+    """Segments that may hold answers with `since <= time < until`; errors as for `segments`."""
+    found = []
+    for segment in segments(folder):
+        try:
+            ended = segment.path.stat().st_mtime + SLACK_S
+        except FileNotFoundError:  # cleaned up since it was listed
+            continue
+        if segment.start - SLACK_S < until and ended >= since:
+            found.append(segment)
+    return found
+
+
 def stream(folder: Path, tally: Tally, *, since: float, until: float) -> Iterator[tuple[float, Answered]]:
     """All answers with `since <= time < until` (seconds), in order of time; each segment is opened when its turn
     comes, so that only those that were written at the same time are open at once."""
     heap: list[tuple[float, int, Answered | None, Iterator[tuple[float, Answered]]]] = []
-    for number, segment in enumerate(segments(folder)):
-        ended = segment.path.stat().st_mtime + SLACK_S
-        if segment.start - SLACK_S < until and ended >= since:
-            heapq.heappush(heap, (segment.start, number, None, _lines(segment, tally)))
+    for number, segment in enumerate(segments_between(folder, since, until)):
+        heapq.heappush(heap, (segment.start, number, None, _lines(segment, tally)))
     while heap:
         time, number, answered, rest = heap[0]
         following = next(rest, None)
@@ -105,30 +117,51 @@ def _lines(segment: Segment, tally: Tally) -> Iterator[tuple[float, Answered]]:
     tally.segments += 1
     try:
         with segment.path.open("rb", buffering=2**20) as file:
-            for line in _whole(file, tally):
+            for _, line in whole_lines(file, tally.damage):
                 try:
-                    answered = as_answered(json.loads(line))
-                    yield seconds(answered.time), answered
+                    yield as_timed(line)
                 except (ValueError, RecursionError) as error:
-                    tally.damage(str(error) if isinstance(error, _Odd) else "not to be read")
+                    tally.damage(why_odd(error))
     except FileNotFoundError:  # cleaned up since it was listed
         tally.damage("segment removed while reading")
     except OSError as error:
         tally.damage(f"segment cannot be read: {error.strerror}")
 
 
-def _whole(file: BinaryIO, tally: Tally) -> Iterator[bytes]:
-    """Lines with their end; the last one without is torn, or being written just now."""
+def whole_lines(
+    file: BinaryIO, damage: Callable[[str], None], *, at: int = 0, seen: Callable[[bytes], object] = len
+) -> Iterator[tuple[int, bytes]]:
+    """Where lines begin, and the lines with their end; the last one without is torn, or being written just now.
+
+    damage : is told what could not be used. at : where `file` stands. seen : is shown the bytes of all whole lines.
+    """
     while line := file.readline(LINE_LIMIT):
+        start, at = at, at + len(line)
         if line.endswith(b"\n"):
+            seen(line)
             if line.strip(b"\0\r\n "):
-                yield line
+                yield start, line
         elif len(line) < LINE_LIMIT:
-            tally.damage("torn")
+            damage(TORN)
         else:
-            tally.damage("longer than a line may be")
-            while (more := file.readline(LINE_LIMIT)) and not more.endswith(b"\n"):
-                pass
+            damage("longer than a line may be")
+            seen(line)
+            while more := file.readline(LINE_LIMIT):
+                at += len(more)
+                seen(more)
+                if more.endswith(b"\n"):
+                    break
+
+
+def as_timed(line: bytes) -> tuple[float, Answered]:
+    """A line as its time (seconds since 1970) and the answer it holds; see `as_answered`."""
+    answered = as_answered(json.loads(line.decode("utf-8", "surrogatepass")))
+    return seconds(answered.time), answered
+
+
+def why_odd(error: Exception) -> str:
+    """Why a line cannot be used, in words that can be counted."""
+    return str(error) if isinstance(error, _Odd) else "not to be read"
 
 
 class _Odd(ValueError):
@@ -147,23 +180,35 @@ def as_answered(found: Any) -> Answered:
     if not isinstance(found.get("format", 0), int) or found.get("format", 0) > FORMAT:
         raise _Odd("written by a later release")
     try:
-        answered = Answered(**{name: value for name, value in found.items() if name in _FIELDS})
+        if not found.keys() <= _FIELDS:
+            found = {name: value for name, value in found.items() if name in _FIELDS}
+        answered = Answered(**found)
     except TypeError as error:
         raise _Odd("fields are missing") from error
-    if not all(isinstance(getattr(answered, name), str) for name in _TEXTS):
+    n = answered.n
+    for name in _TEXTS:
+        if not isinstance(getattr(answered, name), str):
+            raise _Odd("not an answer")
+    for mapping in (answered.inputs, answered.targets, answered.unreadable):
+        if not isinstance(mapping, dict):
+            raise _Odd("not an answer")
+    if not isinstance(n, int) or not 0 <= n < MOST_ROWS or not isinstance(answered.ids, list):
         raise _Odd("not an answer")
-    if not all(isinstance(getattr(answered, name), dict) for name in _MAPPINGS):
+    if not _counts(answered.status, 2**15) or not _counts(answered.version, MOST_ROWS):
         raise _Odd("not an answer")
-    if not isinstance(answered.n, int) or answered.n < 0 or not isinstance(answered.ids, list):
+    if not isinstance(answered.ms, int | float) or abs(answered.ms) > 1e15:
         raise _Odd("not an answer")
-    if not all(isinstance(column, list) and len(column) == answered.n for column in answered.inputs.values()):
-        raise _Odd("columns of different lengths")
-    for values in answered.targets.values():
-        if not isinstance(values, dict) or not all(
-            isinstance(column, list) and len(column) == answered.n for column in values.values()
-        ):
+    for columns in (answered.inputs, *answered.targets.values()):
+        if not isinstance(columns, dict):
             raise _Odd("columns of different lengths")
+        for column in columns.values():
+            if not isinstance(column, list) or len(column) != n:
+                raise _Odd("columns of different lengths")
     return answered
+
+
+def _counts(number: object, below: int) -> bool:
+    return isinstance(number, int) and abs(number) < below
 
 
 def moment(when: str | float | datetime | timedelta | None, *, otherwise: float, now: float) -> float:

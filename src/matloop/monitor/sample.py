@@ -5,19 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
-from matloop.core.arrays import FloatArray, frozen
+from matloop.core.arrays import BoolArray, FloatArray, IntArray, frozen
 from matloop.data.inputs import needed
 from matloop.deploy.bundle import Bundle
 from matloop.doubt.prediction import Prediction
+from matloop.monitor.columns import Columns
 from matloop.monitor.contract import Seen
+from matloop.monitor.parsed import mark
 from matloop.monitor.record import Answered
 from matloop.monitor.seen import seen_in_columns
 from matloop.train.model import Model
+
+AT_ONCE = 1_000_000
+"""Rows that are looked at together."""
 
 
 @dataclass(slots=True)
@@ -45,15 +49,41 @@ class Sample:
             self.met += 1
             while self.lasting and self.met > self.most * self.every:
                 self.every *= 2
-            mark = int.from_bytes(blake2b(f"{answered.request}/{row}".encode(), digest_size=8).digest(), "big")
-            if mark % self.every:
+            if mark(answered.request, row) % self.every:
                 continue
-            inputs = tuple(answered.inputs[name][row] for name in self.names)
-            said = tuple(_said(answered, target, row) for target in self.targets)
-            self.rows.append((mark, (time, answered.ms / answered.n, f"{answered.request}/{row}", inputs, said)))
-            if not self.lasting and len(self.rows) > self.most:
+            self.take(time, answered, row)
+            while not self.lasting and len(self.rows) > self.most:
                 self.every *= 2
                 self.rows = [kept for kept in self.rows if kept[0] % self.every == 0]
+
+    def take(self, time: float, answered: Answered, row: int) -> None:
+        """Keep one row of an answer."""
+        inputs = tuple(answered.inputs[name][row] for name in self.names)
+        said = tuple(_said(answered, target, row) for target in self.targets)
+        name = f"{answered.request}/{row}"
+        self.rows.append((mark(answered.request, row), (time, answered.ms / answered.n, name, inputs, said)))
+
+    def draw(self, columns: Columns, among: BoolArray) -> Drawn:
+        """The rows that `add` would have kept of the requests `among` (m,), which only `take` has to be given now."""
+        held = columns.of({kind: all(name in kind.inputs for name in self.names) for kind in columns.kinds})
+        places = np.flatnonzero(among & held)
+        rows, starts = columns.column("rows")[places], columns.starts[places]
+        kept = Drawn(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.uint8))
+        for some in np.split(np.arange(len(places)), np.flatnonzero(np.diff(rows.cumsum() // AT_ONCE)) + 1):
+            each = rows[some]
+            row = np.arange(each.sum()) - np.repeat(each.cumsum() - each, each)
+            found = Drawn(np.repeat(places[some], each), row, columns.deep[np.repeat(starts[some], each) + row])
+            if self.lasting:
+                nth = np.arange(self.met + 1, self.met + len(row) + 1)
+                found = found.only(found.deep >= np.searchsorted(self.most * 2 ** np.arange(40), nth))
+            self.met += len(row)
+            kept = Drawn(*(np.concatenate(pair) for pair in zip(kept.parts(), found.parts(), strict=True)))
+            while self.lasting and self.met > self.most * self.every:
+                self.every *= 2
+            while not self.lasting and len(kept.row) > self.most:
+                self.every *= 2
+                kept = kept.only(kept.deep >= self.every.bit_length() - 1)
+        return kept
 
     def seen(self, bundle: Bundle) -> Seen | None:
         """The rows described as the bundle describes them; None for none."""
@@ -69,6 +99,23 @@ class Sample:
             bundle, columns, predictions=predictions, time=np.array([row[0] for row in kept]),
             ms=np.array([row[1] for row in kept]), request=np.array([row[2] for row in kept], dtype=np.str_),
         )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Rows of `Columns`: place of the request, row in it, and how often two divides its mark; each of shape (k,)."""
+
+    place: IntArray
+    row: IntArray
+    deep: IntArray
+
+    def parts(self) -> tuple[IntArray, IntArray, IntArray]:
+        """The three columns."""
+        return self.place, self.row, self.deep
+
+    def only(self, wanted: BoolArray) -> Drawn:
+        """Some of them."""
+        return Drawn(self.place[wanted], self.row[wanted], self.deep[wanted])
 
 
 def sample_of(bundle: Bundle, most: int, *, lasting: bool = False) -> Sample:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import html
 import time as clock
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,11 @@ from matloop.monitor.decay.running import Run, Running, running
 from matloop.monitor.decay.yardstick import DETECTORS
 from matloop.monitor.drift.compare import Drift, drift
 from matloop.monitor.expected import expected_of, problem_of
+from matloop.monitor.gather import Gathered, gather
 from matloop.monitor.labels import Told
 from matloop.monitor.log import PredictionLog, When
 from matloop.monitor.reading import Tally, moment
-from matloop.monitor.sample import Sample, sample_of
+from matloop.monitor.sample import sample_of
 from matloop.monitor.seen import seen_in_training
 from matloop.monitor.verdict import Trust, trust
 
@@ -147,7 +147,10 @@ def monitor(
         told = log.label(labels, formulas=formulas)
     now = clock.time()
     start, end = moment(since, otherwise=float("-inf"), now=now), moment(until, otherwise=float("inf"), now=now)
-    gathered = _read(log, own, start, end, sample_of(loaded, MOST), sample_of(loaded, MOST, lasting=True))
+    gathered = log.look(
+        lambda columns: gather(columns, own, start, sample_of(loaded, MOST), sample_of(loaded, MOST, lasting=True)),
+        until=end,
+    )
     if not gathered.run.time and not gathered.begun.met:
         raise DataError(_nothing(log, own, gathered.others))
     limit = problem.limits.predict_ms if problem is not None else None
@@ -189,32 +192,7 @@ def watching(every_s: float, log: PredictionLog | Path | str, **options: Any) ->
         clock.sleep(every_s)
 
 
-@dataclass(slots=True)
-class _Gathered:
-    run: Run
-    window: Sample
-    begun: Sample
-    others: dict[str, int]
-    read: Tally
-
-
-def _read(log: PredictionLog, own: str, start: float, end: float, window: Sample, begun: Sample) -> _Gathered:
-    """The log in one go: the window for what is now, and all of this bundle for tests that must not begin anew."""
-    run, others = Run(), Counter[str]()
-    reading = log.read(until=None if end == float("inf") else end)
-    for at, answered in reading.timed():
-        if answered.bundle != own:
-            if at >= start:
-                others[f"{answered.model} {answered.bundle}"[:80]] += 1
-            continue
-        begun.add(at, answered)
-        if at >= start:
-            run.add(at, answered)
-            window.add(at, answered)
-    return _Gathered(run, window, begun, dict(others.most_common(20)), replace(reading.tally))
-
-
-def _about_log(gathered: _Gathered, no_reference: bool, labelled: bool) -> list[Finding]:
+def _about_log(gathered: Gathered, no_reference: bool, labelled: bool) -> list[Finding]:
     found = []
     damaged = {why: n for why, n in gathered.read.damaged.items() if why != "torn"}
     if damaged:

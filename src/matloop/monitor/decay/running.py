@@ -6,9 +6,10 @@ import math
 import re
 from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,6 +27,8 @@ SLOW = 0.05
 """Share of requests that may take longer per row than the problem allows."""
 CAUSES = 200
 """Distinct causes that are kept; further ones are counted as others."""
+WHO = 10_000
+"""Names of keys that are kept."""
 GAP_S = 3600.0
 """A time without answers below this is never remarkable."""
 GAP_FACTOR = 20.0
@@ -70,34 +73,59 @@ class Run:
 
     def add(self, time: float, answered: Answered) -> None:
         """Count one answer."""
-        # a single row that cannot be read is refused by the service, too; it counts once, as a row
-        refused = answered.status >= 400 and not answered.unreadable
+        numbers = numbers_of(answered)
         self.time.append(time)
-        self.ms.append(answered.ms)
-        self.rows.append(answered.n)
-        self.failed.append(len(answered.unreadable))
-        self.status.append(answered.status)
-        self.refused.append(refused)
-        self.outside.append(_outside(answered))
-        self.width.append(_width(answered))
-        if len(self.who) < 10_000 or answered.who in self.who:
+        for name in NUMBERS:
+            getattr(self, name).append(getattr(numbers, name))
+        if len(self.who) < WHO or answered.who in self.who:
             self.who[answered.who] += 1
-        if refused:
-            self._cause("refused", f"HTTP {answered.status}: {answered.why}", 1, time, answered, "")
-        for row, why in answered.unreadable.items():
-            self._cause("unreadable", str(why), 1, time, answered, f"/{row}")
+        for kind, said, why, row in causes_of(answered):
+            known = self.causes.get((kind, said))
+            if known is None and len(self.causes) >= CAUSES:
+                self.others[kind] += 1
+                continue
+            if known is None:
+                known = Cause(said, 0, kind, why[:300], answered.request + row, time, time)
+            self.causes[kind, said] = Cause(
+                said, known.count + 1, kind, known.example, known.request, known.first, time
+            )  # fmt: skip
 
-    def _cause(self, kind: str, why: str, count: int, time: float, answered: Answered, row: str) -> None:
-        said = f"HTTP {answered.status}" + normal(why)[len("HTTP …") :] if kind == "refused" else normal(why)
-        known = self.causes.get((kind, said))
-        if known is None and len(self.causes) >= CAUSES:
-            self.others[kind] += count
-            return
-        if known is None:
-            known = Cause(said, 0, kind, why[:300], answered.request + row, time, time)
-        self.causes[kind, said] = Cause(
-            said, known.count + count, kind, known.example, known.request, known.first, time
-        )  # fmt: skip
+
+class Numbers(NamedTuple):
+    """What is counted of one answer; see `Run`."""  # a tuple: one is made for every line of a log
+
+    ms: float
+    rows: int
+    failed: int
+    status: int
+    refused: bool
+    outside: int
+    width: float
+
+
+NUMBERS = Numbers._fields
+
+
+def numbers_of(answered: Answered) -> Numbers:
+    """The numbers of one answer."""
+    return Numbers(
+        answered.ms, answered.n, len(answered.unreadable), answered.status, _refused_whole(answered),
+        _outside(answered), _width(answered),
+    )  # fmt: skip
+
+
+def causes_of(answered: Answered) -> Iterator[tuple[str, str, str, str]]:
+    """Why predictions are missing: kind, reason without what differs from row to row, reason, and "/row" or ""."""
+    if _refused_whole(answered):
+        why = f"HTTP {answered.status}: {answered.why}"
+        yield "refused", f"HTTP {answered.status}" + normal(why)[len("HTTP …") :], why, ""
+    for row, why in answered.unreadable.items():
+        yield "unreadable", normal(str(why)), str(why), f"/{row}"
+
+
+def _refused_whole(answered: Answered) -> bool:
+    """A single row that cannot be read is refused by the service, too; it counts once, as a row."""
+    return answered.status >= 400 and not answered.unreadable
 
 
 def _outside(answered: Answered) -> int:
