@@ -9,7 +9,9 @@ import pytest
 import matloop
 from matloop.cli.main import app
 from matloop.core.errors import ConfigError, DataError
-from matloop.pipeline.whatif import what_if, what_if_told
+from matloop.pipeline.account import few_digits
+from matloop.pipeline.whatif import spread, what_if, what_if_told
+from matloop.problem.question import Input
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +104,19 @@ def test_typed_texts_and_command(bundle, capsys):
     assert json.loads(told.output)["found"]["altered"][0]["moves"] == ["Co → Ni"]
     assert "<p>" in found._repr_html_()
     assert np.isfinite(found.before.value[0])
+
+
+@pytest.mark.parametrize(
+    ("amounts", "expected"), [("wt%", (69.943, 30.057)), ("at%", (40.0, 60.0)), ("formula", (2.0, 3.0))]
+)
+def test_a_formula_is_spread_over_columns_of_elements(amounts, expected):
+    entry = Input("alloy", "composition", amounts=amounts, columns={"Fe": "Fe (x)", "O": "O (x)", "C": "C (x)"})
+    found = spread(entry, "Fe2O3")
+    assert (found["Fe (x)"], found["O (x)"], found["C (x)"]) == pytest.approx((*expected, 0.0), abs=1e-3)
+    with pytest.raises(ConfigError, match="no column for Ti, only for Fe, O, C"):
+        spread(entry, "TiO2")
+
+
+def test_computed_amounts_are_shown_with_few_digits():
+    assert few_digits("Fe96.43460804212445C0.000012345678") == "Fe96.4346C0.0000123457"
+    assert few_digits("Fe0.620C0.000953") == "Fe0.620C0.000953"

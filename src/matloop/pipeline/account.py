@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -24,6 +25,7 @@ from matloop.split.vault import Sealed
 from matloop.train.values import Recipe
 
 SHOWN = 100
+_COMPUTED = re.compile(r"\d++\.\d{7,}+")
 METHODS = (
     "Intervals: Papadopoulos, Gammerman & Vovk, normalised and Mondrian conformal prediction; Vovk et al., Algorithmic "
     "Learning in a Random World (2022), doi:10.1007/978-3-031-06649-8",
@@ -74,7 +76,7 @@ def shown_rows(dataset: Dataset, rows: IntArray) -> TextArray:
     parts = []
     for name, column in dataset.inputs.items():
         if isinstance(column, Compositions):
-            parts.append(column.formulas[rows].astype(object))
+            parts.append(np.array([few_digits(text) for text in column.formulas[rows]], dtype=object))
         elif isinstance(column, Molecules):
             parts.append(column.smiles[rows])
         elif isinstance(column, Structures):
@@ -86,6 +88,11 @@ def shown_rows(dataset: Dataset, rows: IntArray) -> TextArray:
     if not parts:
         return dataset.ids[rows]
     return np.array([", ".join(words) for words in zip(*parts, strict=True)], dtype=np.str_)
+
+
+def few_digits(formula: str) -> str:
+    """A formula whose computed amounts (more than six decimals) have six digits: Fe96.43460804212445 is Fe96.4346."""
+    return _COMPUTED.sub(lambda found: np.format_float_positional(float(found[0]), 6, fractional=False), formula)
 
 
 def features_by_origin(table: FeatureTable) -> Mapping[str, int]:

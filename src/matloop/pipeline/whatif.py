@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from matloop.core.elements import Z_OF
+from matloop.core.elements import ATOMIC_MASS, SYMBOLS, Z_OF
 from matloop.core.errors import ConfigError, DataError
 from matloop.core.jsonable import to_jsonable
 from matloop.data.collect import from_frame
@@ -25,8 +25,10 @@ from matloop.explain.chemistry_values import Altered, Found
 from matloop.explain.counterfactuals import Judge, Wish, counterfactuals, difference, single_changes
 from matloop.explain.edits import amounts_of, from_amounts, named
 from matloop.explain.moves import Candidates, Row, moves_of
-from matloop.matter.compositions import Compositions
+from matloop.matter.compositions import Compositions, as_compositions
+from matloop.pipeline.account import few_digits
 from matloop.problem.fault import did_you_mean
+from matloop.problem.question import Input
 from matloop.represent.representation import Representation, represent
 from matloop.train.model import Model
 
@@ -106,7 +108,8 @@ def what_if(
     Parameters
     ----------
     bundle : a bundle or its folder.
-    row : a formula, where that is the only input; else a mapping of the columns of the bundle's inputs.
+    row : a formula, where that is the only input (also in a column per element); else a mapping of the columns of the
+        bundle's inputs.
     changes : made together. `{"Co": "Ni"}` replaces an element by another, `{"Li": 1.1}` sets its amount (atoms per
         formula as written), `{"temperature": 900}` sets an input. None and no goal: each element exchanged for each
         alike one, the largest changes first.
@@ -173,12 +176,12 @@ def what_if_told(
     loaded = load_bundle(bundle)
     row: dict[str, Any] = _pairs(inputs, "--input")
     if formula:
-        composed = [entry.column or entry.name for entry in loaded.manifest.inputs if entry.kind == "composition"]
+        composed = [entry for entry in loaded.manifest.inputs if entry.kind == "composition"]
         if len(composed) != 1:
             raise ConfigError(
                 f"the bundle has {len(composed)} inputs that are formulas: give them by --input NAME=FORMULA."
             )
-        row = {composed[0]: formula, **row}
+        row = {**spread(composed[0], formula), **row}
     made = {name: value if value in Z_OF else _number(value) for name, value in _pairs(changes, "--change").items()}
     return what_if(
         loaded, row, made or None, target=target, at_least=at_least, at_most=at_most, becomes=becomes
@@ -237,15 +240,45 @@ def _read(bundle: Bundle, row: str | Mapping[str, Any]) -> tuple[Dataset, str]:
     inputs = bundle.manifest.inputs
     columns = list(dict.fromkeys(name for entry in inputs for name in needed(entry)))
     if isinstance(row, str):
-        if len(columns) != 1:
+        if len(inputs) != 1 or (inputs[0].kind != "composition" and len(columns) != 1):
             raise ConfigError(f"the bundle needs {', '.join(map(repr, columns))}: give a mapping of these columns.")
-        row = {columns[0]: row}
+        row = spread(inputs[0], row)
     raw = from_frame(pd.DataFrame({name: [value] for name, value in row.items()}))
     known = {entry.name: entry.words for entry in bundle.manifest.representation.inputs if entry.words}
     dataset, unreadable = read_inputs(raw, inputs, words=known)
     if unreadable:
         raise DataError(f"the row cannot be read: {unreadable[0]}.")
-    return dataset, ", ".join(str(row[name]) for name in columns if name in row)
+    parts = [_called(entry, row, dataset) for entry in inputs]
+    return dataset, ", ".join(dict.fromkeys(part for several in parts for part in several))
+
+
+def _called(entry: Input, row: Mapping[str, Any], dataset: Dataset) -> list[str]:
+    """What an input of the row is called: its texts, or the formula that several columns make."""
+    column = dataset.inputs[entry.name]
+    if entry.columns and isinstance(column, Compositions):
+        return [few_digits(str(column.formulas[0]))]
+    return [str(row[name]) for name in needed(entry) if name in row]
+
+
+def spread(entry: Input, formula: str) -> dict[str, Any]:
+    """A formula as the columns that an input is read from: one, or one per element, in what amounts are given there.
+
+    Raises
+    ------
+    ConfigError : there is no column for one of its elements. DataError : it cannot be read.
+    """
+    if not entry.columns:
+        return {entry.column or entry.name: formula}
+    found = as_compositions([formula])
+    amounts = dict(zip((SYMBOLS[z] for z in found.elements), found.amounts.tolist(), strict=True))
+    if strange := [symbol for symbol in amounts if symbol not in entry.columns]:
+        raise ConfigError(
+            f"{formula}: there is no column for {', '.join(strange)}, only for {', '.join(entry.columns)}."
+        )
+    if entry.amounts == "wt%":
+        amounts = {symbol: n * float(ATOMIC_MASS[Z_OF[symbol]]) for symbol, n in amounts.items()}
+    scale = 1.0 if entry.amounts == "formula" else 100.0 / sum(amounts.values())
+    return {column: scale * amounts.get(symbol, 0.0) for symbol, column in entry.columns.items()}
 
 
 def _row(dataset: Dataset, representation: Representation) -> tuple[Row, str]:
