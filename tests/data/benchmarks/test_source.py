@@ -224,6 +224,52 @@ def test_half_a_download_is_asked_for_again_and_never_kept(steels, serve, monkey
     assert not list((obtain.cache_folder() / "benchmarks").glob("other*"))
 
 
+def test_a_later_call_goes_on_with_a_broken_download_and_the_hash_decides(steels, serve, monkeypatch, quick):
+    content = steels.read_bytes()
+    half = len(content) // 2
+    rest = {"now": content[half:]}
+    seen = []
+
+    def answer(asked):
+        seen.append(asked.headers.get("Range", ""))
+        if seen[-1]:
+            where = f"bytes {half}-{len(content) - 1}/{len(content)}"
+            asked.send(rest["now"], 206, Content_Range=where)
+        else:
+            asked.raw(content[:half], Content_Length=str(len(content)), ETag='"1"')
+            asked.handler.close_connection = True
+
+    card = known(monkeypatch, "matbench_steels", url=f"{serve(answer).url}/x")
+    parts = obtain.cache_folder() / obtain.PARTS
+    with pytest.raises(RunError, match="cannot be fetched"):
+        obtain.obtain(card, policy=replace(quick, tries=1))
+    assert (parts / card.file).stat().st_size == half
+    rest["now"] = bytes(len(content) - half)
+    with pytest.raises(DataError, match="is not the published file"):
+        obtain.obtain(card, policy=quick)
+    assert not (parts / card.file).exists()
+    with pytest.raises(RunError):
+        obtain.obtain(card, policy=replace(quick, tries=1))
+    rest["now"] = content[half:]
+    assert obtain.obtain(card, policy=quick).path.read_bytes() == content
+    assert seen == ["", f"bytes={half}-", "", f"bytes={half}-"]
+    assert [path.name for path in parts.iterdir()] == [f"{card.file}.lock"]
+
+
+def test_two_downloads_of_one_file_do_not_share_its_part(steels, serve, monkeypatch, quick):
+    content = steels.read_bytes()
+    found = []
+
+    def answer(asked):
+        if asked.number == 0:
+            found.append(obtain.obtain(card, policy=quick).path.read_bytes())
+        asked.send(content, ETag='"1"')
+
+    card = known(monkeypatch, "matbench_steels", url=f"{serve(answer).url}/x")
+    found.append(obtain.obtain(card, policy=quick).path.read_bytes())
+    assert found == [content, content]
+
+
 def test_another_file_from_the_server_is_refused(steels, serve, monkeypatch, quick):
     web = serve(lambda asked: asked.send(gzip.compress(b"{}")))
     card = known(monkeypatch, "matbench_steels", url=f"{web.url}/x")

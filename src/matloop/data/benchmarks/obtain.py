@@ -6,12 +6,16 @@ import importlib
 import logging
 import os
 import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from matloop.core.errors import DataError
-from matloop.core.files import sha256, write_bytes, write_text
+from matloop.core.errors import DataError, RunError
+from matloop.core.files import said, sha256, write_text
+from matloop.core.locks import locked
 from matloop.core.places import cache_folder
 from matloop.core.progress import SILENT, Progress
 from matloop.data.benchmarks.cards import Benchmark
@@ -24,6 +28,8 @@ logger = logging.getLogger(__name__)
 SUMS = "SHA256SUMS"
 """The list of hashes that the owner of a mirror may put beside the files, as `sha256sum` writes it."""
 MIRROR = "MATLOOP_MIRROR"
+PARTS = "parts"
+"""The folder of the cache that holds files of which some came."""
 _TABLES = (".csv", ".csv.gz", ".parquet", ".jsonl.gz", ".jsonl")
 
 
@@ -143,8 +149,39 @@ def _cached(card: Benchmark, cache: Path) -> Obtained | None:
 def _fetched(card: Benchmark, cache: Path, policy: Policy | None, progress: Progress) -> Obtained:
     progress.tell(f"fetching {card.file} from {card.url}")
     download = importlib.import_module("matloop.data.benchmarks.download")  # needs an extra; a mirror does not
-    got: Downloaded = download.download(card, policy)
     path = cache / card.file
-    write_bytes(path, got.content)
-    write_text(cache / f"{card.file}.sha256", f"{got.sha256}\n{got.by}\n{got.licence}\n")
+    with _part(cache, card.file) as part:
+        got: Downloaded = download.download(card, part, policy)
+        write_text(cache / f"{card.file}.sha256", f"{got.sha256}\n{got.by}\n{got.licence}\n")
+        _moved(part, path)
     return Obtained(path, got.sha256, got.by, licence=got.licence)
+
+
+@contextmanager
+def _part(cache: Path, name: str) -> Iterator[Path]:
+    """Where a file is put together: what came of it lies there; a folder of our own where somebody else is at it."""
+    parts = cache.parent / PARTS
+    try:
+        parts.mkdir(parents=True, exist_ok=True)
+        lock = (parts / f"{name}.lock").open("a+b")
+    except OSError as error:
+        raise RunError(said(parts, error)) from error
+    with ExitStack() as held:
+        held.enter_context(lock)
+        try:
+            held.enter_context(locked(lock, patience=0.0, busy=name))
+        except RunError:
+            yield Path(held.enter_context(tempfile.TemporaryDirectory(dir=parts))) / name
+            return
+        yield parts / name
+        (parts / f"{name}.json").unlink(missing_ok=True)
+
+
+def _moved(part: Path, path: Path) -> None:
+    """Put a finished file in its place, whole also after a power cut."""
+    try:
+        with part.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        raise RunError(said(path, error)) from error

@@ -16,15 +16,16 @@ import logging
 import random
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from matloop.core.files import sha256
 from matloop.core.optional import require
 from matloop.core.release import release
 from matloop.data.harvest.addresses import (
@@ -38,6 +39,7 @@ from matloop.data.harvest.addresses import (
     secrets_in,
     shown,
 )
+from matloop.data.harvest.partial import Part
 from matloop.data.harvest.responses import HEADERS, FetchError, Kept, Response, body_of
 
 if TYPE_CHECKING:
@@ -46,13 +48,16 @@ else:
     httpx = require("httpx", extra=EXTRA)
 
 T = TypeVar("T")
+Take = Callable[["httpx.Response", str], Awaitable[bytes]]
+"""Reads an open answer that went well; the second is the address for messages."""
 logger = logging.getLogger(__name__)
 Memory = Literal["reuse", "ask", "replay"]
 """reuse : what is kept is not asked for again. ask : always asked, and kept. replay : only what is kept, no network."""
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 """States of HTTP that may pass."""
 MOVED = frozenset({301, 302, 303, 307, 308})
-_PLAIN = frozenset({"accept", "accept-language", "user-agent"})
+_PLAIN = frozenset({"accept", "accept-encoding", "accept-language", "if-range", "range", "user-agent"})
+_GAIN = 1 << 20  # bytes that make a broken try of a large file worth another one
 _OWN_LOGS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks")
 
 
@@ -166,6 +171,36 @@ class Fetcher:
             self.kept.keep(response)
         return response
 
+    async def get_file(self, url: str, path: Path) -> Response:
+        """The answer to GET as the file `path`; where it breaks off, only the rest is asked for, also by a later call.
+
+        A try that brings a new megabyte is not counted. `body` of what is returned is empty.
+
+        Raises
+        ------
+        AddressRefused, FetchError, RunError : as `get`; what came is left at `path` if it can be gone on with.
+        """
+        target = parsed(url)
+        part = Part(path, shown(target), self.policy.most_bytes)
+        most, number = part.size, 1
+        try:
+            while True:
+                try:
+                    response = await self._followed(target, part.headers(), secrets_in(target), part.take)
+                    return replace(response, sha256=sha256(path))
+                except FetchError as error:
+                    if error.status == 416:  # what came is longer than the file is now
+                        part.drop()
+                    elif part.size >= most + _GAIN:
+                        most, number = part.size, 0
+                    if not (_may_pass(error) or error.status == 416) or number >= self.policy.tries:
+                        raise
+                    number += 1
+                    await self._rest(target, max(number - 1, 1), error)
+        except FetchError:
+            part.kept()
+            raise
+
     # ---- tries ----
 
     async def _tried(
@@ -199,13 +234,15 @@ class Fetcher:
         logger.info("%s: try %d failed; the next one follows in %.1f s", shown(url), number, wait)
         await asyncio.sleep(wait)
 
-    async def _followed(self, url: httpx.URL, headers: dict[str, str], secrets: tuple[str, ...]) -> Response:
+    async def _followed(
+        self, url: httpx.URL, headers: dict[str, str], secrets: tuple[str, ...], take: Take | None = None
+    ) -> Response:
         """The answer behind redirects, each of which is checked as the first address was."""
         asked, here = shown(url), url
         for number in range(self.policy.redirects + 1):
             own = headers if host_of(here) == host_of(url) else _plain(headers)
             try:
-                status, told, body = await self._bounded(here, own)
+                status, told, body = await self._bounded(here, own, take or self._body)
             except AddressRefused as error:
                 raise AddressRefused(f"{asked}: redirects. {error}" if number else str(error)) from error
             if status not in MOVED:
@@ -215,12 +252,14 @@ class Fetcher:
                 raise AddressRefused(f"{asked}: redirects from https to {shown(here)}, which anybody can read.")
         raise FetchError(f"{asked}: redirects more than {self.policy.redirects} times.", kind="redirect")
 
-    async def _bounded(self, url: httpx.URL, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+    async def _bounded(
+        self, url: httpx.URL, headers: dict[str, str], take: Take
+    ) -> tuple[int, Mapping[str, str], bytes]:
         name, policy = shown(url), self.policy
         async with self._gate(host_of(url)).turn():
             try:
                 async with asyncio.timeout(policy.seconds):
-                    return await self._asked(url, headers, name)
+                    return await self._asked(url, headers, name, take)
             except TimeoutError as error:
                 raise FetchError(f"{name}: no whole answer within {policy.seconds:g} s.", kind="timeout") from error
             except httpx.TimeoutException as error:
@@ -229,7 +268,9 @@ class Fetcher:
                 what = masked(str(error) or type(error).__name__, _secrets(url, headers))
                 raise FetchError(f"{name}: the connection failed ({what}).", kind="connection") from error
 
-    async def _asked(self, url: httpx.URL, headers: dict[str, str], name: str) -> tuple[int, Mapping[str, str], bytes]:
+    async def _asked(
+        self, url: httpx.URL, headers: dict[str, str], name: str, take: Take
+    ) -> tuple[int, Mapping[str, str], bytes]:
         host = host_of(url)
         try:
             addresses = await resolved(host, allow_local=self.policy.allow_local)
@@ -248,15 +289,18 @@ class Fetcher:
             try:
                 if answer.status_code in MOVED:
                     return answer.status_code, answer.headers, b""
-                return answer.status_code, answer.headers, await self._body(answer, name)
+                reads = take if answer.is_success else self._said
+                return answer.status_code, answer.headers, await reads(answer, name)
             finally:
                 await answer.aclose()
         raise FetchError(f"{name}: the host {host} has no address.", kind="connection")
 
     async def _body(self, answer: httpx.Response, name: str) -> bytes:
-        if answer.is_success:
-            return await body_of(answer, self.policy.most_bytes, name)
-        try:  # what is said about a failure; a long or damaged text is not worth more than its state
+        return await body_of(answer, self.policy.most_bytes, name)
+
+    async def _said(self, answer: httpx.Response, name: str) -> bytes:
+        """What is said about a failure; a long or damaged text is not worth more than its state."""
+        try:
             return await body_of(answer, min(self.policy.most_bytes, 100_000), name)
         except FetchError:
             return b""
@@ -380,6 +424,16 @@ def fetch_now(
     async def one() -> Response:
         async with Fetcher(folder, policy, memory=memory) as fetch:
             return await fetch.get(url, headers=headers)
+
+    return run(one())
+
+
+def fetch_file_now(url: str, path: Path, policy: Policy | None = None) -> Response:
+    """`Fetcher.get_file` for a caller that waits."""
+
+    async def one() -> Response:
+        async with Fetcher(None, policy) as fetch:
+            return await fetch.get_file(url, path)
 
     return run(one())
 
