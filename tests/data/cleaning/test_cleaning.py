@@ -83,6 +83,9 @@ def test_an_energy_that_is_the_target_is_compared_but_never_told():
     [
         ("GGA+U", "PBE+U"),
         ("gga_u", "PBE+U"),
+        ("GGA+U (MP)", "PBE+U (MP)"),
+        ("VASP PBE+U (oqmd)", "PBE+U (OQMD)"),
+        ("PBE+U (ours)", ""),
         ("VASP-PBE", "PBE"),
         ("hse", "HSE06"),
         ("Expt.", "experiment"),
@@ -100,6 +103,13 @@ def test_a_mix_is_refused_named_or_not():
             clean(table(xc=method), asked(**choices))
         for said in ('"gap" mixes levels', "PBE (9 rows), PBE+U (7 rows)", 'row 10: "GGA+U"', "compatible"):
             assert said in str(caught.value)
+
+
+def test_two_databases_with_other_values_of_u_are_a_mix():
+    raw = table(xc=["PBE+U (MP)"] * 9 + ["PBE+U (OQMD)"] * 7)
+    with pytest.raises(DataError, match=r"PBE\+U \(MP\) \(9 rows\), PBE\+U \(OQMD\) \(7 rows\)"):
+        clean(raw, asked())
+    assert not clean(raw, asked(method="xc", compatible=("PBE+U (MP)", "PBE+U (OQMD)"))).removed
 
 
 def test_a_mix_is_separated_learnt_or_declared_compatible():

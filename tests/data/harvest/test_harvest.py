@@ -537,6 +537,26 @@ def test_a_version_is_made_again_from_kept_answers_bit_for_bit(harvest, database
         assert kept.fingerprint == one.version("oxides").fingerprint
 
 
+def test_a_version_of_the_first_mapping_is_made_again_as_it_was(harvest, database, tmp_path):
+    """Then PBE+U of every database had one name."""
+
+    def of_mp(asked, offset, page):
+        for one in page["data"]:
+            one["attributes"]["_mp_band_gap"] = 1.0
+
+    harvest(database(3, of_mp))
+    (told,) = (tmp_path / "m.db.harvest" / "versions").rglob("*.json")
+    made = json.loads(told.read_text("utf-8"))
+    assert made.pop("mapping") == 2
+    told.write_text(json.dumps(made), "utf-8")
+    rebuild(f"{harvest.store}#oxides", out=str(tmp_path / "copy.db#again"))
+    methods = []
+    for place, name in ((harvest.store, "oxides"), (str(tmp_path / "copy.db"), "again")):
+        with open_store(place) as store:
+            methods.append({one.method for record in store.records(name) for one in record.properties if one.method})
+    assert methods == [{"PBE+U (MP)"}, {"PBE+U"}]
+
+
 def test_a_lost_store_is_made_again(harvest, database):
     done = harvest(database(25))
     os.unlink(harvest.store)

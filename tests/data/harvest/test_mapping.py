@@ -38,8 +38,8 @@ def told(record):
 @pytest.mark.parametrize(
     ("provider", "given", "name", "method", "value", "unit"),
     [
-        ("oqmd", {"_oqmd_delta_e": -0.5}, "formation_energy_per_atom", "PBE+U", -0.5, "eV/atom"),
-        ("oqmd", {"_oqmd_band_gap": 0}, "band_gap", "PBE+U", 0, "eV"),
+        ("oqmd", {"_oqmd_delta_e": -0.5}, "formation_energy_per_atom", "PBE+U (OQMD)", -0.5, "eV/atom"),
+        ("oqmd", {"_oqmd_band_gap": 0}, "band_gap", "PBE+U (OQMD)", 0, "eV"),
         ("alexandria.pbesol", {"_alexandria_band_gap": 1.1}, "band_gap", "PBEsol", 1.1, "eV"),
         ("alexandria.pbe", {"_alexandria_hull_distance": 0.1}, "energy_above_hull", "PBE", 0.1, "eV/atom"),
         ("jarvis", {"_jarvis_mbj_bandgap": 1.2}, "band_gap", "TB-mBJ", 1.2, "eV"),
@@ -64,8 +64,8 @@ def test_units_that_the_database_states_are_believed():
 
 def test_a_value_of_another_kind_is_kept_under_its_own_name_and_said():
     record, found = read("oqmd", Facts(units={"_oqmd_delta_e": "K"}), _oqmd_delta_e=5.0, _oqmd_band_gap="metal")
-    assert told(record)["_oqmd_delta_e", "PBE+U"] == (5.0, "K")
-    assert told(record)["_oqmd_band_gap", "PBE+U"][0] == "metal"
+    assert told(record)["_oqmd_delta_e", "PBE+U (OQMD)"] == (5.0, "K")
+    assert told(record)["_oqmd_band_gap", "PBE+U (OQMD)"][0] == "metal"
     assert len(found.partial) == 2
 
 
@@ -81,11 +81,12 @@ def test_what_the_schema_does_not_know_keeps_its_name():
 def test_methods_of_one_quantity_stand_side_by_side():
     stability = {kind: {"energy_above_hull": value} for kind, value in (("gga_gga+u", 0.1), ("r2scan", 0.2))}
     record, _ = read("mp", _mp_stability=stability)
-    assert {method: value for (_, method), (value, _) in told(record).items()} == {"PBE+U": 0.1, "r2SCAN": 0.2}
+    assert {method: value for (_, method), (value, _) in told(record).items()} == {"PBE+U (MP)": 0.1, "r2SCAN": 0.2}
 
 
 def test_numbers_as_texts_are_numbers():
-    assert told(read("oqmd", _oqmd_delta_e="-0.25")[0])["formation_energy_per_atom", "PBE+U"] == (-0.25, "eV/atom")
+    found = told(read("oqmd", _oqmd_delta_e="-0.25")[0])
+    assert found["formation_energy_per_atom", "PBE+U (OQMD)"] == (-0.25, "eV/atom")
 
 
 def test_what_a_database_says_of_itself():

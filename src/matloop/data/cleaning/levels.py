@@ -50,6 +50,19 @@ _SPELLINGS = {
 """Level: its spellings, in lower case without spaces, hyphens and underscores. Two levels that are not the same do not
 compare: total and formation energies, band gaps and lattice constants of them differ systematically."""
 
+_SCHEMES = ("MP", "OQMD", "AFLOW", "MIT")
+"""Whose values of U and corrections were used: U of Fe is 5.3 eV at MP and 4.0 eV at OQMD, Mo and W have one at MP
+alone, Cu at OQMD alone. "PBE+U" says nothing of that, and is a level of its own.
+Jain et al., Phys. Rev. B 84 (2011) 045115. doi:10.1103/PhysRevB.84.045115
+Kirklin et al., npj Comput. Mater. 1 (2015) 15010. doi:10.1038/npjcompumats.2015.10"""
+
+_SPELLINGS |= {
+    f"PBE+U ({scheme})": tuple(
+        f"{spelling}{end}" for spelling in _SPELLINGS["PBE+U"] for end in (f"({scheme.lower()})", scheme.lower())
+    )
+    for scheme in _SCHEMES
+}
+
 _CODES = ("vasp", "quantumespresso", "qe", "castep", "fhiaims", "aims", "wien2k", "abinit", "gpaw", "siesta", "elk")
 """Programs: the same functional in another one compares, to about 1 meV per atom.
 Lejaeghere et al., Science 351 (2016) aad3000. doi:10.1126/science.aad3000"""
@@ -85,8 +98,8 @@ def level_of(word: str) -> str:
 
     Examples
     --------
-    >>> level_of("GGA_U"), level_of("vasp pbe"), level_of("hse"), level_of("M06-2X")
-    ('PBE+U', 'PBE', 'HSE06', '')
+    >>> level_of("GGA_U"), level_of("GGA+U (OQMD)"), level_of("vasp pbe"), level_of("hse"), level_of("M06-2X")
+    ('PBE+U', 'PBE+U (OQMD)', 'PBE', 'HSE06', '')
     """
     plain = re.sub(r"[\s_–-]+", "", word.casefold())
     for code in _CODES:

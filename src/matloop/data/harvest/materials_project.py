@@ -37,6 +37,8 @@ LICENCES = {"BY-C": "CC-BY-4.0", "BY-NC": "CC-BY-NC-4.0"}
 """What an entry says of its licence; entries of GNoME are not for commercial use."""
 MIXED = "PBE+U and r2SCAN"
 """Of energies against the convex hull, which mixes these."""
+PLUS_U = "PBE+U (MP)"
+"""With the values of U of this database, which are not those of others."""
 _FACTS = ("material_id", "formula_pretty", "structure", "origins", "last_updated", "deprecated", "database_IDs",
           "builder_meta", "warnings")  # fmt: skip
 _KEPT = ("last_updated", "deprecated", "database_IDs", "warnings", "origins")
@@ -210,7 +212,8 @@ def _methods(told: Mapping[str, Any], kinds: Mapping[str, Any]) -> dict[str, str
     for one in origins if isinstance(origins, list) else []:
         if isinstance(one, Mapping) and one.get("task_id") in kinds:
             word = str(kinds[one["task_id"]])
-            found.setdefault(str(one.get("name")), level_of(word) or word)
+            level = level_of(word) or word
+            found.setdefault(str(one.get("name")), PLUS_U if level == "PBE+U" else level)
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain as joined
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +23,9 @@ from matloop.data.store.values import Origin, Record, Version
 
 MOST = 1000
 """Entries with a reason that are remembered; all are counted."""
+MAPPING = 2
+"""How answers become records: 1 called PBE+U of every database the same, 2 says whose values of U were used."""
+_ONCE = {"PBE+U (MP)": "PBE+U", "PBE+U (OQMD)": "PBE+U"}
 FOLDER = "versions"
 Mode = Literal["replace", "whole"]
 
@@ -49,7 +52,8 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """How a version came about: what is needed to make it again. base : the version before, 0 for none."""
+    """How a version came about: what is needed to make it again. base : the version before, 0 for none. mapping : see
+    `MAPPING`."""
 
     dataset: str
     number: int
@@ -60,10 +64,15 @@ class Made:
     message: str
     author: str
     matloop: str
+    mapping: int = 1
 
 
-def records_of(chain: Chain, kept: Kept, account: Account) -> Iterator[Record]:
+def records_of(chain: Chain, kept: Kept, account: Account, mapping: int = MAPPING) -> Iterator[Record]:
     """The records of the pages that came, in their order; of an entry that came twice the newest one.
+
+    Parameters
+    ----------
+    mapping : that of the matloop which made the version, where it is made again.
 
     Raises
     ------
@@ -87,7 +96,13 @@ def records_of(chain: Chain, kept: Kept, account: Account) -> Iterator[Record]:
             if order.limit and account.records >= order.limit:
                 return
             account.records += 1
-            yield record
+            yield record if mapping >= MAPPING else _as_once(record)
+
+
+def _as_once(record: Record) -> Record:
+    """A record with the names of methods that the first mapping gave."""
+    named = tuple(replace(one, method=_ONCE.get(one.method, one.method)) for one in record.properties)
+    return replace(record, properties=named)
 
 
 def _newest(chain: Chain) -> dict[str, int]:
@@ -129,14 +144,14 @@ def store_version(
     if version.number > before or not path.exists():
         base = before if version.number > before else version.number - 1
         made = Made(dataset, version.number, base, version.fingerprint, mode, tuple(chains), version.message,
-                    version.author, release())  # fmt: skip
+                    version.author, release(), MAPPING)  # fmt: skip
         write_text(path, json.dumps(_made_to_json(made), ensure_ascii=False, indent=1))
     return Stored(version, version.number > before)
 
 
-def _all(chains: Sequence[Chain], kept: Kept, accounts: Sequence[Account]) -> Iterator[Record]:
+def _all(chains: Sequence[Chain], kept: Kept, accounts: Sequence[Account], mapping: int = MAPPING) -> Iterator[Record]:
     for one, account in zip(chains, accounts, strict=True):
-        yield from records_of(one, kept, account)
+        yield from records_of(one, kept, account, mapping)
 
 
 def _path(folder: Path, place: str, dataset: str, number: int) -> Path:
@@ -196,5 +211,11 @@ def make_again(made: Sequence[Made], kept: Kept, store: Store, dataset: str) -> 
         accounts = [Account() for _ in one.chains]
         yield (
             one,
-            store.add(dataset, _all(one.chains, kept, accounts), mode=one.mode, message=one.message, author=one.author),
+            store.add(
+                dataset,
+                _all(one.chains, kept, accounts, one.mapping),
+                mode=one.mode,
+                message=one.message,
+                author=one.author,
+            ),
         )
