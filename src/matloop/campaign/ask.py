@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matloop.campaign.learned import history_of
+from matloop.campaign.learned import experiments_only, history_of
 from matloop.campaign.question import Question, strategy_of
 from matloop.campaign.state import Result, State, Suggestion
-from matloop.core.arrays import FloatArray
+from matloop.core.arrays import FloatArray, IntArray
 from matloop.core.errors import ConfigError
 from matloop.core.jsonable import to_jsonable
 from matloop.core.threads import one_thread
 from matloop.design.contract import History, Points, Suggestions
+from matloop.design.strategy.fidelities import ByFidelity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +73,8 @@ def settings_in_words(point: Mapping[str, Any]) -> str:
 
 
 def _lines(suggestion: Suggestion) -> list[str]:
-    found = [f"{suggestion.id}: {settings_in_words(suggestion.point)}", f"    why: {suggestion.reason}"]
+    by = f", by {suggestion.fidelity}" if suggestion.fidelity else ""
+    found = [f"{suggestion.id}: {settings_in_words(suggestion.point)}{by}", f"    why: {suggestion.reason}"]
     for target, (value, low, high) in suggestion.foreseen.items():
         found.append(f"    {target}: {value:.5g} expected, {low:.5g} to {high:.5g}")
     facts = [f"chance {suggestion.chance:.0%}"] if not math.isnan(suggestion.chance) else []
@@ -118,14 +120,20 @@ def suggested(state: State, question: Question, n: int) -> tuple[list[dict[str, 
     pending, and what is still missing is drawn at random.
     """
     history, results = history_of(state, question)
-    taken = _taken(history, question)
     strategy, seed = strategy_of(question.problem, question.base), seed_of(state)
+    taken = _taken(history, question)
+    if not isinstance(strategy, ByFidelity):
+        history = experiments_only(history)
     said = strategy.suggest(question.domain, history, question.goals, n, seed=seed)
     entries = _entries(said, question, history, results, taken)
     for attempt in range(1, _TRIES):
         if len(entries) >= n or not len(said.points):
             break
-        more = replace(history, pending=Points(np.vstack([_rows(history.pending, said.points), said.points.values])))
+        more = replace(
+            history,
+            pending=Points(np.vstack([_rows(history.pending, said.points), said.points.values])),
+            pending_level=np.concatenate([history.pending_level, _levels(said)]),
+        )
         said = strategy.suggest(question.domain, more, question.goals, n - len(entries), seed=seed + attempt)
         entries += _entries(said, question, history, results, taken)
     if len(entries) < n:
@@ -137,13 +145,22 @@ def _rows(pending: Points, like: Points) -> FloatArray:
     return pending.values if len(pending) else np.zeros((0, like.values.shape[1]))
 
 
-def _taken(history: History, question: Question) -> set[str]:
-    keys = list(map(str, question.domain.keys(history.points))) if len(history) else []
-    return {*keys, *(map(str, question.domain.keys(history.pending)) if len(history.pending) else ())}
+def _taken(history: History, question: Question) -> set[tuple[str, int]]:
+    """The experiments that are known or asked for, each with its fidelity."""
+    keys = question.domain.keys(history.points) if len(history) else ()
+    waiting = question.domain.keys(history.pending) if len(history.pending) else ()
+    return {
+        *((str(key), int(at)) for key, at in zip(keys, history.level, strict=True)),
+        *((str(key), int(at)) for key, at in zip(waiting, history.pending_level, strict=True)),
+    }
+
+
+def _levels(said: Suggestions) -> IntArray:
+    return np.zeros(len(said.points), np.int64) if said.level is None else said.level
 
 
 def _drawn(
-    question: Question, history: History, results: Sequence[Result], taken: set[str], n: int, seed: int
+    question: Question, history: History, results: Sequence[Result], taken: set[tuple[str, int]], n: int, seed: int
 ) -> list[dict[str, Any]]:
     points = question.domain.everything(20_000)
     if points is None:
@@ -155,18 +172,20 @@ def _drawn(
 
 
 def _entries(
-    said: Suggestions, question: Question, history: History, results: Sequence[Result], taken: set[str], most: int = 0
-) -> list[dict[str, Any]]:
+    said: Suggestions, question: Question, history: History, results: Sequence[Result], taken: set[tuple[str, int]],
+    most: int = 0,
+) -> list[dict[str, Any]]:  # fmt: skip
     """Those of the suggestions that are new, as rows of an event; their keys are taken from now on."""
     rows: list[int] = []
+    levels = _levels(said)
     for row, key in enumerate(question.domain.keys(said.points) if len(said.points) else ()):
-        if str(key) not in taken and not (most and len(rows) == most):
-            taken.add(str(key))
+        if (str(key), int(levels[row])) not in taken and not (most and len(rows) == most):
+            taken.add((str(key), int(levels[row])))
             rows.append(row)
     points = said.points.take(rows) if rows else said.points.take(np.zeros(0, dtype=np.int64))
     if not rows:
         return []
-    records, costs = question.records(points), question.costs(points)
+    records, costs = question.records(points), question.costs(points, levels[rows])
     near = neighbours(points, question, history, results)
     entries = []
     for place, row in enumerate(rows):
@@ -179,6 +198,8 @@ def _entries(
             {"point": records[place], "reason": said.reasons[row], "foreseen": foreseen, "chance": chance,
              "cost": _plain(float(costs[place])), "near": near[place]}
         )  # fmt: skip
+        if fidelity := question.problem.fidelity(int(levels[row])):
+            entries[-1]["fidelity"] = fidelity
     return entries
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from matloop.campaign.ask import Asked, seed_of, suggested
 from matloop.campaign.earlier import earlier_reads
 from matloop.campaign.home import Home
@@ -182,14 +184,15 @@ class Campaign:
     ) -> tuple[Suggestion, ...] | None:
         """The suggestions as recorded; None where results were told meanwhile for one of them."""
         points, _ = self.question.points([entry["point"] for entry in entries])
-        keys = set(map(str, self.question.domain.keys(points)))
+        at = [entry.get("fidelity", "") for entry in entries]
+        keys = set(zip(map(str, self.question.domain.keys(points)), at, strict=True))
         strategy = self.problem.plan.strategy.name
 
         def event(events: list[dict[str, Any]]) -> Mapping[str, Any] | None:
             now = replay(events)
             if now.told != seen.told and not any(entry.get("repeats") for entry in entries):
-                fresh = [r.point for name, r in now.results.items() if name not in seen.results]
-                if fresh and keys & set(map(str, self.question.domain.keys(self.question.points(fresh)[0]))):
+                fresh = [r for name, r in now.results.items() if name not in seen.results]
+                if fresh and keys & self._kinds(fresh):
                     return None
             number = now.rounds + 1
             named = [{"id": f"c{number}-{k}", **entry} for k, entry in enumerate(entries, start=1)]
@@ -204,6 +207,11 @@ class Campaign:
         known = self.state.suggestions
         return tuple(known[entry["id"]] for entry in recorded["suggestions"])
 
+    def _kinds(self, results: Sequence[Result]) -> set[tuple[str, str]]:
+        """Which experiments these are of, with their fidelity."""
+        points, _ = self.question.points([result.point for result in results])
+        return {(str(key), one.fidelity) for key, one in zip(self.question.domain.keys(points), results, strict=True)}
+
     def _repeated(self, names: Sequence[str], who: str) -> Asked:
         state = self.state
         answered = state.answered
@@ -216,10 +224,12 @@ class Campaign:
                 known = [result.name for result in state.results.values()]
                 raise ConfigError(f"there is no experiment {quoted(name)} to repeat. {did_you_mean(name, known)}")
             points, _ = self.question.points([found.point])
-            cost = float(self.question.costs(points)[0])
+            level = np.array([self.problem.level(found.fidelity)], dtype=np.int64)
+            cost = float(self.question.costs(points, level)[0])
             entries.append(
                 {"point": dict(found.point), "reason": f"the same as {name} once more, to see how well it repeats",
-                 "cost": None if math.isnan(cost) else cost, "near": [[name, 0.0]], "repeats": name}
+                 "cost": None if math.isnan(cost) else cost, "near": [[name, 0.0]], "repeats": name,
+                 **({"fidelity": found.fidelity} if found.fidelity else {})}
             )  # fmt: skip
         recorded = self._record_asked(state, entries, "repeats that were asked for", who)
         assert recorded is not None  # repeats never collide
@@ -312,6 +322,8 @@ class Campaign:
         for target in self.problem.targets:
             frame[target.name] = [result.values.get(target.name, math.nan) for result in results]
             frame[f"{target.name} error"] = [result.errors.get(target.name, math.nan) for result in results]
+        if self.problem.fidelities:
+            frame["fidelity"] = [result.fidelity or self.problem.fidelities[0].name for result in results]
         for name in ("failed", "cost", "place", "who"):
             frame[name] = [getattr(result, name) for result in results]
         frame["told at"] = [result.time for result in results]
@@ -398,6 +410,7 @@ def _rescued(aside: Path, home: Home) -> Path | None:
 def _rescued_row(row: Mapping[str, Any], asked: Mapping[str, Suggestion]) -> dict[str, Any]:
     point, values, errors = (row.get(key) or {} for key in ("point", "values", "errors"))
     shared = {key: row[key] for key in ("cost", "place", "who") if row.get(key)}
+    shared |= {"fidelity": row["fidelity"]} if row.get("fidelity") else {}
     failed = {"failed": "yes"} if row.get("failed") else {}
     noted = {"note": row.get("why") or row.get("note")} if row.get("why") or row.get("note") else {}
     told = {**values, **{f"{name} error": value for name, value in errors.items()}}

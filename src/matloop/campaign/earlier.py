@@ -59,7 +59,8 @@ def _campaign(folder: Path, question: Question) -> Read:
     if not shared:
         wanted = ", ".join(quoted(target.name) for target in question.problem.targets)
         raise DataError(f"{folder}: this campaign has none of the targets {wanted}. Delete it from [data] places.")
-    rows = [_row(result, shared, units) for result in replay(events).results.values()]
+    # what stand-ins said is no experiment, and their names are of that campaign
+    rows = [_row(result, shared, units) for result in replay(events).results.values() if not result.fidelity]
     if not rows:
         raise DataError(f"{folder}: this campaign has no results yet. Delete it from [data] places.")
     frame = pd.DataFrame(rows)

@@ -143,7 +143,9 @@ def _promised(state: State, target: str) -> list[tuple[Suggestion, Result]]:
     pairs = []
     for result in state.results.values():
         asked = state.suggestions.get(result.suggestion)
-        if asked is None or target not in asked.foreseen or target not in result.values or result.place:
+        if asked is None or target not in asked.foreseen or target not in result.values:
+            continue
+        if not result.of_own_experiment:
             continue
         if all(map(math.isfinite, asked.foreseen[target])) and MOVED not in result.flags:
             pairs.append((asked, result))
@@ -180,7 +182,7 @@ def _stuck(state: State, question: Question) -> Iterator[Finding]:
     if len(wanted) != 1:
         return
     goal = wanted[0]
-    own = [result for result in state.results.values() if not result.place]
+    own = [result for result in state.results.values() if result.of_own_experiment]
     rows = best_rows(own, question)
     if not rows:
         return
@@ -263,9 +265,10 @@ def _duplicates(state: State, question: Question) -> Iterator[Finding]:
     if not meant:
         return
     keys = question.domain.keys(question.points([s.point for s in meant])[0])
-    rounds = Counter(zip(map(str, keys), (s.round for s in meant), strict=True))
+    named = [(str(key), s.fidelity) for key, s in zip(keys, meant, strict=True)]
+    rounds = Counter(zip(named, (s.round for s in meant), strict=True))
     per_key = Counter(key for key, _ in rounds)
-    withdrawn = {str(key) for key, s in zip(keys, meant, strict=True) if s.withdrawn}
+    withdrawn = {key for key, s in zip(named, meant, strict=True) if s.withdrawn}
     twice = sum(count > 1 for key, count in per_key.items() if key not in withdrawn)
     replaced = sum(s.reason == REPLACED for s in meant[-N_LATELY:])
     if twice:
@@ -281,7 +284,7 @@ def _duplicates(state: State, question: Question) -> Iterator[Finding]:
 
 
 def _failures(state: State) -> Iterator[Finding]:
-    own = state.own
+    own = state.experiments
     failed = np.array([result.failed for result in own], dtype=bool)
     if len(own) < 10 or not failed.any():
         return

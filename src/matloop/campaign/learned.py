@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from matloop.campaign.question import Question, usable
 from matloop.campaign.state import Result, State
 from matloop.core.arrays import BoolArray, FloatArray
 from matloop.design.contract import History, Points
+from matloop.design.strategy.learn import at_target
 
 
 def history_of(state: State, question: Question) -> tuple[History, tuple[Result, ...]]:
@@ -20,6 +22,7 @@ def history_of(state: State, question: Question) -> tuple[History, tuple[Result,
     seen = usable(question.domain, points)
     results = tuple(result for result, use in zip(results, seen, strict=True) if use)
     pending, _ = question.points([suggestion.point for suggestion in state.pending])
+    level = question.problem.level
     history = History(
         points.take(seen),
         {target.name: _values(results, target.name) for target in question.problem.targets},
@@ -29,14 +32,35 @@ def history_of(state: State, question: Question) -> tuple[History, tuple[Result,
         np.array([result.round for result in results], dtype=np.int64),
         np.array([result.place for result in results], dtype=np.str_),
         pending,
+        np.array([level(result.fidelity) for result in results], dtype=np.int64),
+        np.array([level(suggestion.fidelity) for suggestion in state.pending], dtype=np.int64),
     )
     return history, results
+
+
+def experiments_only(history: History) -> History:
+    """Without what stand-ins said, for strategies that know of experiments alone."""
+    at = at_target(history)
+    if at.all() and not history.pending_level.any():
+        return history
+    return replace(
+        history,
+        points=history.points.take(at),
+        values={name: values[at] for name, values in history.values.items()},
+        errors={name: errors[at] for name, errors in history.errors.items()},
+        failed=history.failed[at],
+        cost=history.cost[at],
+        round=history.round[at],
+        place=history.place[at],
+        level=history.level[at],
+    )
 
 
 def paid(results: Sequence[Result], question: Question, points: Points) -> FloatArray:
     """What the experiments cost: as told, else as foreseen; shape (n,), NaN where neither is known."""
     told = np.array([result.cost for result in results], dtype=np.float64)
-    return np.where(np.isnan(told), question.costs(points), told) if len(results) else told
+    levels = np.array([question.problem.level(result.fidelity) for result in results], dtype=np.int64)
+    return np.where(np.isnan(told), question.costs(points, levels), told) if len(results) else told
 
 
 def _values(results: Sequence[Result], target: str) -> FloatArray:
@@ -49,8 +73,9 @@ def _errors(results: Sequence[Result], target: str, noise: float) -> FloatArray:
 
 
 def meets(results: Sequence[Result], question: Question) -> BoolArray:
-    """Which results meet all goals with an end, shape (n,); one whose target was not measured does not."""
-    good = np.array([not result.failed for result in results], dtype=bool)
+    """Which results meet all goals with an end, shape (n,); one whose target was not measured does not, nor does what a
+    stand-in said."""
+    good = np.array([not result.failed and not result.fidelity for result in results], dtype=bool)
     for goal in question.goals:
         values = _values(results, goal.target)
         good &= np.isfinite(values) if goal.is_open else (values >= goal.low) & (values <= goal.high)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from matloop.campaign.oracles.files import frame_of
 from matloop.campaign.question import goals_of
+from matloop.campaign.stand_ins import COLUMN
 from matloop.core.errors import ConfigError, DataError
 from matloop.data.collect import collect
 from matloop.design.goals import Goal
 from matloop.design.space.candidates import domain_of
+from matloop.problem.campaign import Fidelity
 from matloop.problem.campaign_toml import load_campaign
 from matloop.problem.question import Source
 from matloop.problem.space import Space
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 def of_campaign(
     path: Path, goals: Sequence[Goal] = ()
-) -> tuple[str, pd.DataFrame, tuple[Goal, ...], Space, tuple[str, ...]]:
+) -> tuple[str, pd.DataFrame, tuple[Goal, ...], Space, tuple[str, ...], tuple[Fidelity, ...]]:
     """What a simulation needs of a campaign file.
 
     Parameters
@@ -33,8 +35,8 @@ def of_campaign(
     Returns
     -------
     source : what the table is called. table : the allowed candidates, a column per parameter and target, a row per
-    measurement. goals : in the units of the targets. space : how candidates are described; its limits are met. notes :
-    how many rows the space does not allow.
+    measurement, and "fidelity" where the file has some. goals : in the units of the targets. space : how candidates are
+    described; its limits are met. notes : how many rows the space does not allow. fidelities : of the file.
 
     Raises
     ------
@@ -55,11 +57,13 @@ def of_campaign(
         )
     frame = frame_of(raw, units).rename(columns={t.column: t.name for t in problem.targets if t.column})
     wanted = tuple(goals) or goals_of(problem)
-    domain = domain_of(frame, space=problem.space, without=[target.name for target in problem.targets])
+    also = [COLUMN] if problem.fidelities and COLUMN in frame.columns else []
+    domain = domain_of(frame, space=problem.space, without=[*(target.name for target in problem.targets), *also])
     names = [str(name) for name in domain.frame(domain.sample(1, 0)).columns]
     _, outside = domain.read(frame[names])
-    kept = frame[[*names, *dict.fromkeys(goal.target for goal in wanted)]][outside == ""].reset_index(drop=True)
+    columns = [*names, *dict.fromkeys(goal.target for goal in wanted), *also]
+    kept = frame[columns][outside == ""].reset_index(drop=True)
     plain = replace(problem.space, constraints=(), without=())
     lost = len(frame) - len(kept)
     notes = (f"{lost:,} of {len(frame):,} rows are empty or not allowed by the space: they are no candidates.",)
-    return problem.space.candidates, kept, wanted, plain, notes if lost else ()
+    return problem.space.candidates, kept, wanted, plain, notes if lost else (), problem.fidelities

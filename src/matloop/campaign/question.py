@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from matloop.core.arithmetic import CONSTANTS, read_formula
-from matloop.core.arrays import BoolArray, FloatArray
+from matloop.core.arrays import BoolArray, FloatArray, IntArray
 from matloop.core.errors import ConfigError
 from matloop.design import goals as design_goals
 from matloop.design.contract import Domain, Points, Strategy
 from matloop.design.goals import Goal
 from matloop.design.space.domain import open_domain
 from matloop.design.strategies import STRATEGIES
+from matloop.design.strategy.fidelities import SURROGATE, ByFidelity
+from matloop.design.strategy.model import ModelBased
 from matloop.problem.campaign import CampaignProblem, Chosen
 from matloop.problem.fault import did_you_mean, quoted
 
@@ -39,8 +41,12 @@ class Question:
     names: tuple[str, ...] = field(default=())
     base: Path = Path()
 
-    def costs(self, points: Points) -> FloatArray:
-        """What the experiments are expected to cost, shape (n,); NaN where it cannot be said."""
+    def costs(self, points: Points, levels: IntArray | None = None) -> FloatArray:
+        """What the experiments are expected to cost, shape (n,); NaN where it cannot be said. levels : shape (n,), of
+        their fidelities, where the problem has some."""
+        if fidelities := self.problem.fidelities:
+            at = np.zeros(len(points), np.int64) if levels is None else levels
+            return np.array([fidelities[level].cost for level in at], dtype=np.float64)
         cost = self.problem.plan.cost
         if isinstance(cost, float):
             return np.full(len(points), cost)
@@ -115,6 +121,9 @@ def strategy_of(problem: CampaignProblem, base: Path) -> Strategy:
     bounds = {target.name: target.bounds for target in problem.targets if target.bounds is not None}
     if bounds and "bounds" in inspect.signature(make).parameters:
         options.setdefault("bounds", bounds)
+    standing_in = problem.fidelities and plan.strategy.name == "auto"
+    if standing_in:
+        options["surrogate"] = SURROGATE
     try:
         made: Strategy = make(**options)
     except TypeError as error:
@@ -123,6 +132,9 @@ def strategy_of(problem: CampaignProblem, base: Path) -> Strategy:
             f"the strategy {quoted(plan.strategy.name)} does not take these options ({given}): {error}. "
             "Correct [campaign] strategy, surrogate, acquisition."
         ) from error
+    if standing_in and isinstance(made, ModelBased):
+        found = problem.fidelities
+        return ByFidelity(tuple(one.name for one in found), tuple(one.cost for one in found), made)
     return made
 
 

@@ -17,8 +17,9 @@ from matloop.design.contract import History, Points, Strategy
 class Replayed:
     """Which designs were tried, in order.
 
-    rows : shape (n,), fewer where nothing was left to try. seconds : of each `suggest`. how : what the strategy said of
-    its last batch. failure : why it could not go on; empty where it could.
+    rows : shape (n,), fewer where nothing was left to try; -1 where what an experiment costs went to stand-ins.
+    seconds : of each `suggest`. how : what the strategy said of its last batch. failure : why it could not go on; empty
+    where it could.
     """
 
     strategy: str
@@ -45,7 +46,7 @@ def replay(
     beat : told the number of experiments after each batch.
     """
     designs = first_batch(known, min(batch, len(known)), seed)
-    history = _begun(known)
+    history = begun(known)
     seconds: list[float] = []
     how = ""
     tried = np.zeros(0, dtype=np.int64)
@@ -70,7 +71,8 @@ def _which(known: Known, points: Points) -> IntArray:
     return np.array([one for one in found if one >= 0], dtype=np.int64)
 
 
-def _begun(known: Known) -> History:
+def begun(known: Known) -> History:
+    """Nothing is known yet."""
     nothing: FloatArray = np.zeros(0)
     targets = [goal.target for goal in known.goals]
     return History(

@@ -34,7 +34,7 @@ _SHEET = re.compile(r"(reason|chance|cost foreseen|nearest|repeats|flags|round|r
 class Row:
     """One result as it was read. number : 1-based, of the table. point : None where the table does not say it.
 
-    outside : why the point is not in the space.
+    outside : why the point is not in the space. fidelity : as in `Result`, None where the table does not say it.
     """
 
     where: str
@@ -50,6 +50,7 @@ class Row:
     place: str = ""
     who: str = ""
     flags: tuple[str, ...] = ()
+    fidelity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ def read_results(raw: RawTable, question: Question) -> Read:
     costs = _costs(raw, heads, faults)
     points = _points(raw, heads, question, faults)
     texts = {name: _texts(raw, heads.others.get(name, "")) for name in _TEXTS}
+    fidelities = _fidelities(raw, heads, question, faults)
     if faults:
         count = "1 cell" if len(faults) == 1 else f"{len(faults)} cells"
         headline = f"{raw.provenance.source}: {count} cannot be read; nothing of the table was recorded:"
@@ -116,7 +118,7 @@ def read_results(raw: RawTable, question: Question) -> Read:
         found.append(
             Row(
                 raw.where(i + 1), texts["id"][i], point, key, outside, values, told, bool(failed[i]) and not values,
-                texts["note"][i], float(costs[i]), texts["place"][i], texts["who"][i], flags,
+                texts["note"][i], float(costs[i]), texts["place"][i], texts["who"][i], flags, fidelities[i],
             )
         )  # fmt: skip
     return Read(tuple(found), still_open, _notes(heads), raw.provenance.source, raw.provenance.sha256)
@@ -146,7 +148,7 @@ def _heads(raw: RawTable, question: Question) -> _Heads:
                     f"{quoted(key)}. Delete one of them."
                 )
             place[key] = (column, unit)
-        elif column in (*_TEXTS, "failed", "cost"):
+        elif column in (*_TEXTS, "failed", "cost") or (column == "fidelity" and question.problem.fidelities):
             others[column] = column
         elif not _SHEET.fullmatch(column):
             unknown.append(column)
@@ -269,6 +271,21 @@ def _costs(raw: RawTable, heads: _Heads, faults: list[str]) -> FloatArray:
     for row in np.flatnonzero(read.values < 0):
         faults.append(f'{raw.where(int(row) + 1)}, column "cost": found {read.values[row]:g}; it is never below 0.')
     return read.values
+
+
+def _fidelities(raw: RawTable, heads: _Heads, question: Question, faults: list[str]) -> list[str | None]:
+    """What measured each row: empty for the experiment, None where the table does not say it."""
+    found: list[str | None] = [None] * len(raw)
+    if "fidelity" not in heads.others:
+        return found
+    names = [one.name for one in question.problem.fidelities]
+    for i, word in enumerate(_texts(raw, "fidelity")):
+        if word in names:
+            found[i] = question.problem.fidelity(names.index(word))
+        elif word:
+            hint = f"{did_you_mean(word, names)} Fidelities are {', '.join(map(quoted, names))}."
+            faults.append(f'{raw.where(i + 1)}, column "fidelity": found {quoted(word)}. {hint}')
+    return found
 
 
 def _texts(raw: RawTable, column: str) -> list[str]:

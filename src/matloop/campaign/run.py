@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +56,7 @@ class Rounds:
 
 def run(
     folder: Path | str,
-    oracle: str | Callable[[Mapping[str, Any]], object] | Oracle,
+    oracle: str | Callable[[Mapping[str, Any]], object] | Oracle | None = None,
     *,
     n: int | None = None,
     rounds: int | None = None,
@@ -73,14 +73,15 @@ def run(
 
     Parameters
     ----------
-    folder : of the campaign. oracle : see `open_oracle`.
+    folder : of the campaign. oracle : see `open_oracle`; of fidelities with an oracle of their own that one counts, and
+    where all have one this may be None.
     n : experiments of a round; the batch of the problem by default. rounds : at most so many now.
     seconds, tries, pause, cost : see `Setting`.
 
     Raises
     ------
-    ConfigError : nothing would ever end it; no such oracle. RunError : the oracle broke down for a whole round (what
-    was asked for stays so), or the log cannot be written.
+    ConfigError : nothing would ever end it; no such oracle, or none is said. RunError : the oracle broke down for a
+    whole round (what was asked for stays so), or the log cannot be written.
     """
     campaign = Campaign.open(folder)
     if rounds is None and not _ends(campaign):
@@ -91,7 +92,7 @@ def run(
     setting = Setting(
         {target.name: target.unit for target in campaign.problem.targets}, campaign.folder, seconds, tries, pause, cost
     )
-    measure = Patient(open_oracle(oracle, setting), setting)
+    measure = _oracles(campaign, oracle, setting)
     who = oracle.partition(":")[0] if isinstance(oracle, str) else "oracle"
     told = failed = made = 0
     stopped: tuple[str, ...] = ()
@@ -115,6 +116,22 @@ def run(
     return Rounds(told, failed, made, stopped, waiting, campaign.folder / REPORT, campaign.status())
 
 
+def _oracles(
+    campaign: Campaign, oracle: str | Callable[[Mapping[str, Any]], object] | Oracle | None, setting: Setting
+) -> dict[str, Patient]:
+    """{fidelity as results name it: what measures it}; where there are no fidelities, of the experiment alone."""
+    problem = campaign.problem
+    said = {problem.fidelity(level): one.oracle for level, one in enumerate(problem.fidelities)} or {"": ""}
+    found = {}
+    for name, own in said.items():
+        if not own and oracle is None:
+            of = f" by {name or problem.fidelities[0].name}" if problem.fidelities else ""
+            raise ConfigError(f"what measures{of} is not said: --oracle 'table:FILE', 'command:PROGRAM', ...")
+        mine = replace(setting, cost=math.nan) if name else setting  # a cost on the command line is of the experiment
+        found[name] = Patient(open_oracle(own or oracle or "", mine), mine)
+    return found
+
+
 def _ends(campaign: Campaign) -> bool:
     plan, stop = campaign.problem.plan, campaign.problem.stop
     rules = (stop.gain, stop.worth, stop.regret, stop.found)
@@ -130,17 +147,26 @@ class _Done:
     waiting: tuple[str, ...]
 
 
-def _round(campaign: Campaign, oracle: Patient, pending: Sequence[Suggestion], who: str, progress: Progress) -> _Done:
-    """Measure what was asked for; what broke down counts as failed where something else of the round was answered."""
+def _answers(campaign: Campaign, oracles: Mapping[str, Patient], pending: Sequence[Suggestion]) -> Iterator[Outcome]:
+    """Outcomes as they come, the cheapest fidelity first."""
     import pandas as pd
 
-    names = campaign.question.names
-    candidates = framed([one.point for one in pending], names)
-    candidates.index = pd.Index([one.id for one in pending])
+    for name in reversed(list(oracles)):
+        mine = [one for one in pending if one.fidelity == name]
+        if mine:
+            candidates = framed([one.point for one in mine], campaign.question.names)
+            candidates.index = pd.Index([one.id for one in mine])
+            yield from oracles[name].measure(candidates, seed=campaign.state.seed)
+
+
+def _round(
+    campaign: Campaign, oracles: Mapping[str, Patient], pending: Sequence[Suggestion], who: str, progress: Progress
+) -> _Done:
+    """Measure what was asked for; what broke down counts as failed where something else of the round was answered."""
     open_ones = {one.id: one for one in pending}
     broken: list[Outcome] = []
     told = failed = 0
-    for outcome in oracle.measure(candidates, seed=campaign.state.seed):
+    for outcome in _answers(campaign, oracles, pending):
         suggestion = open_ones.pop(outcome.row)
         if outcome.fault == "oracle":
             broken.append(outcome)

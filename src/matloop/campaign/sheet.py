@@ -29,7 +29,10 @@ def sheet(suggestions: Sequence[Suggestion], question: Question) -> pd.DataFrame
         unit = f" [{target.unit}]" if target.unit else ""
         frame[f"{target.column}{unit}"] = ""
         frame[target.error_column or f"{target.column} error"] = ""
-    for name in ("failed", "cost", "place", "note"):
+    fidelities = question.problem.fidelities
+    if fidelities:
+        frame["fidelity"] = [s.fidelity or fidelities[0].name for s in suggestions]
+    for name in ("failed", "cost", "note") if fidelities else ("failed", "cost", "place", "note"):
         frame[name] = ""
     frame["reason"] = [s.reason for s in suggestions]
     for target in question.problem.targets:

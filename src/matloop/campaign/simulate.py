@@ -6,19 +6,20 @@ import hashlib
 import html
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matloop.campaign.findings import Findings, as_json, findings, lines
-from matloop.campaign.known import Known, open_known
+from matloop.campaign.known import Known
 from matloop.campaign.of_file import of_campaign
 from matloop.campaign.oracles.files import read_frame
 from matloop.campaign.pages.simulation import write_simulation
 from matloop.campaign.peers import strategy_named
-from matloop.campaign.replay import Replayed, replay
+from matloop.campaign.replay import Replayed
 from matloop.campaign.replays import CHANCE, Replays
-from matloop.campaign.workers import Job, replay_all
+from matloop.campaign.stand_ins import COLUMN, WITH, StandIns, one_replay
+from matloop.campaign.workers import Job, opened, replay_all
 from matloop.core.errors import ConfigError, DataError, MatloopError
 from matloop.core.files import write_text
 from matloop.core.jsonable import dumps
@@ -27,6 +28,7 @@ from matloop.core.release import release
 from matloop.core.threads import one_thread
 from matloop.design.contract import Strategy
 from matloop.design.goals import Goal, read_goal
+from matloop.problem.campaign import Fidelity
 from matloop.problem.space import Space
 from matloop.problem.space_toml import write_space
 
@@ -91,7 +93,9 @@ def simulate(
     Parameters
     ----------
     table : a column per parameter and target, a row per measurement; an empty target means that the experiment failed.
-        Also a campaign file whose table of candidates holds the results; its goals, space and limits count then.
+        Also a campaign file whose table of candidates holds the results; its goals, space and limits count then. With
+        [fidelities] the table has a column "fidelity"; stand-ins are then asked by the strategy "fidelities", and all
+        strategies spend the same.
     goals : sentences, as "maximise yield" or "purity >= 0.95"; those of the campaign file where none are given.
     strategies : names of `STRATEGIES` or `PEERS` (random is added), or {name: Strategy} to run your own ones here.
     seeds : how many, or which. n : experiments of each run, at most those of the table. batch : experiments of a batch.
@@ -111,20 +115,24 @@ def simulate(
     asked = tuple(read_goal(one) if isinstance(one, str) else one for one in goals)
     space: Space | None = None
     notes: tuple[str, ...] = ()
+    fidelities: tuple[Fidelity, ...] = ()
     if isinstance(table, str | Path) and Path(table).suffix == ".toml":
-        source, frame, asked, space, notes = of_campaign(Path(table), asked)
-        parameters = tuple(parameters) or tuple(name for name in frame.columns if name not in {g.target for g in asked})
+        source, frame, asked, space, notes, fidelities = of_campaign(Path(table), asked)
+        given = {*(g.target for g in asked), *([COLUMN] if fidelities else [])}
+        parameters = tuple(parameters) or tuple(name for name in frame.columns if name not in given)
     elif asked:
         source, frame = _table(table, asked)
     if not asked:
         raise ConfigError("no goal is given. Write 'maximise T', or 'T >= 5' with one.")
-    names = tuple(dict.fromkeys((*strategies, CHANCE)))
+    names = tuple(dict.fromkeys((*([WITH] if fidelities else []), *strategies, CHANCE)))
     for name in names:
-        if not isinstance(strategies, Mapping):
+        if not isinstance(strategies, Mapping) and not (fidelities and name == WITH):
             strategy_named(name)
-    known = open_known(frame, asked, parameters, space)
-    job = Job(frame, asked, tuple(parameters), min(n, len(known)), batch, space)
-    runs = _runs(known, job, names, strategies, which, workers, cache, progress)
+    job = Job(frame, asked, tuple(parameters), n, batch, space, fidelities)
+    known, stand_ins = opened(job)
+    job = replace(job, n=min(n, len(known)))
+    notes = (*notes, *_counted(fidelities))
+    runs = _runs(known, stand_ins, job, names, strategies, which, workers, cache, progress)
     left_out = {
         name: next(r.failure for r in runs[name] if r.failure) for name in names if any(r.failure for r in runs[name])
     }
@@ -133,6 +141,17 @@ def simulate(
     kept = {name: runs[name] for name in names if name not in left_out}
     replays = Replays(source, _unit(asked), known, which, job.n, batch, kept, left_out, notes)
     return Simulation(replays, findings(replays))
+
+
+def _counted(fidelities: Sequence[Fidelity]) -> tuple[str, ...]:
+    if not fidelities:
+        return ()
+    first, *others = fidelities
+    prices = ", ".join(f"{one.name} {one.cost / first.cost:.3g}" for one in others)
+    return (
+        f"Experiments are counted by what they cost: {first.name} 1, {prices}. {WITH} asks all of them and spends as "
+        f"much as the other strategies, which ask {first.name} only.",
+    )
 
 
 def _table(table: str | Path | pd.DataFrame, goals: Sequence[Goal]) -> tuple[str, pd.DataFrame]:
@@ -147,16 +166,17 @@ def _unit(goals: Sequence[Goal]) -> str:
 
 
 def _runs(
-    known: Known, job: Job, names: tuple[str, ...], strategies: Sequence[str] | Mapping[str, Strategy],
-    seeds: tuple[int, ...], workers: int, cache: Path | None, progress: Progress,
+    known: Known, stand_ins: StandIns | None, job: Job, names: tuple[str, ...],
+    strategies: Sequence[str] | Mapping[str, Strategy], seeds: tuple[int, ...], workers: int, cache: Path | None,
+    progress: Progress,
 ) -> dict[str, tuple[Replayed, ...]]:  # fmt: skip
     """All runs, those of the cache first; seed by seed, so that a simulation that is broken off has complete pairs."""
-    kept = _Cache(cache, known.digest, job)
+    kept = _Cache(cache, known.digest + _digest(stand_ins), job)
     done = {(name, seed): run for name in names for seed in seeds if (run := kept.get(name, seed)) is not None}
     missing = [(name, seed) for seed in seeds for name in names if (name, seed) not in done]
     own = strategies if isinstance(strategies, Mapping) else {}
     if own or workers == 1 or len(missing) == 1:
-        found = _here(known, job, missing, own)
+        found = _here(known, stand_ins, job, missing, own)
     else:
         found = replay_all(job, missing, workers)
     total = len(names) * len(seeds)
@@ -168,12 +188,24 @@ def _runs(
     return {name: tuple(done[name, seed] for seed in seeds) for name in names}
 
 
-def _here(known: Known, job: Job, missing: Sequence[tuple[str, int]], own: Mapping[str, Strategy]) -> Any:
+def _digest(stand_ins: StandIns | None) -> str:
+    """Of what stand-ins say and cost; empty where there are none."""
+    if stand_ins is None:
+        return ""
+    found = hashlib.sha256(f"{stand_ins.names} {stand_ins.costs}".encode())
+    for level in stand_ins.values:
+        for values in level.values():
+            found.update(values.tobytes())
+    return found.hexdigest()[:16]
+
+
+def _here(
+    known: Known, stand_ins: StandIns | None, job: Job, missing: Sequence[tuple[str, int]], own: Mapping[str, Strategy]
+) -> Any:
     with one_thread():
         for name, seed in missing:
             try:
-                strategy = own[name] if name in own else strategy_named(name)
-                yield replay(known, strategy, name=name, seed=seed, n=job.n, batch=job.batch)
+                yield one_replay(known, own.get(name), stand_ins, name=name, seed=seed, n=job.n, batch=job.batch)
             except MatloopError as error:
                 yield Replayed(name, seed, (), (), failure=str(error))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ _SHOWN = 5
 class Standing:
     """Where a campaign stands.
 
-    made, cost : experiments of this campaign and what they cost. best : the best results. rules : what the stopping
+    made, cost : experiments of this campaign, and what they and their stand-ins cost. stand_ins : {fidelity: how many}
+    of these. best : the best results. rules : what the stopping
     rules say now that need no suggestion. stopped : why the last `ask` gave nothing, empty where it gave something.
     findings : of the health checks.
     """
@@ -46,6 +48,7 @@ class Standing:
     rules: tuple[Verdict, ...] = ()
     stopped: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    stand_ins: Mapping[str, int] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
         """For the screen."""
@@ -72,7 +75,8 @@ class Standing:
         return to_jsonable(self)
 
     def _counts(self) -> str:
-        parts = [f"{counted(self.made, 'experiment')} in {counted(self.rounds, 'round')}, cost {self.cost:.6g}"]
+        made = f"{counted(self.made, 'experiment')}{''.join(f', {n} by {name}' for name, n in self.stand_ins.items())}"
+        parts = [f"{made} in {counted(self.rounds, 'round')}, cost {self.cost:.6g}"]
         for count, word in (
             (self.failed, "failed"),
             (self.earlier, "known before"),
@@ -98,11 +102,12 @@ def standing(state: State, question: Question, folder: Path, *, health: bool) ->
     last = state.stops[-1] if state.stops else None
     targets = {target.name for target in question.problem.targets}
     return Standing(
-        state.name, str(folder), said_of_goals(question), made, cost, len(results) - made,
+        state.name, str(folder), said_of_goals(question), made, cost, len(results) - len(state.own),
         sum(result.failed for result in results), len(state.withdrawn), sum(bool(r.flags) for r in results),
         state.rounds, state.events, state.pending,
         tuple(r.name for r in results if r.values and targets - r.values.keys()),
         tuple(results[row] for row in best_rows(results, question)), before_asking(state, question),
         last.why if last is not None and last.round == state.rounds else (),
         checked(state, question) if health else (),
+        {one.name: sum(r.fidelity == one.name for r in state.own) for one in question.problem.fidelities[1:]},
     )  # fmt: skip

@@ -28,7 +28,7 @@ class Suggestion:
 
     foreseen : {target: (value, low, high)}, a 90 % interval. chance : that it works and meets the goals with an end,
     NaN where nothing is known. repeats : the name of the experiment it repeats on purpose. withdrawn : why nobody will
-    make it; empty where it stands.
+    make it; empty where it stands. fidelity : what measures it; empty for the experiment itself.
     """
 
     id: str
@@ -43,6 +43,7 @@ class Suggestion:
     withdrawn: str = ""
     time: str = ""
     who: str = ""
+    fidelity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Result:
 
     suggestion : its id, empty where nobody had asked for it. values, errors : of the targets that were measured. why :
     of a failure. place : laboratory, empty for the own one. earlier : known before the campaign began. flags : what a
-    reader should know. corrected : how often.
+    reader should know. corrected : how often. fidelity : what measured it; empty for the experiment itself.
     """
 
     id: str
@@ -71,11 +72,17 @@ class Result:
     flags: tuple[str, ...] = ()
     corrected: int = 0
     time: str = ""
+    fidelity: str = ""
 
     @property
     def name(self) -> str:
         """What people call it: the id of its suggestion, else its own."""
         return self.suggestion or self.id
+
+    @property
+    def of_own_experiment(self) -> bool:
+        """Whether it is an experiment of the own place: neither of another laboratory nor of a stand-in."""
+        return not self.place and not self.fidelity
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +132,11 @@ class State:
     def own(self) -> tuple[Result, ...]:
         """Results of this campaign: what counts against the budget."""
         return tuple(result for result in self.results.values() if not result.earlier)
+
+    @property
+    def experiments(self) -> tuple[Result, ...]:
+        """Those of `own` that are no stand-ins."""
+        return tuple(result for result in self.own if not result.fidelity)
 
 
 def replay(events: Iterable[Mapping[str, Any]]) -> State:
@@ -235,7 +247,7 @@ def _suggestion(entry: Mapping[str, Any], event: Mapping[str, Any]) -> Suggestio
     return Suggestion(
         entry["id"], event["round"], entry["point"], entry.get("reason", ""), foreseen, _number(entry.get("chance")),
         _number(entry.get("cost")), tuple(Neighbour(name, distance) for name, distance in entry.get("near", ())),
-        entry.get("repeats", ""), time=event["time"], who=event.get("who", ""),
+        entry.get("repeats", ""), time=event["time"], who=event.get("who", ""), fidelity=entry.get("fidelity", ""),
     )  # fmt: skip
 
 
@@ -244,7 +256,7 @@ def _result(row: Mapping[str, Any], event: Mapping[str, Any]) -> Result:
         row["result"], row.get("round", 0), row.get("point", {}), row.get("suggestion", ""), row.get("values", {}),
         row.get("errors", {}), row.get("failed", False), row.get("why", ""), _number(row.get("cost")),
         row.get("place", ""), row.get("who", "") or event.get("who", ""), row.get("note", ""), event.get("source", ""),
-        event.get("earlier", False), tuple(row.get("flags", ())), time=event["time"],
+        event.get("earlier", False), tuple(row.get("flags", ())), time=event["time"], fidelity=row.get("fidelity", ""),
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from matloop.campaign.state import Result, State
 from matloop.core.arrays import FloatArray
 from matloop.design.contract import Belief, Points, Surrogate
 from matloop.design.goals import Goal, in_words
+from matloop.design.strategy.learn import at_target
 from matloop.design.surrogates.registry import make_surrogate
 
 _NORMAL = NormalDist()
@@ -35,11 +36,11 @@ class Verdict:
 
 
 def spent(state: State, question: Question) -> tuple[int, float]:
-    """Experiments made, and what they cost together; results from before the campaign do not count."""
+    """Experiments made, and what they and their stand-ins cost; results from before the campaign do not count."""
     own = state.own
     points, _ = question.points([result.point for result in own])
     costs = paid(own, question, points)
-    return len(own), float(np.nansum(costs)) if len(own) else 0.0
+    return len(state.experiments), float(np.nansum(costs)) if len(own) else 0.0
 
 
 def before_asking(state: State, question: Question) -> tuple[Verdict, ...]:
@@ -49,10 +50,9 @@ def before_asking(state: State, question: Question) -> tuple[Verdict, ...]:
     budget, waiting = question.problem.plan.budget, state.pending
     promised = float(np.nansum([s.cost for s in waiting])) if waiting else 0.0
     if budget.experiments:
-        said = f"{made} of {budget.experiments} experiments are made" + (
-            f", {len(waiting)} are asked for" if waiting else ""
-        )
-        found.append(Verdict("budget", made + len(waiting) >= budget.experiments, f"budget: {said}."))
+        asked = sum(not one.fidelity for one in waiting)
+        said = f"{made} of {budget.experiments} experiments are made" + (f", {asked} are asked for" if asked else "")
+        found.append(Verdict("budget", made + asked >= budget.experiments, f"budget: {said}."))
     if budget.cost:
         said = f"{cost:.6g} of {budget.cost:.6g} are spent" + (f", {promised:.6g} are asked for" if promised else "")
         found.append(Verdict("budget", cost + promised >= budget.cost, f"budget: {said}."))
@@ -70,7 +70,8 @@ def affordable(state: State, question: Question, n: int) -> int:
     budget = question.problem.plan.budget
     if not budget.experiments:
         return n
-    return max(min(n, budget.experiments - len(state.own) - len(state.pending)), 0)
+    asked = sum(not one.fidelity for one in state.pending)
+    return max(min(n, budget.experiments - len(state.experiments) - asked), 0)
 
 
 def within_cost(entries: Sequence[Mapping[str, Any]], state: State, question: Question) -> list[Mapping[str, Any]]:
@@ -103,6 +104,8 @@ def after_asking(entries: Sequence[Mapping[str, Any]], state: State, question: Q
         found.append(Verdict("gain", best < stop.gain, f"{said if best < stop.gain else otherwise}."))
     if stop.worth is not None and gains is not None:
         costs = np.array([math.nan if e["cost"] is None else e["cost"] for e in entries], dtype=np.float64)
+        if question.problem.fidelities:  # what is promised is gained by the experiment, not by what stands in for it
+            costs[:] = question.problem.fidelities[0].cost
         balance = np.nan_to_num(gains * stop.worth - costs, nan=np.inf)
         k = int(balance.argmax())
         said = (
@@ -202,7 +205,8 @@ def learn(state: State, question: Question, goal: Goal, least: int = 5) -> Learn
     """The campaign's surrogate on the results of the own place; None where there are fewer than `least`."""
     history, results = history_of(state, question)
     values = history.values[goal.target]
-    use = np.isfinite(values) & (history.place == _home(history.place, values))
+    own = at_target(history)
+    use = np.isfinite(values) & own & (history.place == _home(history.place, np.where(own, values, np.nan)))
     if int(use.sum()) < least:
         return None
     X, y = question.domain.encode(history.points.take(use)), goal.sign * values[use]

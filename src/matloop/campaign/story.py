@@ -138,9 +138,12 @@ def _forecast(target: str, unit: str, state: State, results: Sequence[Result]) -
     for one in results:
         suggestion = state.suggestions.get(one.suggestion)
         foreseen = suggestion.foreseen.get(target) if suggestion else None
-        if target not in one.values or one.place or foreseen is None or not all(map(math.isfinite, foreseen)):
+        if target not in one.values or foreseen is None or not all(map(math.isfinite, foreseen)):
             continue
-        before = [r.values[target] for r in results if target in r.values and (r.earlier or r.round < one.round)]
+        if not one.of_own_experiment:
+            continue
+        known = (r for r in results if target in r.values and not r.fidelity)
+        before = [r.values[target] for r in known if r.earlier or r.round < one.round]
         names.append(one.name)
         rows.append((*foreseen, one.values[target]))
         naive.append(float(np.median(before)) if before else math.nan)

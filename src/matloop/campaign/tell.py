@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from matloop.core.jsonable import to_jsonable
 from matloop.problem.fault import did_you_mean, quoted
 
 MOVED = "made with other settings than suggested"
+_NO_PLACES = "a campaign with [fidelities] takes results of the own place only; leave the place out."
 _SAME = 1e-9
 """Relative difference below which two numbers are the same: spreadsheets keep 15 digits."""
 _ROUNDED = 1e-6
@@ -92,7 +93,9 @@ def told_event(read: Read, state: State, question: Question, manner: Manner) -> 
     found = _Sorted()
     told_before = read.sha256 in state.files and not manner.again
     for row in read.rows:
-        if row.id:
+        if (row.place or manner.place) and question.problem.fidelities:
+            found.faults.append(f"{row.where}: {_NO_PLACES}")
+        elif row.id:
             _with_id(row, seen, found, manner)
         elif told_before:
             found.known += 1
@@ -128,16 +131,16 @@ class _Seen:
         points, _ = question.points([s.point for s in suggestions])
         keys = question.domain.keys(points) if suggestions else ()
         self.key_of = {s.id: str(key) for s, key in zip(suggestions, keys, strict=True)}
-        self.waiting: dict[str, list[str]] = {}
+        self.waiting: dict[tuple[str, str], list[str]] = {}
         for s in state.pending:
-            self.waiting.setdefault(self.key_of[s.id], []).append(s.id)
+            self.waiting.setdefault((self.key_of[s.id], s.fidelity), []).append(s.id)
         known = [result.point for result in state.results.values()]
-        self.measured: dict[str, str] = {}
+        self.measured: dict[tuple[str, str], str] = {}
         if known:
             for result, key in zip(
                 state.results.values(), question.domain.keys(question.points(known)[0]), strict=True
             ):
-                self.measured.setdefault(str(key), result.name)
+                self.measured.setdefault((str(key), result.fidelity), result.name)
 
     def next_id(self) -> str:
         self.number += 1
@@ -162,13 +165,29 @@ def _with_id(row: Row, seen: _Seen, found: _Sorted, manner: Manner) -> None:
     if row.id in state.withdrawn:
         found.faults.append(f"{row.where}: the result {quoted(row.id)} was withdrawn. Tell it anew without an id.")
     elif row.id in state.results or row.id in seen.answered:
-        _known(row, state.results[seen.answered.get(row.id, row.id)], seen, found, manner)
+        old = state.results[seen.answered.get(row.id, row.id)]
+        if _fits(row, old.fidelity, seen, found):
+            _known(row, old, seen, found, manner)
     elif row.id in state.suggestions:
-        _answer(row, state.suggestions[row.id], seen, found, manner)
+        if _fits(row, state.suggestions[row.id].fidelity, seen, found):
+            _answer(row, state.suggestions[row.id], seen, found, manner)
     else:
         ids = [s.id for s in state.pending] or list(state.suggestions)
         hint = did_you_mean(row.id, ids, otherwise="Asked for were") or "Nothing was asked for yet."
         found.faults.append(f"{row.where}: there is no suggestion {quoted(row.id)}. {hint} Or leave the id empty.")
+
+
+def _fits(row: Row, fidelity: str, seen: _Seen, found: _Sorted) -> bool:
+    """Whether a row is of the fidelity that its id was asked for; told as a fault where it is not."""
+    if row.fidelity is None or row.fidelity == fidelity:
+        return True
+    first = seen.question.problem.fidelities[0].name
+    asked, told = fidelity or first, row.fidelity or first
+    found.faults.append(
+        f"{row.where}: {quoted(row.id)} was asked for by {asked}, and the row says {told}. "
+        "Correct the fidelity; or leave the id empty and give the settings."
+    )
+    return False
 
 
 def _answer(row: Row, suggestion: Suggestion, seen: _Seen, found: _Sorted, manner: Manner) -> None:
@@ -180,6 +199,7 @@ def _answer(row: Row, suggestion: Suggestion, seen: _Seen, found: _Sorted, manne
         _outside(row, flags, found)
     if suggestion.withdrawn:
         flags.append("told after its suggestion was withdrawn")
+    row = replace(row, fidelity=suggestion.fidelity)
     entry = _entry(row, seen, manner, point, flags)
     found.rows.append({**entry, "suggestion": suggestion.id, "round": suggestion.round})
     seen.close(suggestion.id)
@@ -193,23 +213,24 @@ def _without_id(row: Row, seen: _Seen, found: _Sorted, manner: Manner) -> None:
     flags = list(row.flags)
     _outside(row, flags, found)
     place = row.place or manner.place
-    waiting = seen.waiting.get(row.key, []) if not place and not manner.earlier else []
+    kind = (row.key, row.fidelity or "")
+    waiting = seen.waiting.get(kind, []) if not place and not manner.earlier else []
     if waiting:
         suggestion = seen.state.suggestions[waiting.pop(0)]
         entry = _entry(row, seen, manner, suggestion.point, flags)
         found.rows.append({**entry, "suggestion": suggestion.id, "round": suggestion.round})
         found.notes.append(f"told without an id, and taken by its settings for: {suggestion.id}")
     else:
-        if row.key and row.key in seen.measured and not row.outside:
-            flags.append(f"replicate of {seen.measured[row.key]}")
-            found.notes.append(f"measured again, kept as a replicate: {seen.measured[row.key]}")
+        if row.key and kind in seen.measured and not row.outside:
+            flags.append(f"replicate of {seen.measured[kind]}")
+            found.notes.append(f"measured again, kept as a replicate: {seen.measured[kind]}")
         found.rows.append({**_entry(row, seen, manner, row.point, flags), "round": seen.state.rounds})
     _measured(seen, row, found.rows[-1]["result"])
 
 
 def _measured(seen: _Seen, row: Row, name: str) -> None:
     if row.key:
-        seen.measured.setdefault(row.key, name)
+        seen.measured.setdefault((row.key, row.fidelity or ""), name)
 
 
 def _known(row: Row, old: Result, seen: _Seen, found: _Sorted, manner: Manner) -> None:
@@ -242,7 +263,7 @@ def _entry(
         "result": number or seen.next_id(), "point": dict(point), "values": dict(row.values),
         "errors": dict(row.errors), "failed": row.failed, "cost": None if math.isnan(row.cost) else row.cost,
         "place": row.place or manner.place, "who": row.who, "flags": list(flags), "note": "" if row.failed else row.why,
-        "why": row.why if row.failed else "",
+        "why": row.why if row.failed else "", "fidelity": row.fidelity or "",
     }  # fmt: skip
     return {key: value for key, value in full.items() if value or key in ("result", "point", "values")}
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from matloop.campaign.known import open_known
-from matloop.campaign.peers import strategy_named
-from matloop.campaign.replay import Replayed, replay
-from matloop.campaign.workers import unpacked
+from matloop.campaign.replay import Replayed
+from matloop.campaign.stand_ins import one_replay
+from matloop.campaign.workers import opened, unpacked
 from matloop.core.children import serve
 from matloop.core.errors import MatloopError
 from matloop.core.jsonable import to_jsonable
@@ -15,12 +14,12 @@ def main() -> None:
     """Serve until the parent is gone."""
     service = serve()
     job = unpacked(service.order().message)
-    known = open_known(job.table, job.goals, job.parameters, job.space)
+    known, stand_ins = opened(job)
     while True:
         order = service.order().message
         name, seed = order["strategy"], order["seed"]
         try:
-            done = replay(known, strategy_named(name), name=name, seed=seed, n=job.n, batch=job.batch)
+            done = one_replay(known, None, stand_ins, name=name, seed=seed, n=job.n, batch=job.batch)
         except MatloopError as error:
             done = Replayed(name, seed, (), (), failure=str(error))
         service.answer(to_jsonable(done))

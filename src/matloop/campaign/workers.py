@@ -8,10 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from matloop.campaign.known import Known, open_known
 from matloop.campaign.replay import Replayed
+from matloop.campaign.stand_ins import StandIns, parted, stand_ins_of
 from matloop.core.children import Child, Parcel
 from matloop.core.jsonable import from_jsonable, to_jsonable
 from matloop.design.goals import Goal
+from matloop.problem.campaign import Fidelity
 from matloop.problem.space import Space
 from matloop.problem.space_toml import space_of, write_space
 
@@ -31,6 +34,16 @@ class Job:
     n: int
     batch: int
     space: Space | None = None
+    fidelities: tuple[Fidelity, ...] = ()
+
+
+def opened(job: Job) -> tuple[Known, StandIns | None]:
+    """The problem of a job whose answer is known, and what stand-ins say of its designs where it has some."""
+    if not job.fidelities:
+        return open_known(job.table, job.goals, job.parameters, job.space), None
+    experiments, others = parted(job.table, job.fidelities)
+    known = open_known(experiments, job.goals, job.parameters, job.space)
+    return known, stand_ins_of(known, others, job.fidelities)
 
 
 def packed(job: Job) -> dict[str, Any]:
@@ -39,6 +52,7 @@ def packed(job: Job) -> dict[str, Any]:
     return {
         "columns": columns, "goals": to_jsonable(job.goals), "parameters": list(job.parameters), "n": job.n,
         "batch": job.batch, "space": "" if job.space is None else write_space(job.space),
+        "fidelities": to_jsonable(job.fidelities),
     }  # fmt: skip
 
 
@@ -55,7 +69,9 @@ def unpacked(message: Mapping[str, Any]) -> Job:
     }
     goals = tuple(from_jsonable(Goal, one) for one in message["goals"])
     space = space_of(tomllib.loads(message["space"])["space"]) if message["space"] else None
-    return Job(pd.DataFrame(columns), goals, tuple(message["parameters"]), message["n"], message["batch"], space)
+    fidelities = tuple(from_jsonable(Fidelity, one) for one in message["fidelities"])
+    parameters = tuple(message["parameters"])
+    return Job(pd.DataFrame(columns), goals, parameters, message["n"], message["batch"], space, fidelities)
 
 
 def _cells(column: pd.Series) -> tuple[bool, list[Any]]:

@@ -151,8 +151,9 @@ def repair(folder: Folder, json: Json = False) -> None:
 def run(
     folder: Folder,
     oracle: Annotated[
-        str, typer.Option("--oracle", help="What measures: 'table:FILE', 'command:PROGRAM', a folder, a person, ...")
-    ],
+        str | None,
+        typer.Option("--oracle", help="What measures: 'table:FILE', 'command:PROGRAM', a folder, a person, ..."),
+    ] = None,
     n: Annotated[
         int | None, typer.Option("--number", "-n", help="Experiments of a round (the batch of the file).")
     ] = None,

@@ -153,6 +153,8 @@ class History:
     failed : shape (n,), experiments that gave no result (a failed synthesis teaches).
     cost : shape (n,). round : shape (n,), number of the batch. place : shape (n,), laboratory, empty for the own one.
     pending : experiments asked and not yet told.
+    level : shape (n,), fidelity of each: 0 what the goals are about, 1, 2, ... ever cheaper stand-ins. pending_level :
+    of those pending. Both empty where everything is of level 0.
     """
 
     points: Points
@@ -163,6 +165,8 @@ class History:
     round: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
     place: TextArray = field(default_factory=lambda: np.zeros(0, np.str_))
     pending: Points = field(default_factory=lambda: Points(np.zeros((0, 0))))
+    level: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+    pending_level: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.points)
@@ -183,7 +187,8 @@ class Suggestions:
 
     points : shape (n, ...). reasons : shape (n,), in words. foreseen : {target: Foreseen}, empty where the strategy
     has no model. chance : shape (n,), that the experiment works and all goals with an end are met. how : what the
-    strategy did, in a sentence or two, for the report.
+    strategy did, in a sentence or two, for the report. level : shape (n,), at which fidelity (`History.level`); None
+    where all are of level 0.
     """
 
     points: Points
@@ -191,6 +196,7 @@ class Suggestions:
     foreseen: Mapping[str, Foreseen] = field(default_factory=dict)
     chance: FloatArray | None = None
     how: str = ""
+    level: IntArray | None = None
 
 
 @dataclass(frozen=True, slots=True)

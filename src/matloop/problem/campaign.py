@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -97,10 +98,22 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True)
+class Fidelity:
+    """A way to get a value of the targets: the dearest is what the goals are about (the experiment), cheaper ones stand
+    in for it (simulations). cost : of one measurement. oracle : what measures it in `matloop campaign run`; empty where
+    that is said there."""
+
+    name: str
+    cost: float
+    oracle: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignProblem:
     """Experiments in search of something.
 
     goals : sentences, such as "maximise yield" and "purity >= 0.95". targets : everything that is measured.
+    fidelities : the experiment first, then ever cheaper stand-ins; empty where everything is an experiment.
     """
 
     name: str
@@ -111,15 +124,25 @@ class CampaignProblem:
     earlier: Earlier = field(default_factory=Earlier)
     plan: Plan = field(default_factory=Plan)
     stop: Stop = field(default_factory=Stop)
+    fidelities: tuple[Fidelity, ...] = ()
 
     def target(self, name: str) -> Measured:
         """The target called `name`."""
         return next(target for target in self.targets if target.name == name)
 
+    def fidelity(self, level: int) -> str:
+        """What a fidelity is called in results: empty for the experiment itself (level 0)."""
+        return self.fidelities[level].name if level else ""
+
+    def level(self, fidelity: str) -> int:
+        """The place of a fidelity as results name it among `fidelities`: 0 is the experiment."""
+        names = [one.name for one in self.fidelities]
+        return names.index(fidelity) if fidelity else 0
+
 
 def located(problem: CampaignProblem) -> tuple[Fault, ...]:
     """Every contradiction of a campaign that can be told without data, with the table and key where it stands."""
-    checks = (_whole, _targets, _plan, _stop)
+    checks = (_whole, _targets, _plan, _stop, _fidelities)
     return tuple(fault for check in checks for fault in check(problem))
 
 
@@ -171,3 +194,33 @@ def _stop(problem: CampaignProblem) -> Iterable[Fault]:
             yield Fault(("stop", key), f"found {value:g}; a number above 0 was expected.")
     if not 0.5 <= stop.confidence < 1:
         yield Fault(("stop", "confidence"), f"found {stop.confidence:g}; a share from 0.5 to below 1, such as 0.95.")
+
+
+def _fidelities(problem: CampaignProblem) -> Iterable[Fault]:
+    found = problem.fidelities
+    if not found:
+        return
+    for one in found:
+        if not (one.cost > 0 and math.isfinite(one.cost)):
+            said = f"found {one.cost:g}; what a measurement costs is a number above 0."
+            yield Fault(("fidelities", one.name, "cost"), said)
+    if len(found) < 2:
+        advice = f"{quoted(found[0].name)} is the only one; write a cheaper one beside it, or delete [fidelities]."
+        yield Fault(("fidelities",), advice)
+    for one, other in itertools.pairwise(found):
+        if one.cost == other.cost:
+            said = (
+                f"costs as much as {quoted(one.name)}; the dearer one is what goals are about: their costs must differ."
+            )
+            yield Fault(("fidelities", other.name, "cost"), said)
+    taken = [*(p.name for p in problem.space.parameters), *(t.name for t in problem.targets)]
+    if "fidelity" in taken:
+        yield Fault(("fidelities",), 'a parameter or target is called "fidelity", as a column of results; rename it.')
+    if problem.plan.cost != 1.0:
+        yield Fault(("campaign", "cost"), "each of [fidelities] has its own cost; delete this one.")
+    if problem.earlier.places:
+        advice = "results of other places and [fidelities] do not go together; leave one of them out."
+        yield Fault(("data", "places"), advice)
+    if problem.plan.surrogate.name not in ("auto", "multi_fidelity"):
+        said = f'found {quoted(problem.plan.surrogate.name)}; with [fidelities] it is "multi_fidelity" (or "auto").'
+        yield Fault(("campaign", "surrogate"), said)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from matloop.core.errors import ConfigError
-from matloop.problem.campaign import Budget, CampaignProblem, Chosen, Earlier, Measured, Plan, Stop, located
+from matloop.problem.campaign import Budget, CampaignProblem, Chosen, Earlier, Fidelity, Measured, Plan, Stop, located
 from matloop.problem.fault import Fault, Places, places, said
 from matloop.problem.question import Source
 from matloop.problem.space_toml import read_space, write_space
@@ -28,7 +28,10 @@ from matloop.problem.toml import (
     faulty,
 )
 
-TABLES = ("name", "question", "goals", "targets", "space", "constraints", "candidates", "data", "campaign", "stop")
+TABLES = (
+    "name", "question", "goals", "targets", "space", "constraints", "candidates", "fidelities", "data", "campaign",
+    "stop",
+)  # fmt: skip
 _METHODS = ("strategy", "surrogate", "acquisition")
 
 
@@ -115,6 +118,7 @@ def _problem(document: Mapping[str, Any], faults: list[Fault]) -> CampaignProble
         earlier=_earlier(_table(document, "data", faults), faults),
         plan=_plan(_table(document, "campaign", faults), faults),
         stop=_built(Stop, _table(document, "stop", faults), ("stop",), faults) or Stop(),
+        fidelities=_fidelities(document, faults),
     )
 
 
@@ -137,6 +141,21 @@ class _TargetKeys:
 def _target(name: str, table: Mapping[str, Any], faults: list[Fault]) -> Measured:
     keys = _built(_TargetKeys, table, ("targets", name), faults) or _TargetKeys()
     return Measured(name, keys.column or name, keys.unit, keys.bounds, keys.error_column, keys.noise)
+
+
+@dataclass(frozen=True, slots=True)
+class _FidelityKeys:
+    cost: float
+    oracle: str = ""
+
+
+def _fidelities(document: Mapping[str, Any], faults: list[Fault]) -> tuple[Fidelity, ...]:
+    """The dearest first."""
+    found = []
+    for name, table in _named(document, "fidelities", faults):
+        if keys := _built(_FidelityKeys, table, ("fidelities", name), faults):
+            found.append(Fidelity(name, keys.cost, keys.oracle))
+    return tuple(sorted(found, key=lambda one: -one.cost))
 
 
 def _earlier(table: Mapping[str, Any], faults: list[Fault]) -> Earlier:
@@ -208,6 +227,8 @@ def dump_campaign(problem: CampaignProblem) -> str:
         pairs = _pairs(target, leave=("name", "column") if target.column == target.name else ("name",))
         lines += ["", f"[targets.{_key(target.name)}]", *_lined(pairs)]
     lines += ["", write_space(problem.space).strip()]
+    for one in problem.fidelities:
+        lines += ["", f"[fidelities.{_key(one.name)}]", *_lined(_pairs(one, leave=("name",)))]
     data = {} if problem.earlier.source is None else _pairs(problem.earlier.source, always=("source",))
     data |= {"places": dict(problem.earlier.places)} if problem.earlier.places else {}
     lines += ["", "[data]", *_lined(data)] if data else []

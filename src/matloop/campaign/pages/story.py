@@ -131,11 +131,12 @@ def _front_words(told: Story) -> tuple[str, ...]:
     goals = told.question.goals
     if sum(goal.is_open for goal in goals) < 2:
         return ()
-    from matloop.campaign.learned import history_of
+    from matloop.campaign.learned import experiments_only, history_of
     from matloop.design.objectives.study import study_front
 
     try:
-        return study_front(told.question.domain, history_of(told.state, told.question)[0], goals).words
+        history = experiments_only(history_of(told.state, told.question)[0])
+        return study_front(told.question.domain, history, goals).words
     except DataError as error:
         return (str(error),)
 
@@ -250,6 +251,7 @@ def _keys(told: Story) -> tuple[KeyNumber, ...]:
     below = f"of {budget.experiments:,} planned" if budget.experiments else words.counted(standing.rounds, "round")
     keys = [KeyNumber("Experiments", words.count(standing.made), below)]
     limit = f"of {budget.cost:.6g}" if budget.cost else ""
+    keys += [KeyNumber(f"By {name}", words.count(number), "") for name, number in standing.stand_ins.items()]
     keys.append(KeyNumber("Cost", f"{standing.cost:.6g}", limit))
     if standing.failed:
         keys.append(
@@ -306,13 +308,14 @@ def _result_row(one: Result, told: Story, why: str = "") -> ExperimentRow:
         values.append((target.name, shown, _foreseen(asked, target.name)))
     more = [("Round", "before" if one.earlier else str(one.round))]
     more += [("From", one.place)] if one.place else []
+    more += [("By", one.fidelity)] if one.fidelity else []
     reason = why or one.why or (asked.reason if asked else "told without being asked for")
     return ExperimentRow(one.name, _settings(one.point, told), tuple(values), reason, tuple(more))
 
 
 def _suggestion_row(one: Suggestion, told: Story) -> ExperimentRow:
     values = tuple((target.name, _foreseen(one, target.name), "") for target in told.question.problem.targets)
-    more = []
+    more = [("By", one.fidelity)] if one.fidelity else []
     more += [("Chance", words.percent(one.chance, 0))] if not math.isnan(one.chance) else []
     more += [("Cost", words.number(one.cost, 3))] if not math.isnan(one.cost) else []
     more += (

@@ -18,6 +18,7 @@ from matloop.report.words import number, percent, unit_text, with_unit
 
 MOST_POINTS = 1500
 SHOWN_EFFECTS = 8
+_ELSEWHERE, _CHEAPER = "known before, or from elsewhere", "known before, or by what stands in for experiments"
 
 
 def progress_figure(told: Story) -> Figure | None:
@@ -28,18 +29,18 @@ def progress_figure(told: Story) -> Figure | None:
 
 
 def _progress(told: Story, goal: Goal) -> Variant | None:
-    values = _values(told.results, goal.target)
-    if not np.isfinite(values).any():
+    values, real = _values(told.results, goal.target, stand_ins=True), _values(told.results, goal.target)
+    if not np.isfinite(real).any():
         return None
     unit = unit_text(goal.unit)
     x = np.arange(1, len(values) + 1)
     traces: list[Trace] = []
-    own = np.array([not one.earlier and not one.place for one in told.results])
+    own = np.array([not one.earlier and one.of_own_experiment for one in told.results])
     failed = np.array([one.failed for one in told.results])
     for name, keep, colour, symbol in (
         ("results that meet the goals", own & told.good, "@blue", "circle"),
         ("results", own & ~told.good, "@grey", "circle-open"),
-        ("known before, or from elsewhere", ~own, "@purple", "diamond-open"),
+        (_ELSEWHERE if not told.question.problem.fidelities else _CHEAPER, ~own, "@purple", "diamond-open"),
     ):
         rows = np.flatnonzero(keep & np.isfinite(values))[-MOST_POINTS:]
         if len(rows):
@@ -68,7 +69,7 @@ def _progress(told: Story, goal: Goal) -> Variant | None:
     across = axis("experiments, in the order of telling", range=[0.4, len(values) + 0.6])
     layout = {"legend": LEGEND, "xaxis": across, "yaxis": axis(names_with(goal.target, unit)),
               "shapes": _round_edges(told)}  # fmt: skip
-    first, top = float(values[np.isfinite(values)][0]), float(_best_line(told, goal, values)[-1])
+    first, top = float(real[np.isfinite(real)][0]), float(_best_line(told, goal, values)[-1])
     words = f"{safe(goal.target)}: {_told(first, unit)} in the first experiment, {_told(top, unit)} at best."
     if not math.isfinite(top):
         words = f"{safe(goal.target)}: no result meets all goals yet."
@@ -88,7 +89,7 @@ def _dots(told: Story, rows: Any, x: Any, values: FloatArray, name: str, colour:
 
 def _best_line(told: Story, goal: Goal, values: FloatArray) -> FloatArray:
     """The best value so far among results that meet all goals with an end."""
-    counts = np.array([not one.place for one in told.results])
+    counts = np.array([one.of_own_experiment for one in told.results])
     usable = told.good & np.isfinite(values) & (counts if counts.any() else True)
     signed = np.where(usable, goal.sign * values, -np.inf)
     best = np.maximum.accumulate(signed)
@@ -303,8 +304,10 @@ def _is_number(cell: object) -> bool:
     return isinstance(cell, int | float) and not isinstance(cell, bool)
 
 
-def _values(results: Sequence[Result], target: str) -> FloatArray:
-    return np.array([one.values.get(target, np.nan) for one in results], dtype=np.float64)
+def _values(results: Sequence[Result], target: str, *, stand_ins: bool = False) -> FloatArray:
+    """Values of experiments, NaN for the others; `stand_ins` : also what stands in for them."""
+    cells = [one.values.get(target, np.nan) if stand_ins or not one.fidelity else np.nan for one in results]
+    return np.array(cells, dtype=np.float64)
 
 
 def _hover(one: Result) -> str:

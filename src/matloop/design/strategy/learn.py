@@ -138,7 +138,7 @@ def what_counts(aims: Sequence[Aim], values: FloatArray) -> FloatArray:
 def teaches(history: History, goals: Sequence[Goal]) -> str:
     """Why nothing can be learnt yet; empty where something can."""
     for target in _targets(goals):
-        known = _known(history, target)
+        known = _known(history, target) & at_target(history)
         if not known.any():
             return f"no value of {target} is known yet"
         if len(np.unique(np.round(history.points.values[known], 12), axis=0)) < ENOUGH:
@@ -149,14 +149,15 @@ def teaches(history: History, goals: Sequence[Goal]) -> str:
 def learn(domain: Domain, history: History, goals: Sequence[Goal], learner: Learner, *, seed: int) -> Learned:
     """Fit one belief per target and gather what acquisitions need.
 
-    Values of other laboratories (`history.place`) are tasks of their own. Experiments that failed teach whether others
-    will work.
+    Values of other laboratories (`history.place`) and of cheaper fidelities are tasks of their own. Experiments that
+    failed teach whether others will work.
 
     Raises
     ------
     ConfigError : a goal asks for a class, or an option that the surrogate does not have.
     """
-    X, task = domain.encode(history.points), tasks_of(history)
+    X, task, own = domain.encode(history.points), tasks_of(history), at_target(history)
+    cheap = not own.all()
     surrogate = learner.surrogate_for(domain, elsewhere=bool((task > 0).any()))
     targets = _targets(goals)
     maps, beliefs, rows = [], [], []
@@ -168,7 +169,8 @@ def learn(domain: Domain, history: History, goals: Sequence[Goal], learner: Lear
         errors = _errors(history, target, known, mapped)
         turned = getattr(surrogate, "turned", None)  # of those that know which way the user's values go
         one = surrogate if turned is None else turned(sign)
-        beliefs.append(one.fit(X[known], mapped.forward(y[known]), seed=seed + number, noise=errors, task=task[known]))
+        told = task[known] if not cheap else np.unique(task[known], return_inverse=True)[1]  # fidelities without gaps
+        beliefs.append(one.fit(X[known], mapped.forward(y[known]), seed=seed + number, noise=errors, task=told))
         maps.append(mapped)
         rows.append(np.where(known & (task == 0), mapped.forward(np.where(known, y, np.nan)), np.nan))
     values = np.array(rows)
@@ -189,8 +191,8 @@ def learn(domain: Domain, history: History, goals: Sequence[Goal], learner: Lear
         known=X[kept],
         values=values[:, kept],
         pending=pending,
-        works=_works(domain, history, X, seed),
-        costs=_costs(domain, history, X) if learner.costs else None,
+        works=_works(domain, history.failed[own], X[own], seed),
+        costs=_costs(domain, history, X) if learner.costs and not cheap else None,
         seed=seed,
     )
     return Learned(targets, tuple(beliefs), tuple(maps), about, kept, told_aims)
@@ -218,11 +220,19 @@ def aims_of(
     )
 
 
+def at_target(history: History) -> BoolArray:
+    """Which rows are of the fidelity that the goals are about; shape (n,)."""
+    return history.level == 0 if len(history.level) == len(history) else np.ones(len(history), np.bool_)
+
+
 def tasks_of(history: History) -> IntArray:
-    """0 for the own laboratory, 1, 2, ... for others in the order of their names; shape (n,).
+    """0 for the own laboratory, 1, 2, ... for others in the order of their names; shape (n,). Where there are cheaper
+    fidelities, these (see `History.level`).
 
     Where every value is from elsewhere, there is no own one to tell apart, and the first is taken for it.
     """
+    if not at_target(history).all():
+        return history.level
     if len(history.place) != len(history):
         return np.zeros(len(history), np.int64)
     names = sorted(set(history.place.tolist()) - {""})
@@ -257,12 +267,12 @@ def _errors(history: History, target: str, known: BoolArray, mapped: Straightene
     return mapped.errors(np.asarray(history.values[target], float)[known], errors)
 
 
-def _works(domain: Domain, history: History, X: FloatArray, seed: int) -> Chance | None:
-    if not history.failed.any():
+def _works(domain: Domain, failed: BoolArray, X: FloatArray, seed: int) -> Chance | None:
+    if not failed.any():
         return None
     from matloop.design.acquisition.feasibility import learn_feasibility
 
-    chance: Chance = learn_feasibility(X, history.failed, domain.axes, seed)
+    chance: Chance = learn_feasibility(X, failed, domain.axes, seed)
     return chance
 
 

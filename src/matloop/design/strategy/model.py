@@ -69,7 +69,7 @@ class ModelBased:
             acquisition, learned.beliefs, learned.about, domain, n, seed=seed, batch=self.batch,
             tried=_tried(history, learned.rows), cooling=self.cooling,
         )  # fmt: skip
-        return told(learned, goals, chosen.points, chosen.X, self._how(learned, goals), self.bounds)
+        return told(learned, goals, chosen.points, chosen.X, self.how(learned, goals), self.bounds)
 
     @property
     def learner(self) -> Learner:
@@ -96,7 +96,8 @@ class ModelBased:
         done = len(set(domain.keys(history.points).tolist()))
         return "" if done >= self.first else f"{done} of the first {self.first} experiments are made"
 
-    def _how(self, learned: Learned, goals: Sequence[Goal]) -> str:
+    def how(self, learned: Learned, goals: Sequence[Goal]) -> str:
+        """What it did, in words."""
         models = "; ".join(
             f"{target}: {belief.words}; a repeat differs by about {learned.repeat(k):.2g}"
             for k, (target, belief) in enumerate(zip(learned.targets, learned.beliefs, strict=False))

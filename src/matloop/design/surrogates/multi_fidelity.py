@@ -18,7 +18,7 @@ from matloop.design.surrogates.gp import SHAPES, GaussianProcess
 from matloop.design.surrogates.kernel import Form, Shape, part_of
 from matloop.design.surrogates.learn import learnt, usual_members
 from matloop.design.surrogates.measured import check_points, check_rows, merged, scaled
-from matloop.design.surrogates.multi_task import likeness, scale_of_tasks
+from matloop.design.surrogates.multi_task import likeness, scale_of_tasks, unless_misled
 from matloop.design.surrogates.process import Process
 
 Link = Literal["ladder", "separate"]
@@ -47,11 +47,18 @@ class MultiFidelity:
         noise: FloatArray | None = None,
         task: IntArray | None = None,
     ) -> Belief:
-        """task : 0 is the experiment, higher numbers are cheaper. Without cheap rows it is the usual process."""
+        """task : 0 is the experiment, higher numbers are cheaper. Without cheap rows it is the usual process, also
+        where the rows of the experiment foresee each other better without them (by the density of each left out)."""
         X, y, errors, tasks = check_rows(self.axes, X, y, noise, task)
         n_tasks = int(tasks.max()) + 1
         if n_tasks == 1:
             return GaussianProcess(self.axes, self.shape).fit(X, y, seed=seed, noise=noise)
+        together = self._together(X, y, errors, tasks, n_tasks, seed)
+        return unless_misled(together, self.axes, self.shape, X, y, errors, tasks, "cheaper ones", seed)
+
+    def _together(
+        self, X: FloatArray, y: FloatArray, errors: FloatArray, tasks: IntArray, n_tasks: int, seed: int
+    ) -> Belief:
         absent = np.setdiff1d(np.arange(n_tasks), tasks)
         if len(absent):
             raise DataError(f"no row is of fidelity {absent[0]}, but of a cheaper one: number them 0, 1, 2, ...")
@@ -73,6 +80,12 @@ class MultiFidelity:
         shares = ", ".join(f"{one:.2f}" for one in likeness(belief)[1:])
         words = f"{belief.words}; the cheaper ones go with the dear one by {shares} (1: the same, 0: nothing in common)"
         return told_so(belief, words)
+
+
+def has_tasks(belief: Belief) -> bool:
+    """Whether a belief of "multi_fidelity" knows of cheaper values; not where there were none, or they mislead."""
+    one = belief.members[0] if isinstance(belief, Average) else belief
+    return isinstance(one, Process) and len(one.scale.scale) > 1
 
 
 def knowledge_per_cost(belief: Belief, X: FloatArray, costs: Sequence[float]) -> FloatArray:

@@ -50,20 +50,10 @@ class MultiTask:
         """With other tasks where they foresee the campaign's own rows better than these foresee each other (by the
         density of each left out); without them otherwise."""
         X, y, errors, tasks = check_rows(self.axes, X, y, noise, task)
-        alone = GaussianProcess(self.axes, self.shape)
-        own = np.flatnonzero(tasks == 0)
-        if len(own) == len(y):
-            return alone.fit(X, y, seed=seed, noise=noise)
+        if (tasks == 0).all():
+            return GaussianProcess(self.axes, self.shape).fit(X, y, seed=seed, noise=noise)
         together = self._together(X, y, errors, tasks, seed)
-        if len(own) < _ENOUGH:
-            return together
-        single = alone.fit(X[own], y[own], seed=seed, noise=errors[own] if (errors[own] > 0).any() else None)
-        with_them = _density(y[own], *(each[own] for each in loo(together)))
-        without = _density(y[own], *loo(single))
-        if with_them >= without:
-            return together
-        told = f"; {self.called} are left out: the own rows foresee each other better without them"
-        return told_so(single, single.words + told)
+        return unless_misled(together, self.axes, self.shape, X, y, errors, tasks, self.called, seed)
 
     def _together(self, X: FloatArray, y: FloatArray, errors: FloatArray, task: IntArray, seed: int) -> Belief:
         present, tasks = np.unique(task, return_inverse=True)
@@ -82,6 +72,25 @@ class MultiTask:
         return told_so(
             belief, f"{belief.words}; {self.called} go with it by {shares} (1: the same, 0: nothing in common)"
         )
+
+
+def unless_misled(
+    together: Belief, axes: Axes, shape: Shape, X: FloatArray, y: FloatArray, errors: FloatArray, tasks: IntArray,
+    called: str, seed: int,
+) -> Belief:  # fmt: skip
+    """`together`, unless the rows of task 0 foresee each other better without the others, which are `called` so; with
+    fewer than five own rows nobody can tell."""
+    own = np.flatnonzero(tasks == 0)
+    if len(own) < _ENOUGH:
+        return together
+    noise = errors[own] if (errors[own] > 0).any() else None
+    single = GaussianProcess(axes, shape).fit(X[own], y[own], seed=seed, noise=noise)
+    with_them = _density(y[own], *(each[own] for each in loo(together)))
+    if with_them >= _density(y[own], *loo(single)):
+        return together
+    return told_so(
+        single, f"{single.words}; {called} are left out: the own rows foresee each other better without them"
+    )
 
 
 def scale_of_tasks(y: FloatArray, task: IntArray) -> Scale:
