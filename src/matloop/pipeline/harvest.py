@@ -24,6 +24,7 @@ from matloop.data.harvest.filters import Filter, checked_filter, foreign
 from matloop.data.harvest.harvest import Walked, walk_all
 from matloop.data.harvest.mapping import Facts
 from matloop.data.harvest.providers import INTERFACES, Provider, chosen_providers, known_providers, listed_providers
+from matloop.data.harvest.proxies import proxy_setting
 from matloop.data.harvest.responses import FetchError, Kept
 from matloop.data.harvest.versions import Account, Mode, Stored, made_versions, make_again, records_of, store_version
 from matloop.data.store.address import Address, address
@@ -63,7 +64,7 @@ class Manners:
         return Policy(
             rate=self.rate or 2.0, rates={} if self.rate else slowest, seconds=self.seconds, tries=self.tries,
             pause=self.pause, most_bytes=int(self.megabytes * 1e6),
-            allow_local=local_hosts(urls) if self.allow_local else False,
+            allow_local=local_hosts(urls) if self.allow_local else False, proxy=proxy_setting(),
         )  # fmt: skip
 
 
@@ -323,7 +324,7 @@ def _known(providers: str, manners: Manners) -> Sequence[Provider]:
     if not providers:
         return known_providers()
     hosts = local_hosts([providers]) if manners.allow_local and "://" in providers else False
-    policy = Policy(seconds=manners.seconds, tries=2, allow_local=hosts)
+    policy = Policy(seconds=manners.seconds, tries=2, allow_local=hosts, proxy=proxy_setting())
 
     async def work() -> list[Provider]:
         async with Fetcher(None, policy) as fetch:

@@ -10,6 +10,7 @@ from typing import Any
 from matloop.core.errors import DataError, RunError
 from matloop.data.benchmarks.cards import Benchmark
 from matloop.data.harvest.fetch import Policy, fetch_file_now, fetch_now
+from matloop.data.harvest.proxies import proxy_setting
 from matloop.data.harvest.responses import FetchError
 
 FIGSHARE = "https://api.figshare.com/v2"
@@ -35,7 +36,7 @@ def download(card: Benchmark, path: Path, policy: Policy | None = None) -> Downl
     ------
     RunError : it cannot be fetched; the message says how to do without. DataError : it is not the published file.
     """
-    policy = policy or Policy(seconds=SECONDS, most_bytes=LARGEST)
+    policy = policy or Policy(seconds=SECONDS, most_bytes=LARGEST, proxy=proxy_setting())
     try:
         md5, licence = _stated_by_figshare(card, policy)
         digest = fetch_file_now(card.url, path, policy).sha256

@@ -40,6 +40,7 @@ from matloop.data.harvest.addresses import (
     shown,
 )
 from matloop.data.harvest.partial import Part
+from matloop.data.harvest.proxies import proxy_of, refuse_local, unused_proxy
 from matloop.data.harvest.responses import HEADERS, FetchError, Kept, Response, body_of
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Policy:
     longest_pause : no wait is longer; a server that asks for more is left alone. most_bytes : of one unpacked answer.
     redirects : followed. allow_local : addresses of the local network may be asked (True, or for these hosts only,
     such as "localhost:8000"). seed : of the jitter in the pauses. rates : other rates by name of the host.
+    proxy : through which is asked, see `matloop.data.harvest.proxies.SETTING`; "" for none. Which addresses names stand
+    for is then checked by the proxy alone.
     """
 
     rate: float = 3.0
@@ -83,6 +86,7 @@ class Policy:
     allow_local: bool | frozenset[str] = False
     seed: int = 0
     rates: Mapping[str, float] = field(default_factory=dict)
+    proxy: str = ""
 
 
 class _Gate:
@@ -266,19 +270,22 @@ class Fetcher:
                 raise FetchError(f"{name}: no whole answer within {policy.seconds:g} s.", kind="timeout") from error
             except httpx.TransportError as error:
                 what = masked(str(error) or type(error).__name__, _secrets(url, headers))
-                raise FetchError(f"{name}: the connection failed ({what}).", kind="connection") from error
+                unused = "" if policy.proxy else unused_proxy(host_of(url))
+                raise FetchError(f"{name}: the connection failed ({what}).{unused}", kind="connection") from error
 
     async def _asked(
         self, url: httpx.URL, headers: dict[str, str], name: str, take: Take
     ) -> tuple[int, Mapping[str, str], bytes]:
         host = host_of(url)
-        try:
-            addresses = await resolved(host, allow_local=self.policy.allow_local)
-        except (OSError, UnicodeError) as error:
-            raise FetchError(f"{name}: the host {host} is not known ({error}).", kind="connection") from error
-        client = self._client(host)
+        proxy = proxy_of(host, self.policy.proxy)
+        client = self._client(host, proxy)
+        if proxy is None:
+            addresses = await self._addresses(host, name)
+        else:
+            refuse_local(host, allow_local=self.policy.allow_local)
+            addresses = ("",)  # which the proxy looks up
         for place, address in enumerate(addresses):
-            target, own, extensions = pinned(url, address)
+            target, own, extensions = pinned(url, address) if address else (url, {}, {})
             request = client.build_request("GET", target, headers={**headers, **own}, extensions=dict(extensions))
             try:
                 answer = await client.send(request, stream=True)
@@ -295,6 +302,14 @@ class Fetcher:
                 await answer.aclose()
         raise FetchError(f"{name}: the host {host} has no address.", kind="connection")
 
+    async def _addresses(self, host: Host, name: str) -> tuple[str, ...]:
+        try:
+            return await resolved(host, allow_local=self.policy.allow_local)
+        except (OSError, UnicodeError) as error:
+            raise FetchError(
+                f"{name}: the host {host} is not known ({error}).{unused_proxy(host)}", kind="connection"
+            ) from error
+
     async def _body(self, answer: httpx.Response, name: str) -> bytes:
         return await body_of(answer, self.policy.most_bytes, name)
 
@@ -305,13 +320,13 @@ class Fetcher:
         except FetchError:
             return b""
 
-    def _client(self, host: Host) -> httpx.AsyncClient:
+    def _client(self, host: Host, proxy: httpx.Proxy | None) -> httpx.AsyncClient:
         """One per host, so that no connection is shared between names that stand for one address."""
         if host not in self._clients:
             if self._certificates is None and host.scheme == "https":
                 self._certificates = httpx.create_ssl_context()
             self._clients[host] = httpx.AsyncClient(
-                trust_env=False, follow_redirects=False, timeout=self.policy.seconds,
+                trust_env=False, proxy=proxy, follow_redirects=False, timeout=self.policy.seconds,
                 verify=self._certificates if host.scheme == "https" else False,
                 limits=httpx.Limits(max_connections=self.policy.at_once),
                 headers={
