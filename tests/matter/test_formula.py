@@ -123,6 +123,8 @@ def test_what_was_assumed_is_said(text, note):
         ("Fe0", "zero"),
         ("Fe1/0", "divided by zero"),
         ("Fe--O", "unexpected '-'"),
+        ("LiFePO4/C", "'/' in 'LiFePO4/C': a composite"),
+        ("Fe2O3 + 0.1 CuO", "write a mixture with its amounts"),
         ("(La,Sr)MnO3", "without amounts"),
         ("Ti-6Al-4V", "add '\\(wt%\\)' or '\\(at%\\)'"),
         ("50Fe-50Co", "add '\\(wt%\\)'"),

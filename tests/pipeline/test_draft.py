@@ -61,6 +61,14 @@ def test_units_stand_in_the_header():
     assert (drafted.problem.targets[0].name, drafted.problem.targets[0].unit) == ("yield strength", "MPa")
 
 
+def test_bare_numbers_are_no_units():
+    words = ["2.1", "1420 meV", "3.0 +- 0.1", *map(str, RNG.random(57).round(3))]
+    drafted = draft(pd.DataFrame({"T (2)": RNG.random(60) * 900, "gap": words}), targets=["gap"])
+    only = drafted.problem.inputs[0]
+    assert (only.column or only.name, only.unit) == ("T (2)", "")
+    assert drafted.problem.targets[0].unit == "meV"
+
+
 def test_one_column_per_element():
     parts = RNG.dirichlet([5, 2, 1], 60) * 100
     table = pd.DataFrame(

@@ -434,6 +434,12 @@ def _letter(letter: str, reader: _Reader) -> float:
     )
 
 
+_BETWEEN = {
+    "/": "a composite or a stack of layers has no one formula; give that of the part that counts, or of the whole",
+    "+": "write a mixture with its amounts, like '0.9Fe2O3-0.1CuO (mol%)', or as one formula",
+}
+
+
 def _unexpected(reader: _Reader) -> str:
     found = reader.next
     if not found:
@@ -452,6 +458,8 @@ def _unexpected(reader: _Reader) -> str:
         return (
             f"{shown(reader.text)}: a number stands where an element is expected (an isotope? elements only are read)"
         )
+    if found in _BETWEEN:
+        return f"unexpected {found!r} in {shown(reader.text)}: {_BETWEEN[found]}"
     return f"unexpected {found!r} in {shown(reader.text)}"
 
 

@@ -30,7 +30,7 @@ MOST_ROWS_SEEN = 5000
 _MOST_FORMULAS = 400
 _MOST_WORDS = 50
 _TRUTH = ({"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"})
-_BESIDE = re.compile(r"^[<>≤≥~≈]?\s*[-+−]?[\d.,]+(?:[eE][-+]?\d+)?\s*([^\d\s+±(].*)$")
+_BESIDE = re.compile(r"^[<>≤≥~≈]?\s*[-+−]?[\d.,]++(?:[eE][-+]?\d+)?\s*([^\d\s+±(].*)$")
 _DATE = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}([T ]\d.*)?$|^\d{1,2}[./]\d{1,2}[./]\d{2,4}([T ]\d.*)?$")
 _SMILES = re.compile(r"^(?:\[[A-Za-z0-9@+-]+\]|Br|Cl|[BCNOPSFIbcnops]|[=#$:/\\().%~-]|\d)+$")
 _BONDS = re.compile(r"[=#]|[A-Za-z]\([A-Z=#\[]|[cnos]\d")
@@ -99,9 +99,14 @@ def _first_unit(column: NDArray) -> str:
     """The unit of the first value that has one, of a column that is written in several."""
     for value in column:
         found = _BESIDE.match(str(value).strip())
-        if found and units.known(found[1]):
+        if found and _is_unit(found[1]):
             return found[1]
     return ""
+
+
+def _is_unit(text: str) -> bool:
+    """Whether it is a unit and no bare number, such as the 0.2 of a proof strength."""
+    return bool(units.tidy(text)) and units.known(text) and not re.fullmatch(r"[\d.,\s*/^+-]+", text)
 
 
 def _text(value: object) -> str:
@@ -225,7 +230,7 @@ def header_unit(name: str) -> tuple[str, str]:
     if found is None:
         return name, ""
     unit = next(part for part in (found["round"], found["square"], found["words"]) if part).strip()
-    if not units.tidy(unit) or not units.known(unit) or not found["name"].strip():
+    if not _is_unit(unit) or not found["name"].strip():
         return name, ""
     return found["name"].strip(), unit
 
