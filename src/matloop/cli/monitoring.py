@@ -16,7 +16,10 @@ ALARM = 10
 
 def monitor(
     log: Annotated[Path, typer.Argument(help="Folder of the prediction log (matloop serve --log).", metavar="LOG")],
-    bundle: Annotated[Path, typer.Option("--bundle", "-b", help="The bundle that answered.", metavar="BUNDLE")],
+    bundle: Annotated[
+        str, typer.Option("--bundle", "-b", help="The bundle that answered, or NAME@champion.", metavar="BUNDLE")
+    ],
+    store: Annotated[str, typer.Option("--store", "-s", help="The store whose registry has NAME@champion.")] = "",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write a page.", metavar="PAGE.html")] = None,
     labels: Annotated[
         Path | None, typer.Option("--labels", "-l", help="Table of measured values; told once, kept with the log.")
@@ -48,8 +51,9 @@ def monitor(
     room = "matloop.monitor.watch"
     whom = load("matloop.monitor.alerts:parse_alerts")(alert or (), from_=least, private=private)
     removed = load("matloop.monitor.log:PredictionLog")(log).clean(clean).lines() if clean else []
+    watched_bundle = load("matloop.monitor.meant:follow")(bundle, store=store)
     options: dict[str, Any] = {
-        "bundle": bundle, "since": since, "until": until, "labels": labels, "alerts": whom, "alpha": alpha,
+        "bundle": watched_bundle, "since": since, "until": until, "labels": labels, "alerts": whom, "alpha": alpha,
         "detector": detector,
     }  # fmt: skip
     if not every:
@@ -63,7 +67,7 @@ def monitor(
 
 def _shown(watched: Any, out: Path | None, removed: list[str], json: bool) -> int:
     lines = [*removed, *watched.lines()]
-    if out is not None:
+    if out is not None and hasattr(watched, "trust"):  # else it waits for the first answer
         load("matloop.monitor.pages.page:write_page")(watched, out)
         lines.append(f"page: {out}")
     show(lines, watched.as_json(), json)

@@ -110,13 +110,15 @@ def parse_alerts(texts: Sequence[str], *, from_: str = "alarm", private: bool = 
 
 
 def tell(
-    findings: Sequence[Finding], alerts: Sequence[Alert], state: Path, *, about: str, now: datetime | None = None
-) -> Sent:
+    findings: Sequence[Finding], alerts: Sequence[Alert], state: Path, *, about: str, family: str = "",
+    now: datetime | None = None,
+) -> Sent:  # fmt: skip
     """Tell new findings to every place that wants them, and which earlier ones are over.
 
     Parameters
     ----------
-    state : file that keeps what was told; one per log. about : the model, for the subject.
+    state : file that keeps what was told; one per log. about : the model, for the subject. family : beginning of
+        the names of other versions, whose findings are over since this one is watched; "" for none.
 
     Raises
     ------
@@ -134,7 +136,7 @@ def tell(
         told = known.get(place, {})
         wanted = {_key(one, about): one for one in findings if RANK[one.severity] >= RANK[alert.from_]}
         fresh = {key: one for key, one in wanted.items() if RANK[one.severity] > RANK.get(told.get(key, ""), -1)}
-        mine = {key for key in told if key.startswith(f"{about}: ")}
+        mine = {key for key in told if key.startswith(f"{about}: ") or (family and key.startswith(family))}
         gone = sorted(mine - set(wanted))
         others = {key: severity for key, severity in told.items() if key not in mine}
         kept[place] = others | {

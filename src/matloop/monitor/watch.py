@@ -25,6 +25,7 @@ from matloop.monitor.expected import expected_of, problem_of
 from matloop.monitor.gather import Gathered, gather
 from matloop.monitor.labels import Told
 from matloop.monitor.log import PredictionLog, When
+from matloop.monitor.meant import Follow, meant
 from matloop.monitor.reading import Tally, moment
 from matloop.monitor.sample import sample_of
 from matloop.monitor.seen import seen_in_training
@@ -107,7 +108,7 @@ class Watched:
 def monitor(
     log: PredictionLog | Path | str,
     *,
-    bundle: Path | str,
+    bundle: Path | str | Follow,
     since: When | None = None,
     until: When | None = None,
     labels: Any = None,
@@ -120,6 +121,7 @@ def monitor(
     Parameters
     ----------
     log : the prediction log, or its folder. bundle : the one that answered; answers of others are counted and left out.
+        With `Follow` it is what a registry means at this look; each version is watched from its own first answer on.
     since, until : window for drift, latency and failures ("7d", a date, a datetime); all by default. Error and
         coverage are always followed from the first label on, drift also from the first row on: a test that began anew
         with every window would raise a false alarm sooner or later.
@@ -129,8 +131,8 @@ def monitor(
 
     Raises
     ------
-    DataError : no log, no answer of this bundle in it, or labels that cannot be joined. BundleError : of the bundle.
-    ConfigError : an option is unknown.
+    NoAnswer : no answer of this bundle is in the log. DataError : no log, or labels that cannot be joined.
+    BundleError : of the bundle. ConfigError : an option is unknown. Those of `Follow.now`.
     """
     if not 0.0 < alpha < 1.0:
         raise ConfigError(f"alpha is {alpha}: the rate of false alarms lies between 0 and 1, such as 0.05.")
@@ -138,7 +140,8 @@ def monitor(
         DETECTORS.load(detector)
     whom = [parse_alert(one) if isinstance(one, str) else one for one in alerts]
     log = log if isinstance(log, PredictionLog) else PredictionLog(log)
-    folder = Path(bundle)
+    which = meant(bundle)
+    folder = which.folder
     loaded, own = load_bundle(folder), identity(folder)
     problem, reference = problem_of(folder), load_reference(folder)
     told = None
@@ -152,7 +155,7 @@ def monitor(
         until=end,
     )
     if not gathered.run.time and not gathered.begun.met:
-        raise DataError(_nothing(log, own, gathered.others))
+        raise NoAnswer(" ".join([*(one.said for one in which.findings), _nothing(log, own, gathered.others)]))
     limit = problem.limits.predict_ms if problem is not None else None
     ran = running(gathered.run, predict_ms=limit, alpha=alpha, now=now if until is None else None)
     expected = expected_of(loaded, reference, problem)
@@ -168,11 +171,12 @@ def monitor(
         )
     findings = [
         *(one for each in judged for one in each.findings), *(compared.findings if compared else ()), *ran.findings,
-        *_about_log(gathered, reference is None, bool(judged)),
+        *which.findings, *_about_log(gathered, reference is None, bool(judged)),
     ]  # fmt: skip
     findings.sort(key=lambda one: -RANK[one.severity])
     name = loaded.manifest.name
-    sent = tell(findings, whom, log.folder / STATE, about=name) if whom else Sent()
+    about = which.spelled or name
+    sent = tell(findings, whom, log.folder / STATE, about=about, family=which.family) if whom else Sent()
     times = gathered.run.time
     ends = (
         times[0] if times and start == float("-inf") else start,
@@ -185,10 +189,34 @@ def monitor(
     )  # fmt: skip
 
 
-def watching(every_s: float, log: PredictionLog | Path | str, **options: Any) -> Iterator[Watched]:
-    """`monitor` again and again, `every_s` seconds from the end of one look to the next; ends when it is left."""
+class NoAnswer(DataError):
+    """The log holds no answer of the bundle that is watched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A look at which there was no answer yet, as after the start of a service or a promotion. said : why."""
+
+    said: str
+    alarm: bool = False
+
+    def lines(self) -> list[str]:
+        """What to tell the user."""
+        return [f"nothing to judge yet: {self.said}"]
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return {"waiting": self.said, "alarm": self.alarm, "matloop": release()}
+
+
+def watching(every_s: float, log: PredictionLog | Path | str, **options: Any) -> Iterator[Watched | Waiting]:
+    """`monitor` again and again, `every_s` seconds from the end of one look to the next; ends when it is left. What is
+    `Follow`ed is looked up at every look, and a version without answers is waited for."""
     while True:
-        yield monitor(log, **options)
+        try:
+            yield monitor(log, **options)
+        except NoAnswer as error:
+            yield Waiting(str(error))
         clock.sleep(every_s)
 
 
