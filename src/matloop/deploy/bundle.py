@@ -20,6 +20,7 @@ from matloop.core.arrays import Arrays
 from matloop.core.errors import BundleError, DataError
 from matloop.core.files import sha256, write_text
 from matloop.core.jsonable import dumps, from_jsonable
+from matloop.core.memory import keep_freed_memory
 from matloop.data.dataset import Dataset
 from matloop.doubt.prediction import Prediction
 from matloop.problem.question import Input
@@ -132,6 +133,7 @@ def load_bundle(folder: Path | str) -> Bundle:
     ------
     BundleError : not a bundle, damaged, changed, hostile, or made by a later release; the message names the file.
     """
+    keep_freed_memory()
     folder = Path(folder)
     manifest = read_manifest(folder)
     for name, file in manifest.files.items():

@@ -8,7 +8,7 @@ rows it did not see.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol
 
 import numpy as np
@@ -17,7 +17,7 @@ from matloop.core.arrays import Arrays, FloatArray, IntArray, nested, number, ta
 from matloop.core.errors import BundleError
 from matloop.doubt.nearness import Nearness, fit_nearness
 from matloop.models.lightgbm import from_boosters
-from matloop.models.trees import Trees
+from matloop.models.trees import Trees, side_by_side
 
 Cost = Literal["full", "quick"]
 Ends = tuple[FloatArray, FloatArray]
@@ -129,12 +129,14 @@ class TreeWidth:
     unit: float
     multiple: float
     floor: float
+    _all: list[Trees] = field(default_factory=list, compare=False, repr=False)
 
     def ends(self, clues: Clues) -> Ends:
-        Z = _table(clues, self.columns)
-        size = self.multiple * np.exp(np.clip(self.size.values(Z)[:, 0], -30.0, 30.0))
-        low = 0.5 * (self.low.values(Z)[:, 0] - size)
-        high = 0.5 * (self.high.values(Z)[:, 0] + size)
+        if not self._all:
+            self._all.append(side_by_side([self.low, self.high, self.size]))
+        said = self._all[0].values(_table(clues, self.columns))
+        size = self.multiple * np.exp(np.clip(said[:, 2], -30.0, 30.0))
+        low, high = 0.5 * (said[:, 0] - size), 0.5 * (said[:, 1] + size)
         middle, half = 0.5 * (low + high), np.maximum(0.5 * (high - low), self.floor)
         return (middle - half) * self.unit, (middle + half) * self.unit
 
