@@ -6,6 +6,12 @@ challengers. A promotion is wrong where the challenger's error on 2,000 held-bac
 champion that it replaces.
 
     python benchmarks/retrain.py --seeds 20
+
+With --power, how often a challenger is promoted that is no better, and ones that are by so much, by the number of rows
+that are later in time and of those in the vault: a champion from 600 records, challengers from more of them (or from as
+many others), judged many times on rows drawn from those that neither knows.
+
+    python benchmarks/retrain.py --power --seeds 4
 """
 
 from __future__ import annotations
@@ -24,6 +30,7 @@ from matloop.data.collect import collect
 from matloop.doubt.prediction import Prediction
 from matloop.evaluate.chemical_families import chemical_family
 from matloop.matter.compositions import from_formulas
+from matloop.monitor.retrain import paired
 from matloop.monitor.retrain.compare import dense
 from matloop.monitor.retrain.contest import Rows, contest
 from matloop.monitor.retrain.plan import Rules
@@ -168,10 +175,70 @@ def decided(policy, champion, challenger, old, new, X, told, family, later, vaul
     return contest(TARGET, sets, rules).answer == "better"
 
 
+POOL = (300, 900, 2400, 6000)
+"""Records beyond those of the champion that challengers learn from."""
+GROUNDS = ((20, 120), (45, 120), (150, 120), (500, 120), (45, 1000), (150, 1000), (500, 1000))
+"""Rows later in time, and rows of the vault."""
+
+
+@dataclass
+class Power:
+    """Of challengers from one pool. gains : true ones, relative. better : {(later, vault): promoted, judged}."""
+
+    gains: list[float] = field(default_factory=list)
+    better: dict[tuple[int, int], list[int]] = field(default_factory=lambda: {one: [0, 0] for one in GROUNDS})
+
+
+def power(
+    data: pd.DataFrame, X: np.ndarray, family: np.ndarray, seed: int, draws: int, found: dict[str, Power]
+) -> None:
+    """Judge challengers that are better by a known gain, and one that is a little worse, on many grounds."""
+    rng = np.random.default_rng([seed, 99])
+    told = data["S_n"].to_numpy()
+    order = rng.permutation(len(data))
+    known = FIRST + max(POOL)
+    rest = order[known:]
+    first, other = order[:FIRST], order[FIRST : 2 * FIRST]
+
+    def error(model: Fitted) -> float:
+        return float(np.abs(model.predict(X[rest]).value - told[rest]).mean())
+
+    twins = sorted((fit(X[rows], told[rows], seed) for rows in (first, other)), key=error)
+    champion = fit(X[first], told[first], seed)
+    pairs = {"no better": (twins[0], twins[1])}
+    for more in POOL:
+        pairs[f"{more:,} more records"] = (champion, fit(X[order[: FIRST + more]], told[order[: FIRST + more]], seed))
+    for name, (old, new) in pairs.items():
+        tally = found.setdefault(name, Power())
+        tally.gains.append(1.0 - error(new) / error(old))
+        both = [model.predict(X[rest]) for model in (old, new)]
+        for ground, count in tally.better.items():
+            for draw in range(draws):
+                drawn = rng.permutation(len(rest))[: sum(ground)]
+                parts = {"later": drawn[: ground[0]], "vault": drawn[ground[0] :]}
+                sets = {
+                    where: Rows(told[rest[at]], both[0].take(at), both[1].take(at), at.astype(str), family[rest[at]])
+                    for where, at in parts.items()
+                }
+                count[0] += contest(TARGET, sets, Rules(), seed=draw).answer == "better"
+                count[1] += 1
+
+
+def tell_power(found: dict[str, Power]) -> None:
+    head = "  ".join(f"{later:>4d}+{vault:<5d}" for later, vault in GROUNDS)
+    print(f"promoted, by rows later in time + of the vault\n  {'challenger':20s} true gain          {head}")
+    for name, one in found.items():
+        cells = "  ".join(f"{good / max(n, 1):>9.0%} " for good, n in one.better.values())
+        low, high = min(one.gains), max(one.gains)
+        print(f"  {name:20s} {np.mean(one.gains):5.1%} ({low:.1%} to {high:.1%}) {cells}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--case", choices=list(CASES), action="append", help="only these (repeat for more)")
+    parser.add_argument("--power", action="store_true", help="how often a gain of some size is seen")
+    parser.add_argument("--draws", type=int, default=50, help="grounds per challenger and size, with --power")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     data = materials()
@@ -181,6 +248,17 @@ def main() -> None:
     X = np.nan_to_num(np.asarray(FEATURIZERS.load("magpie")().fit_transform(compositions), dtype=np.float32))
     fractions, symbols = dense(compositions)
     family = chemical_family(fractions, symbols)
+    if asked.power:
+        paired.DRAWS = paired.ORDERED_DRAWS  # enough to tell p from 0.025, five times faster
+        seen: dict[str, Power] = {}
+        for seed in range(asked.seeds):
+            power(data, X, family, seed, asked.draws, seen)
+        tell_power(seen)
+        if asked.json:
+            kept = {name: {"gains": one.gains, "better": [[*at, *n] for at, n in one.better.items()]} for name, one in
+                    seen.items()}  # fmt: skip
+            asked.json.write_text(json.dumps(kept, indent=1) + "\n")
+        return
     found = {}
     for case, words in ((case, CASES[case]) for case in asked.case or CASES):
         tallies = {policy: Tally() for policy in POLICIES}

@@ -89,6 +89,24 @@ def test_roll_back_goes_through_earlier_champions(registry, bundles):
     assert list(registry.verify()) == []
 
 
+def test_roll_back_to_an_earlier_champion_leaves_those_after_it_behind(registry, bundles):
+    for number in range(1, 5):
+        registry.add(bundles(number), "m")
+    for number in (1, 2, 3):
+        registry.promote("m", number, why="better")
+    assert registry.reigns("m") == (1, 2, 3)
+    for refused, kind, said in (
+        (lambda: registry.rollback("m", why="x", to=4), NotInStore, "version 4 is no champion .* there are: 2, 1"),
+        (lambda: registry.rollback("m", why="x", to=3), NotInStore, "version 3 is no champion"),
+        (lambda: registry.rollback("m", why="x", to=1, instead_of=2), VersionConflict, "version 3 is the champion now"),
+    ):
+        with pytest.raises(kind, match=said):
+            refused()
+    assert registry.rollback("m", why="bad", to=1, instead_of=3).number == 1
+    assert registry.reigns("m") == (1,)
+    assert list(registry.verify()) == []
+
+
 def test_what_was_retired_by_hand_is_not_gone_back_to(registry, bundles):
     for number in range(1, 4):
         registry.add(bundles(number), "m")

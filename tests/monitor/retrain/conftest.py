@@ -22,7 +22,7 @@ QUICK = Problem(
     name="alloy", data=Source("base.csv"),
     inputs=(Input("a", "number", column="a"), Input("b", "number", column="b"), Input("c", "number", column="c")),
     targets=(Target("y", "y", success=Success("mae", at_most=5.0)),), roles=Roles(id="sample"),
-    limits=Limits(minutes=1.0, cores=1), protocol=Protocol(seeds=(0,), depth="quick", folds=3),
+    limits=Limits(minutes=20.0, cores=1), protocol=Protocol(seeds=(0,), depth="quick", folds=3),
     training=Training(families=("ridge",), candidates=1),
 )  # fmt: skip
 

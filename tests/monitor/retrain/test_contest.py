@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from matloop.doubt.prediction import Prediction
-from matloop.monitor.retrain.contest import Rows, contest, on_classes, together
+from matloop.monitor.retrain.contest import Rows, contest, on_classes, together, visible
+from matloop.monitor.retrain.paired import paired_mean
 from matloop.monitor.retrain.plan import Rules
 from matloop.problem import Never, Success, Target
 
@@ -84,6 +85,30 @@ def test_large_errors_count_where_the_problem_says_never():
     value[:15] += 10.0
     far = Rows(vault.y, vault.champion, told(value, 20.0), vault.groups, vault.families)
     assert any("by far more often" in why for why in judged(later, far, target).why)
+
+
+def test_what_gain_the_rows_could_show_is_told():
+    """d = 100 paired differences of spread s: a gain of (1.960 + 0.842) s / 10 is seen 8 times of 10 at 0.025."""
+    n = 100
+    rng = np.random.default_rng(3)
+    first, second = 1.0 + 0.5 * rng.random(n), 1.0 + 0.5 * rng.random(n)
+    found = paired_mean("loss", first, second, np.arange(n), seed=0)
+    expected = 2.802 * (first - second).std() / np.sqrt(n) / first.mean()
+    assert visible(found, 0.025) == pytest.approx(expected, rel=0.06)
+    alike = judged(rows(40, 1.0, 0.95), rows(60, 1.0, 0.95, 1))
+    assert alike.answer == "not shown to be better"
+    assert any("of the champion's mae is seen on rows like these 8 times of 10" in why for why in alike.why)
+
+
+def test_families_that_are_harmed_are_told_by_name_only_so_far():
+    n = 200
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=n)
+    good, bad = told(y + 0.2 * rng.normal(size=n), 2.0), told(y + 1.5 * rng.normal(size=n), 2.0)
+    both = Rows(y, good, bad, np.arange(n).astype(str), np.array([f"f{i % 8}" for i in range(n)]))
+    why = judged(both, both).why
+    assert sum("worse for the family" in one for one in why) == 3
+    assert why[-1] == "worse for 5 more of the 8 families"
 
 
 def test_classes_are_compared_by_name():

@@ -112,6 +112,12 @@ def test_the_newest_materials_wait_and_join_with_the_next_version():
     assert set(OXIDES) <= {row[1] for row in following.table.rows}
 
 
+def test_a_material_is_as_old_as_its_first_row():
+    many = [(f"n{i}", one, f"{i}", 100.0 + i) for i, one in enumerate(OXIDES)]
+    found = joined(*many, ("n20", "BeO", "0.5", 200.0))  # measured again at last
+    assert [row[1] for row in found.later.rows] == list(OXIDES[-5:])
+
+
 def test_a_material_that_was_known_cannot_judge():
     found = joined(*((f"n{i}", one, f"{i}.6", 900.0 + i) for i, one in enumerate(FORMULAS)),
                    *((f"o{i}", one, "1") for i, one in enumerate(OXIDES)))  # fmt: skip

@@ -150,6 +150,18 @@ def test_two_at_once_are_refused(world):
         retrain(world.home)
 
 
+def test_a_home_that_may_not_be_written_is_told_with_what_to_do(world, monkeypatch):
+    world.begin()
+
+    def locked(*given, **named):
+        raise OSError(errno.EROFS, "Read-only file system", str(world.home / ".lock"))
+
+    monkeypatch.setattr("matloop.monitor.retrain.home.locked", locked)
+    with pytest.raises(RunError, match="cannot be written .Read-only file system.. Run it as the user"):
+        retrain(world.home)
+    assert status(world.home).faults == ()
+
+
 def test_a_champion_that_was_tampered_with_is_not_compared_with(world, better, quick_runs):
     world.begin()
     world.tell(better)
@@ -264,6 +276,20 @@ def test_tables_that_cannot_be_read_do_not_keep_the_others_out(world, better):
     assert found.due
     assert any("new-broken.csv: cannot be read" in note for note in found.notes)
     assert any("no column 'a' of the inputs" in note for note in found.notes)
+
+
+def test_labels_that_are_odd_as_a_whole_are_told(world, better):
+    world.begin()
+    world.tell(better.assign(y=better["y"] / 1000.0, day="soon"))
+    notes = check(world.home).notes
+    assert any("the new labels of y are about 1/" in note and "in another unit" in note for note in notes)
+    assert "new.csv: the time 'day' of 100 of 100 rows cannot be read: they count as the newest" in " ".join(notes)
+    world.tell(better.rename(columns={"y": "y [m]"}).drop(columns="day"))
+    (note,) = check(world.home).notes
+    assert note.startswith("new.csv: not used; it has no column of a target: 'y' (its columns: 'sample', 'a'")
+    world.tell(better.drop(columns="day"))
+    (note,) = check(world.home).notes
+    assert "the time 'day' of 100 of 100 rows is missing" in note
 
 
 def test_rows_come_from_the_latest_when_a_table_grows(world, better, quick_runs):

@@ -198,20 +198,47 @@ class Registry:
         """
         return self._staged(name, "promote", who, why, lambda known, past: number, instead_of)
 
-    def rollback(self, name: str, *, who: str = "", why: str) -> Version:
+    def rollback(
+        self, name: str, *, who: str = "", why: str, to: int | None = None, instead_of: int | None = None
+    ) -> Version:  # fmt: skip
         """Go back to the champion before this one, which is retired; several times goes further back.
+
+        Parameters
+        ----------
+        to : number of an earlier champion to go back to at once; those after it are left behind, as by so many single
+            steps. instead_of : as `promote`.
 
         Raises
         ------
-        NotInStore : there was none before. ConfigError : no reason is given. RunError : as `promote`.
+        NotInStore : there was none before, or `to` is none of them. VersionConflict : see `instead_of`.
+        ConfigError : no reason is given. RunError : as `promote`.
         """
 
         def before(known: tuple[Version, ...], past: list[int]) -> int:
             if len(past) < 2:
                 raise NotInStore(f'"{name}": there was no other champion before. Promote one: matloop models promote')
-            return past[-2]
+            if to is not None and to not in past[:-1]:
+                raise NotInStore(
+                    f'"{name}": version {to} is no champion to go back to; there are: '
+                    f"{', '.join(map(str, reversed(past[:-1])))}. Promote it if it is right: matloop models promote"
+                )
+            return past[-2] if to is None else to
 
-        return self._staged(name, "rollback", who, why, before, None)
+        return self._staged(name, "rollback", who, why, before, instead_of)
+
+    def reigns(self, name: str) -> tuple[int, ...]:
+        """Numbers of the champions that one could go back to, the present one last; none that was retired by hand.
+
+        Raises
+        ------
+        NotInStore : there is no such name.
+        """
+
+        def look(connection: Connection) -> tuple[int, ...]:
+            _model(connection, self.place, name)
+            return tuple(audit.reigns(audit.told(connection, name)))
+
+        return self.reading(look)
 
     def retire(self, name: str, number: int, *, who: str = "", why: str) -> Version:
         """Say of a version that it is not to be used; it stays where it is.

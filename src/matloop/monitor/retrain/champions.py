@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matloop.core.errors import ConfigError
 from matloop.core.registry import Registry as Names
+from matloop.data.store.values import NotInStore
 from matloop.deploy.bundle import identity, load_bundle
 from matloop.monitor.retrain.home import Home
 from matloop.monitor.retrain.plan import Plan
-from matloop.monitor.retrain.state import Champion, Round
+from matloop.monitor.retrain.state import Champion, Round, State
 
 if TYPE_CHECKING:
     from matloop.deploy.registry.registry import Registry
@@ -62,35 +64,67 @@ def promote(home: Home, plan: Plan, now: Champion, challenger: Round, *, who: st
     return number
 
 
-def roll_back(home: Home, plan: Plan, to: Champion, now: Champion, *, who: str, why: str) -> Champion:
-    """Put an earlier champion into use again.
+def roll_back(
+    home: Home, plan: Plan, earlier: Sequence[Champion], now: Champion, *, who: str, why: str
+) -> Champion:  # fmt: skip
+    """Put an earlier champion into use again; returns it.
+
+    In a registry this is a roll back there, too, and goes where one there goes: versions that were retired by hand are
+    left out. Where somebody has rolled back there already, the home follows.
+
+    Parameters
+    ----------
+    earlier : champions of this home that one could go back to, the latest first.
 
     Raises
     ------
-    VersionConflict : somebody has promoted another one meanwhile. BundleError : its bundle was changed.
+    NotInStore : the registry lets none of them be gone back to. VersionConflict : somebody has promoted another one
+    meanwhile. BundleError : its bundle was changed.
     """
-    home.bundle(to.bundle, to.identity)
-    if plan.store:
+    if not plan.store:
+        to = earlier[0]
+        home.bundle(to.bundle, to.identity)
+    else:
         with _registry(home.path, plan) as registry:
-            current = registry.champion(plan.champion)
-            if current is None or current.number != to.version:
-                registry.promote(plan.champion, to.version, who=who, why=f"roll back: {why}", instead_of=now.version)
+            to = _allowed(registry, plan, earlier, now)
+            home.bundle(to.bundle, to.identity)
+            if registry.get(plan.champion).number != to.version:
+                said = f"retraining in {home.path.name}: {why}"
+                registry.rollback(plan.champion, to=to.version, who=who, why=said, instead_of=now.version)
     home.point(to)
     return replace(to, since="")
 
 
-def in_use(home: Home, plan: Plan, now: Champion) -> str:
-    """What is wrong where the registry has another champion than the log; empty where they agree."""
+def _allowed(registry: Registry, plan: Plan, earlier: Sequence[Champion], now: Champion) -> Champion:
+    """The one of `earlier` that is champion there already, else the latest that the registry would go back to."""
+    past = registry.reigns(plan.champion)
+    in_place = [one for one in earlier if past[-1:] == (one.version,) != (now.version,)]
+    open_to = in_place or [one for one in earlier if one.version in past[:-1]]
+    if not open_to:
+        numbers = ", ".join(str(one.version) for one in earlier)
+        raise NotInStore(
+            f"{registry.place}: none of the earlier champions of this home (version {numbers}) can be gone back to; "
+            f"they were retired by hand. Promote one there: matloop models promote {registry.place} {plan.champion}@..."
+        )
+    return open_to[0]
+
+
+def in_use(home: Home, plan: Plan, state: State) -> str:
+    """What is wrong where the registry has another champion than the log, and what to do; empty where they agree."""
     if not plan.store:
         return ""
+    now = state.champion
     with _registry(home.path, plan) as registry:
-        current = registry.champion(plan.champion)
-    if current is not None and current.bundle == now.identity:
+        there = next((one for one in registry.versions(plan.champion) if one.stage == "champion"), None)
+    if there is not None and there.bundle == now.identity:
         return ""
-    there = current.spelled if current is not None else "none"
+    what = there.spelled if there is not None else "none"
+    said = f"the registry has {what} as champion, the log of this home version {now.version} ({now.identity})"
+    if there is not None and there.bundle in {one.identity for one in state.past}:
+        return f"{said}: it was rolled back there. Follow it: matloop retrain rollback {home.path} --why ..."
+    again = f"matloop models promote {plan.store} {plan.champion}@{now.version} --why ..."
     return (
-        f"the registry has {there} as champion, the log of this home version {now.version} ({now.identity}): it was "
-        f"promoted elsewhere. Begin another home for it, or promote {plan.champion}@{now.version} again."
+        f"{said}: another one was promoted there. Begin another home for it, or promote the one of this home: {again}"
     )
 
 

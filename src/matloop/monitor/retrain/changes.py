@@ -71,7 +71,8 @@ class Points:
 
 @dataclass(frozen=True, slots=True)
 class TargetChange:
-    """One target."""
+    """One target. models : kind of model of champion and challenger, empty where it is not known. hurried : that the
+    challenger had less of a search than the champion, else empty."""
 
     contest: Contest
     moved: tuple[Moved, ...]
@@ -79,6 +80,8 @@ class TargetChange:
     points: Points
     level: float = 0.9
     no_leans: str = ""
+    models: tuple[str, str] = ("", "")
+    hurried: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,12 @@ class Changes:
         before, after = self.data.rows
         yield f"  trained on {after:,} rows instead of {before:,}"
         yield from (f"  {one.contest.target}: {why}" for one in self.targets for why in one.contest.why)
+        yield from (f"  note: {one}" for one in self.hurried)
+
+    @property
+    def hurried(self) -> tuple[str, ...]:
+        """Of which targets the challenger had less of a search, so that it may be worse for that."""
+        return tuple(f"{one.contest.target}: {one.hurried}" for one in self.targets if one.hurried)
 
     def as_json(self) -> Any:
         """The same for a program, whole."""

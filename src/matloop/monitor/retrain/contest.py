@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
@@ -22,6 +23,10 @@ from matloop.problem.question import Target
 Where = Literal["later", "vault"]
 SETS: Mapping[Where, str] = {"later": "rows later in time", "vault": "rows of the vault"}
 Answer = Literal["better", "not shown to be better", "worse", "cannot be judged"]
+POWER = 0.8
+_NORMAL = NormalDist()
+FAMILIES_SAID = 3
+"""Families that are harmed are told so far by name; the figure shows all."""
 COVERAGE_SLACK = 0.03
 """How far coverage may be below its level before a loss of it counts as harm."""
 
@@ -116,7 +121,7 @@ def contest(
         pooled.groups, seed=seed,
     )  # fmt: skip
     families = _families(target, pooled, rules, seed)
-    harms = (*_harms(sets, rows, rules), *(_family_words(one) for one in families if one.harmed))
+    harms = (*_harms(sets, rows, rules), *_family_harms(families))
     answer, why = _answer(sets, both, alpha, rules, harms)
     unit = next((one.challenger.unit for one in rows.values()), target.unit)
     return Contest(target.name, unit, chosen, answer, why, sets, families, both, harms, alpha)
@@ -205,7 +210,7 @@ def _harms(sets: Sequence[Scores], rows: Mapping[Where, Rows], rules: Rules) -> 
     asked = [(one, words, found) for one in sets for words, found in _watched(one) if found is not None and found.known]
     corrected = adjusted([found.p_worse for _, _, found in asked]) if asked else np.zeros(0)
     said = [
-        f"{words} on the {SETS[one.where]}: {_step(found)} ({_p(float(p))})"
+        f"{words} on the {SETS[one.where]}: {_step(found)} ({_p(float(p))} after correction)"
         for (one, words, found), p in zip(asked, corrected, strict=True) if p < rules.alpha
     ]  # fmt: skip
     for one in sets:
@@ -243,12 +248,37 @@ def _answer(
     worse = [where for where, margin in margins.items() if _worse(by.get(where), margin)]
     if wins and worse:
         said.append(f"it looks worse on the {SETS[worse[0]]}: {_step(by[worse[0]])}")
+    elif not wins and (seen := min((visible(one, alpha) for one in tests.values()), default=math.inf)) < math.inf:
+        said.append(f"a gain of {seen:.0%} of the champion's {later.score} is seen on rows like these 8 times of 10; a "
+                    "smaller one mostly is not, and waits for more labels")  # fmt: skip
     return ("better" if wins and not worse else "not shown to be better"), tuple(said)
+
+
+def visible(one: Paired, alpha: float) -> float:
+    """The relative gain that a test at level alpha sees 8 times of 10, from the spread of the gain that was found; inf
+    where nothing is known.
+
+    A normal approximation: (z(1 - alpha) + z(0.8)) standard errors; Cohen, Statistical Power Analysis for the
+    Behavioral Sciences (1988), section 12.4. doi:10.4324/9780203771587
+    """
+    error = (one.gain.high - one.gain.low) / (2.0 * _NORMAL.inv_cdf(0.975))
+    size = abs(one.champion.value)
+    if not (math.isfinite(error) and size > 0.0):
+        return math.inf
+    return (_NORMAL.inv_cdf(1.0 - alpha) + _NORMAL.inv_cdf(POWER)) * error / size
 
 
 def _worse(one: Paired | None, margin: float) -> bool:
     """Whether it looks worse by more than a share of the champion's score."""
     return one is not None and one.known and one.gain.value < -margin * abs(one.champion.value)
+
+
+def _family_harms(families: Sequence[Family]) -> list[str]:
+    """The families that are harmed most, and how many more there are."""
+    harmed = [one for one in families if one.harmed]
+    said = [_family_words(one) for one in harmed[:FAMILIES_SAID]]
+    more = len(harmed) - FAMILIES_SAID
+    return [*said, f"worse for {more} more of the {len(families)} families"] if more > 0 else said
 
 
 def _family_words(one: Family) -> str:

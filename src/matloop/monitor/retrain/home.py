@@ -8,6 +8,7 @@ HOME/  retrain.toml  problem.toml  log.jsonl  champion.json  champion -> the bun
 
 from __future__ import annotations
 
+import errno
 import getpass
 import json
 import os
@@ -113,7 +114,11 @@ class Home:
             with (self.path / ".lock").open("a+b") as stream, locked(stream, patience=0.5, busy=busy):
                 yield
         except OSError as error:
-            raise RunError(said(Path(error.filename or self.path), error)) from error
+            place = Path(error.filename or self.path)
+            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+                advice = "Run it as the user that the folder belongs to, or make the folder writable."
+                raise RunError(f"{place}: cannot be written ({error.strerror}). {advice}") from error
+            raise RunError(said(place, error)) from error
 
     def keep(self, folder: Path, stem: str, table: Texts) -> Kept:
         """Write a table that never changes."""

@@ -15,6 +15,7 @@ from matloop.data.labels import read_labels
 from matloop.data.merge import rule_of
 from matloop.data.table import RawTable
 from matloop.monitor.retrain.plan import Plan
+from matloop.monitor.retrain.sizes import other_sizes
 from matloop.monitor.retrain.sources import ORIGIN, TIME, SetAside, columns_needed
 from matloop.monitor.retrain.tables import Texts, raw_of
 from matloop.problem.question import Problem, Target
@@ -38,7 +39,7 @@ class Joined:
     table : the next version, without the rows that wait. later : rows held out as later in time, with origin and time;
     they join with the next version. added : rows that joined. corrected : (id or inputs, where the correction stood).
     aside : rows that are not used, with reasons. vaulted : rows that joined in a group that is in the vault. fresh :
-    groups of new rows that nobody has seen.
+    groups of new rows that nobody has seen. notes : on the new rows as a whole.
     """
 
     table: Texts
@@ -48,6 +49,7 @@ class Joined:
     aside: tuple[SetAside, ...]
     vaulted: int
     fresh: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ def join(
         tuple((shown_row(problem, whole.table, row), arrivals.rows[by - n_old][-2]) for row, by in
               sorted(replaced.items())),
         tuple(aside), len(in_vault), len({int(groups[row]) for row in fresh}),
+        other_sizes(problem.targets, whole.labels, n_old),
     )  # fmt: skip
 
 
@@ -365,10 +368,13 @@ def _fresh(usable: Iterable[int], groups: IntArray, n_old: int, first_new: int, 
 
 
 def _newest(fresh: Sequence[int], groups: IntArray, plan: Plan) -> set[int]:
-    """The rows of the newest groups, which wait; at most half of the groups, so that training gets the others."""
-    last: dict[int, int] = {}
+    """The rows of the newest groups, which wait; at most half of the groups, so that training gets the others.
+
+    A group is as old as its first row: all of a group that judges is later than what training begins with.
+    """
+    begun: dict[int, int] = {}
     for row in fresh:
-        last[int(groups[row])] = row
-    wanted = min(max(math.ceil(plan.judge.later * len(last)), plan.judge.least), len(last) // 2, MOST_LATER)
-    chosen = set(sorted(last, key=lambda group: last[group])[len(last) - wanted :])
+        begun.setdefault(int(groups[row]), row)
+    wanted = min(max(math.ceil(plan.judge.later * len(begun)), plan.judge.least), len(begun) // 2, MOST_LATER)
+    chosen = set(sorted(begun, key=lambda group: begun[group])[len(begun) - wanted :])
     return {row for row in fresh if int(groups[row]) in chosen}

@@ -18,7 +18,8 @@ SHOWN_ASIDE = 10
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Whether anything calls for training, and what stands against it. `due` is true where a round would begin now."""
+    """Whether anything calls for training, and what stands against it. `due` is true where a round would begin now.
+    alpha : the chance that such a round promotes a challenger that is no better."""
 
     home: Path
     reasons: tuple[Reason, ...]
@@ -27,6 +28,7 @@ class Checked:
     fresh: int
     aside: tuple[SetAside, ...]
     notes: tuple[str, ...]
+    alpha: float = 0.05
 
     @property
     def due(self) -> bool:
@@ -44,6 +46,8 @@ class Checked:
         else:
             yield f"Nothing calls for training: {self.n_new:,} new labelled rows are waiting."
         yield from (f"  called for by {one.kind}: {one.said}" for one in self.reasons)
+        if self.due:
+            yield f"  a challenger that is no better would be promoted with a chance of {self.alpha:.3g} at most"
         yield from aside_lines(self.aside)
         yield from (f"  note: {one}" for one in self.notes)
 
@@ -65,6 +69,7 @@ class Done:
     contests: tuple[Contest, ...]
     page: Path
     sentence: str
+    notes: tuple[str, ...] = ()
 
     @property
     def promoted(self) -> bool:
@@ -81,7 +86,8 @@ class Done:
         yield self.sentence
         for one in self.contests:
             head = f"{one.target}: " if len(self.contests) > 1 else ""
-            yield from (f"  {head}{why}" for why in one.why)
+            yield from (f"  {head}{why}" for why in one.why if not self.sentence.endswith(f": {why}."))
+        yield from (f"  note: {one}" for one in self.notes)
         if self.round.stored:
             yield f"Stored as {self.round.stored}"
         yield f"What changed: {self.page}"

@@ -8,6 +8,7 @@ Every step ends with an event in the log, and a step that was cut off is done ag
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -15,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from matloop.core import units
-from matloop.core.errors import ConfigError, DataError
+from matloop.core.errors import ConfigError, DataError, MatloopError
 from matloop.core.files import write_text
 from matloop.core.progress import SILENT, Progress
 from matloop.core.release import release
@@ -123,6 +124,7 @@ def retrain(
     place = Home(Path(home)).found()
     with place.alone():
         desk, state = _opened(place.path)
+        notes: tuple[str, ...] = ()
         last = state.last
         if last is not None and last.waits and desk.plan.promote == "ask":
             raise ConfigError(
@@ -136,8 +138,10 @@ def retrain(
             if not looked.due:
                 return looked
             _refuse_changed(desk, state)
-            flow.trigger(desk, state, looked.reasons, facts, new, who)
-        return _carried_through(desk, who, progress)
+            notes = looked.notes
+            flow.trigger(desk, state, looked.reasons, facts, replace(new, notes=notes), who)
+        done = _carried_through(desk, who, progress)
+        return replace(done, notes=(*done.notes, *notes))
 
 
 def promote(home: Path | str, *, why: str, who: str = "") -> Decided:
@@ -163,9 +167,12 @@ def decline(home: Path | str, *, why: str, who: str = "") -> Decided:
 def rollback(home: Path | str, *, why: str, who: str = "") -> Decided:
     """Put the champion before this one into use again; several times goes further back.
 
+    With a registry it is a roll back there, too; where somebody has rolled back there already, the home follows.
+
     Raises
     ------
-    ConfigError : there was none before, or no reason is given. BundleError : its bundle was changed.
+    ConfigError : there was none before, or no reason is given. BundleError : its bundle was changed. NotInStore,
+    VersionConflict : the registry does not go back there, or has a champion that this home does not know.
     """
     place = Home(Path(home)).found()
     with place.alone():
@@ -175,7 +182,9 @@ def rollback(home: Path | str, *, why: str, who: str = "") -> Decided:
         back = champions.roll_back(place, desk.plan, earlier, state.champion, who=who or user(), why=why)
         place.log.append({"event": "rolled back", "champion": asdict(back), "from": state.champion.identity,
                           "who": who or user(), "why": why})  # fmt: skip
-    return Decided(place.path, f"Rolled back: {why}", place.state().champion)
+    skipped = [one.version for one in itertools.takewhile(lambda one: one.identity != back.identity, earlier)]
+    more = f" (left out: version {', '.join(map(str, skipped))})" if skipped else ""
+    return Decided(place.path, f"Rolled back: {why}{more}", place.state().champion)
 
 
 def status(home: Path | str) -> Standing:
@@ -186,6 +195,10 @@ def status(home: Path | str) -> Standing:
         desk.home.bundle(state.champion.bundle, state.champion.identity)
     except Exception as error:  # noqa: BLE001 - told, not raised: status is for looking at what is wrong
         faults.append(str(error))
+    try:
+        faults += [elsewhere] if (elsewhere := champions.in_use(desk.home, desk.plan, state)) else []
+    except MatloopError as error:
+        faults.append(f"the registry cannot be asked: {error}")
     if desk.home.pointed() != state.champion.identity:
         faults.append(
             f"champion.json does not name the model in use, {state.champion.identity}; the next command mends it"
@@ -227,9 +240,9 @@ def finished(desk: Desk, state: State, found: Weighed | None = None) -> Done:
     now = _last(state)
     before = state.opponent(now)
     found = found or flow.weighed(desk, state, now, before)
-    page = write_story(desk, state, now, before, found)[1]
+    changes, page = write_story(desk, state, now, before, found)
     head = {"promoted": "Promoted. ", "kept": "The champion stays. "}.get(now.outcome, "Waits for you. ")
-    return Done(desk.home.path, now, state.champion, found.contests, page, head + now.said)
+    return Done(desk.home.path, now, state.champion, found.contests, page, head + now.said, changes.hurried)
 
 
 def _mended_page(desk: Desk, state: State) -> None:
@@ -267,7 +280,9 @@ def _checked(
     aside = (*new.aside, *(joined.aside if joined else ()))
     reasons = called(desk.plan, facts)
     stands = obstacle(desk.plan, facts) if reasons else ""
-    return Checked(desk.home.path, reasons, stands, n_new, facts.fresh, aside, new.notes), facts
+    notes = (*(joined.notes if joined else ()), *new.notes)
+    found = Checked(desk.home.path, reasons, stands, n_new, facts.fresh, aside, notes, desk.plan.judge.alpha)
+    return found, facts
 
 
 def _days(state: State) -> float:
@@ -279,7 +294,7 @@ def _days(state: State) -> float:
 def _refuse_changed(desk: Desk, state: State) -> None:
     """Nothing is trained or promoted against a champion that was tampered with, or that is not in use any more."""
     desk.home.bundle(state.champion.bundle, state.champion.identity)
-    if other := champions.in_use(desk.home, desk.plan, state.champion):
+    if other := champions.in_use(desk.home, desk.plan, state):
         raise ConfigError(f"{desk.home.path}: {other}")
     if desk.home.pointed() != state.champion.identity:
         desk.home.point(state.champion)
@@ -301,15 +316,15 @@ def _by_hand(path: Path, why: str, who: str, *, yes: bool) -> Decided:
     return Decided(place.path, said, state.champion)
 
 
-def _before(state: State) -> Champion:
-    """The champion before the one in use; what was rolled back is not gone back to."""
+def _before(state: State) -> tuple[Champion, ...]:
+    """The champions before the one in use, the latest first; what was rolled back is not gone back to."""
     reigns: list[Champion] = []
     for one in state.past:
         known = [place for place, earlier in enumerate(reigns) if earlier.identity == one.identity]
         reigns = reigns[: known[0] + 1] if known else [*reigns, one]
     if len(reigns) < 2:
         raise ConfigError("there was no other champion before this one; nothing to go back to.")
-    return reigns[-2]
+    return tuple(reversed(reigns[:-1]))
 
 
 def _refuse_no_reason(why: str) -> None:

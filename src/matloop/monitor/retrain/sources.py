@@ -84,7 +84,12 @@ def arrived(
         if lacking:
             notes.append(f"{where}: not used; {lacking}")
             continue
-        times = _times(table, TIME if TIME in table.names else labels.time or problem.roles.time)
+        when = TIME if TIME in table.names else labels.time or problem.roles.time
+        times = _times(table, when)
+        if when and (untold := int(np.isnan(times).sum())):
+            fault = "cannot be read" if when in table.names else "is missing"
+            notes.append(f"{where}: the time {when!r} of {untold:,} of {len(table):,} rows {fault}: they count as the "
+                         "newest, in the order in which they stand")  # fmt: skip
         plain = table.with_names(names)
         for place, row in enumerate(plain.rows):
             origin = f"{where}, row {place + 1}"
@@ -127,7 +132,8 @@ def _lacking(problem: Problem, table: Texts) -> str:
     if missing:
         return f"it has no column {', '.join(map(repr, missing[:5]))} of the inputs"
     if not any(target.column in table.names for target in problem.targets):
-        return "it has no column of a target: " + ", ".join(repr(target.column) for target in problem.targets)
+        wanted = ", ".join(repr(target.column) for target in problem.targets)
+        return f"it has no column of a target: {wanted} (its columns: {', '.join(map(repr, table.names[:20]))})"
     return ""
 
 

@@ -26,6 +26,7 @@ from matloop.monitor.retrain.changes import (
 )
 from matloop.monitor.retrain.compare import Met
 from matloop.monitor.retrain.contest import Contest, losses
+from matloop.monitor.retrain.effort import effort, short_of_time
 from matloop.monitor.retrain.flow import Desk
 from matloop.monitor.retrain.joining import lenient
 from matloop.monitor.retrain.pages.changed import write_changed
@@ -112,7 +113,12 @@ def _target(
     runs = [Path(os.path.normpath(desk.home.path / folder)).parent for folder in (before.bundle, now.bundle)]
     importance, why = leans(runs[0], runs[1], target.name)
     moved = moved_most(target, one, found.ground.unseen, old, found.ground.development)
-    return TargetChange(contest, moved, importance, _points(target, one), one.rows.challenger.level, why)
+    before_it, after_it = (effort(folder, target.name) for folder in runs)
+    hurried = short_of_time(before_it, after_it, desk.problem.limits.minutes) if contest.answer != "better" else ""
+    models = (before_it.said if before_it else "", after_it.said if after_it else "")
+    return TargetChange(
+        contest, moved, importance, _points(target, one), one.rows.challenger.level, why, models, hurried
+    )  # fmt: skip
 
 
 def _points(target: Target, one: Met) -> Points:

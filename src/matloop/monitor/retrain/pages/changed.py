@@ -134,9 +134,10 @@ def changed_view(changes: Changes) -> ChangedView:
 
 
 def _reasons(changes: Changes, several: bool) -> tuple[str, ...]:
-    return tuple(
+    verdicts = tuple(
         f"{one.contest.target}: {why}" if several else why for one in changes.targets for why in one.contest.why
     )
+    return (*changes.hurried, *(one for one in verdicts if not changes.sentence.endswith(f": {one}.")))
 
 
 def _keys(changes: Changes) -> tuple[KeyNumber, ...]:
@@ -158,6 +159,7 @@ def _keys(changes: Changes) -> tuple[KeyNumber, ...]:
 def _facts(changes: Changes) -> tuple[tuple[str, str], ...]:
     return (
         ("Champion", changes.champion), ("Challenger", changes.challenger),
+        *((f"Model of {one.contest.target}", " → ".join(one.models)) for one in changes.targets if all(one.models)),
         ("Round", f"{changes.number}, begun {_minute(changes.begun)}"),
         ("Decided", f"{_minute(changes.decided)} by {changes.who}" if changes.decided else "not yet"),
         ("Looks at the vault", f"{changes.looks}"), ("Run of the challenger", changes.run),
@@ -198,7 +200,7 @@ def _score(where: str, found: Paired, unit: str, level: float) -> ScoreRow:
     own = found.score not in _LABELS
     name = words.metric_words(found.score).label if own else _LABELS[found.score].replace("90 %", f"{level:.0%}")
     before, after, gain = (
-        _metric(found.score, e, unit) if own else _plain(found.score, e, unit)
+        _metric(found.score, e, unit) if own else _plain(found.score, e, unit, difference=e is found.gain)
         for e in (found.champion, found.challenger, found.gain)
     )
     judged = found.score not in ("width", "in domain")
@@ -211,9 +213,9 @@ def _metric(name: str, found: Estimate, unit: str) -> tuple[str, str]:
     return words.metric_estimate(name, found, unit)
 
 
-def _plain(name: str, found: Estimate, unit: str) -> tuple[str, str]:
+def _plain(name: str, found: Estimate, unit: str, *, difference: bool = False) -> tuple[str, str]:
     if name in _SHARES:
-        return words.estimate(found, "%", scale=100.0)
+        return words.estimate(found, "points" if difference else "%", scale=100.0)
     return words.estimate(found, words.unit_text(unit))
 
 
