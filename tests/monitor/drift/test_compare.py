@@ -102,6 +102,20 @@ def test_one_question_a_thousand_times_is_no_drift(tables, made, compounds):
     assert about(found, "repeated questions").figures == {"rows": 1040, "distinct": 40}
 
 
+def test_a_word_that_is_asked_again_and_again_is_told_without_a_test(made):
+    T, rng = np.arange(200.0), np.random.default_rng(6)
+    route = rng.choice(["cast", "rolled"], 200)
+    again = np.flatnonzero(route[100:] == "cast")[:5].repeat(40) + 100
+    rows = np.concatenate([np.arange(100, 200), again])
+    found = drift(made((), {"T": T[:100]}, {"route": route[:100]}), made((), {"T": T[rows]}, {"route": route[rows]}))
+    one = about(found, "how often route is asked")
+    assert one.severity == "note"
+    assert one.figures["n"] == 300
+    assert "cast" in one.said
+    calm = drift(made((), {"T": T[:100]}, {"route": route[:100]}), made((), {"T": T[100:]}, {"route": route[100:]}))
+    assert not [each for each in calm.findings if each.subject.startswith("how often")]
+
+
 def test_whoever_looks_every_day_gets_a_warning_until_the_evidence_is_there(tables):
     few, many = tables["part"](tables["hot"].inputs["formula"][:4].tolist(), 30.0), tables["hot"]
     early = drift(tables["reference"], many, since_start=few)

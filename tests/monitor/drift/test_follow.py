@@ -3,6 +3,7 @@ import pytest
 
 from matloop.core.errors import ConfigError, DataError
 from matloop.monitor.drift import follow
+from matloop.monitor.drift.findings import about_followed
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +79,25 @@ def test_no_rows_are_no_evidence(made, compounds):
     found = follow(made(compounds(5, 0)), made(compounds(3, 1)))
     assert found.n == 0
     assert not found.alarm
+
+
+def test_sorted_traffic_is_told_to_be_shown_by_its_order(made):
+    rng = np.random.default_rng(4)
+    values = rng.normal(size=700)
+    reference, now = made((), {"T": values[:300]}), made((), {"T": np.sort(values[300:])})
+    found = follow(reference, now)
+    assert found.alarm
+    assert found.by_order
+    assert found.sorted_by == ("T", pytest.approx(1.0))
+    (one,) = about_followed(found)
+    assert "in random order the same questions show no drift" in one.said
+    assert "Input 'T' rises with time (rank correlation 1" in one.said
+
+
+def test_a_lasting_drift_is_not_put_down_to_the_order(made):
+    rng = np.random.default_rng(5)
+    found = follow(made((), {"T": rng.normal(size=300)}), made((), {"T": 1.0 + rng.normal(size=200)}))
+    assert found.alarm
+    assert not found.by_order
+    assert found.sorted_by[0] == ""
+    assert "order" not in about_followed(found)[0].said

@@ -113,7 +113,7 @@ def drift(reference: Seen, now: Seen, *, alpha: float = 0.05, seed: int = 0, sin
     window = [
         *say.about_whole(whole, alpha), *say.about_chemistry(chemistry, alpha), *say.about_outputs(outputs, alpha),
         *say.about_columns(columns, reference.X[of_reference.matter], reference.names, alpha),
-        *_repeated(of_now),
+        *_repeated(of_now), *say.about_traffic(reference, now, of_reference, of_now),
     ]  # fmt: skip
     if followed is not None and not followed.alarm:
         window = say.softened(window)

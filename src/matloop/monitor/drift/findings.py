@@ -14,8 +14,9 @@ import numpy as np
 
 from matloop.core.arrays import FloatArray
 from matloop.evaluate.multiple import adjusted
-from matloop.monitor.contract import Finding, Severity
+from matloop.monitor.contract import Finding, Seen, Severity
 from matloop.monitor.drift.follow import Followed
+from matloop.monitor.drift.units import Units
 from matloop.monitor.drift.values import ChemistryDrift, ColumnDrift, ElementDrift, OutputDrift, Whole
 from matloop.report.words import count, counted, number, percent, short
 
@@ -26,6 +27,8 @@ LIKELY = 2.0
 LARGE = {"distance": 0.1, "auc": 0.55, "element": 0.05, "systems": 0.1, "outside": 0.05, "width": 1.2, "missing": 0.05}
 """From here on a change matters: distances of distributions, the classifier's AUC, rises of shares, ratio of widths."""
 MOST, LEADING = 5, 3
+TRAFFIC = 20
+"""Rows from which on shares of what was asked are told."""
 TOGETHER = 0.7
 """Rank correlation (in the reference) from which on two features are one finding."""
 
@@ -300,6 +303,40 @@ def _value(one: OutputDrift, p: float, level: float) -> list[Finding]:
     return [Finding("drift", f"predictions of {one.target}", said, loud, figures)]
 
 
+def about_traffic(reference: Seen, now: Seen, of_reference: Units, of_now: Units) -> list[Finding]:
+    """Words whose shares in all rows, each as often as it was asked, are others than among distinct questions.
+
+    How often something is asked again is nothing that a test of independent rows could judge, so these are notes.
+    """
+    found = []
+    rows = np.flatnonzero(now.readable)
+    if len(rows) < TRAFFIC or len(of_now.rows) < 2:
+        return []
+    for name, values in now.inputs.items():
+        known = reference.inputs.get(name)
+        if name in now.matter or values.dtype.kind != "U" or known is None or known.dtype.kind != "U":
+            continue
+        words = np.unique(np.concatenate([known[of_reference.rows], values[rows]]))
+        before, asked, once = (
+            np.bincount(np.searchsorted(words, side), minlength=len(words)) / max(len(side), 1)
+            for side in (known[of_reference.rows], values[rows], values[of_now.rows])
+        )
+        distance = 0.5 * float(np.abs(asked - before).sum())
+        if distance < LARGE["distance"] or 0.5 * float(np.abs(asked - once).sum()) < LARGE["distance"]:
+            continue
+        told = ", ".join(
+            f"{words[k]} {percent(float(before[k]))} to {percent(float(asked[k]))}"
+            for k in np.argsort(-np.abs(asked - before), kind="stable")[:3].tolist()
+        )
+        said = (
+            f"Input {name!r}: counted as often as they were asked, the words have other shares than in training: "
+            f"{told}. Repeated questions are in this, so it is no test."
+        )
+        figures = {"distance": distance, "n": len(rows), "distinct": len(of_now.rows)}
+        found.append(Finding("drift", f"how often {name} is asked", said, "note", figures))
+    return found[:MOST]
+
+
 def about_followed(followed: Followed) -> list[Finding]:
     """What was shown since monitoring began."""
     if not followed.alarm:
@@ -312,9 +349,31 @@ def about_followed(followed: Followed) -> list[Finding]:
         f"{count(followed.at + 1)} of {count(followed.n)}, at less than {percent(followed.alpha)} of false alarms over "
         f"any number of looks. Most telling: {names}."
     )
-    figures = {"at": followed.at, "n": followed.n, "log10_evidence": float(followed.log10.max()), "time": followed.time}
+    said += _by_order(followed)
+    figures = {
+        "at": followed.at, "n": followed.n, "log10_evidence": float(followed.log10.max()), "time": followed.time,
+        "log10_shuffled": followed.shuffled, "sorted_by": followed.sorted_by[0], "rank": followed.sorted_by[1],
+    }  # fmt: skip
     todo = "Compare errors on rows measured since then, and think of training again." if large else ""
     return [Finding("drift", "since the beginning", said, "alarm" if large else "note", figures, todo)]
+
+
+def _by_order(followed: Followed) -> str:
+    """Whether the order of the questions is what shows it: sorted or sent in batches, or drifted only lately."""
+    said = ""
+    if followed.by_order:
+        odds, needed = (f"{number(10.0**one, 2)} to 1" for one in (followed.shuffled, -np.log10(followed.alpha)))
+        said = (
+            f" It is their order that shows it: in random order the same questions show no drift (evidence {odds}, an "
+            f"alarm needs {needed}). They were sent sorted or in batches, or they drifted only lately."
+        )
+    name, rank = followed.sorted_by
+    if name:
+        way = "rises" if rank > 0 else "falls"
+        said += (
+            f" Input {name!r} {way} with time (rank correlation {number(rank, 2)}): they may have come sorted by it."
+        )
+    return said
 
 
 def softened(findings: list[Finding]) -> list[Finding]:

@@ -11,7 +11,7 @@ from matloop.core.errors import ConfigError, DataError
 from matloop.monitor.contract import Seen
 from matloop.monitor.drift.columns import ks_distances
 from matloop.monitor.drift.martingale import ranks, wealth
-from matloop.monitor.drift.units import follows_matter, units
+from matloop.monitor.drift.units import Units, follows_matter, units
 
 MOST = 100_000
 """Distinct questions that are followed, the first ones: a sample would be another one at every look. Then a new
@@ -21,6 +21,9 @@ LEARN = 1.0 / 3.0
 LEAST = 20
 AXES, NEAR_AXES, NEAREST = 6, 15, 5
 RECENT = 300
+SHUFFLES = 3
+SORTED = 0.5
+"""Rank correlation of an input with the order of time from which on rows are called sorted by it."""
 CHUNK = 2000
 
 
@@ -40,7 +43,9 @@ class Followed:
 
     n : distinct questions followed, in order of time. log10 : shape (n,), evidence after each, over all streams: a
     value of 2 is a hundred to one. request : the row ("id/row") and time at which it first passed 1 / alpha; `at` is
-    its place, -1 where it never did. streams : the most telling first.
+    its place, -1 where it never did. streams : the most telling first. shuffled : the highest evidence that the same
+    rows give in random order (the median of three), NaN without an alarm. sorted_by : the input that goes along with
+    the order of time most closely, "" for none, and its rank correlation with it.
     """
 
     alpha: float
@@ -50,11 +55,18 @@ class Followed:
     request: str
     time: float
     streams: tuple[Stream, ...]
+    shuffled: float = float("nan")
+    sorted_by: tuple[str, float] = ("", float("nan"))
 
     @property
     def alarm(self) -> bool:
         """Whether drift is shown, at a false-alarm rate below alpha for any number of looks."""
         return self.at >= 0
+
+    @property
+    def by_order(self) -> bool:
+        """Whether it is the order of the rows that shows it: in random order they show nothing."""
+        return self.alarm and self.shuffled < -np.log10(self.alpha)
 
 
 def follow(reference: Seen, now: Seen, *, alpha: float = 0.05, seed: int = 0) -> Followed:
@@ -79,9 +91,26 @@ def follow(reference: Seen, now: Seen, *, alpha: float = 0.05, seed: int = 0) ->
     mean over the streams (Vovk & Wang, Ann. Stat. 49 (2021) 1736. doi:10.1214/20-AOS2020).
     """
     check(reference, now, alpha)
-    rng = np.random.default_rng(seed)
     of_reference, of_now = units(reference), units(now)
     rows = _in_time(now, of_now.rows, seed)
+    log10, streams = _evidence(reference, now, (of_reference, of_now), rows, seed)
+    passed = np.flatnonzero(log10 >= -np.log10(alpha))
+    if not len(passed):
+        return Followed(alpha, len(log10), log10, -1, "", float("nan"), streams)
+    orders = [np.random.default_rng([seed, k]).permutation(rows) for k in range(SHUFFLES)]
+    shuffled = [float(_evidence(reference, now, (of_reference, of_now), one, seed)[0].max()) for one in orders]
+    at = int(passed[0])
+    return Followed(
+        alpha, len(log10), log10, at, str(now.request[rows[at]]), float(now.time[rows[at]]), streams,
+        float(np.median(shuffled)), _sorted_by(now, rows),
+    )  # fmt: skip
+
+
+def _evidence(
+    reference: Seen, now: Seen, kept: tuple[Units, Units], rows: IntArray, seed: int
+) -> tuple[FloatArray, tuple[Stream, ...]]:
+    """Evidence (log10) after each of `rows`, taken in that order, and the streams, the most telling first."""
+    rng, (of_reference, of_now) = np.random.default_rng(seed), kept
     is_matter = np.isin(rows, of_now.matter)
     by_row = _by_row(reference, of_reference.rows, now, rows, rng)
     by_matter = _by_matter(reference, of_reference.matter, now, rows[is_matter], rng)
@@ -100,15 +129,21 @@ def follow(reference: Seen, now: Seen, *, alpha: float = 0.05, seed: int = 0) ->
             distance = ks_distances(past[:, None], new[-RECENT:, None])[0]
             streams.append(Stream(name, float(path[:, k].max() / np.log(10.0)), float(distance)))
     if not paths:
-        return Followed(alpha, 0, np.zeros(0), -1, "", float("nan"), ())
-    log10 = _mean(np.hstack(paths)) / np.log(10.0)
-    passed = np.flatnonzero(log10 >= -np.log10(alpha))
-    at = int(passed[0]) if len(passed) else -1
-    return Followed(
-        alpha, len(rows), log10, at, str(now.request[rows[at]]) if at >= 0 else "",
-        float(now.time[rows[at]]) if at >= 0 else float("nan"),
-        tuple(sorted(streams, key=lambda one: -one.evidence)),
-    )  # fmt: skip
+        return np.zeros(0), ()
+    return _mean(np.hstack(paths)) / np.log(10.0), tuple(sorted(streams, key=lambda one: -one.evidence))
+
+
+def _sorted_by(now: Seen, rows: IntArray) -> tuple[str, float]:
+    """The input along which rows are sorted, texts by the alphabet, and the rank correlation with their order."""
+    from scipy.stats import rankdata
+
+    found = ("", 0.0)
+    for name, values in now.inputs.items():
+        codes = np.unique(values[rows], return_inverse=True)[1].reshape(-1)
+        if codes.max(initial=0) > 0:
+            own = float(np.corrcoef(rankdata(codes), np.arange(len(rows)))[0, 1])
+            found = max(found, (name, own), key=lambda one: abs(one[1]))
+    return found if abs(found[1]) >= SORTED else ("", float("nan"))
 
 
 def check(reference: Seen, now: Seen, alpha: float) -> None:
