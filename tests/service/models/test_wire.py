@@ -184,6 +184,27 @@ def test_what_takes_too_long_is_told_so_and_the_next_is_answered(tmp_path):
             assert b"200 OK" in said(good)
 
 
+def test_while_a_row_hangs_others_hear_that_the_server_lives(tmp_path, monkeypatch):
+    monkeypatch.setattr("matloop.service.models.line.IN_VAIN", 3)
+    with running(tmp_path) as (port, front):
+        answerer, hangs = front.keeper.shelf.models[0].answerer, threading.Event()
+        before = answerer.answer_columns
+        answerer.answer_columns = lambda columns: (hangs.wait(60), before(columns))[1]
+        with connected(port) as slow:
+            slow.sendall(GOOD)
+            for _ in range(5):
+                with connected(port) as other:
+                    other.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+                    assert b"200 OK" in said(other)
+            hangs.set()
+            assert b"200 OK" in said(slow)
+        answerer.answer_columns = before
+        with connected(port) as several:  # after one that was waited for in vain, and once the loop stands still again
+            for _ in range(8):
+                several.sendall(GOOD)
+                assert b"200 OK" in said(several)
+
+
 def test_a_row_that_breaks_the_model_does_not_harm_those_answered_with_it(tmp_path):
     with running(tmp_path) as (port, front):
         answerer = front.keeper.shelf.models[0].answerer

@@ -1,7 +1,9 @@
 """The line in which requests wait: one thread answers, and takes all that wait for the same model at once.
 
-Answering one row or thirty costs nearly the same, so the more ask at the same time, the cheaper each becomes. Who comes
-when the line is full is told so at once; who has waited too long is told so, and costs nothing any more.
+Answering one row or thirty costs nearly the same, so the more ask at the same time, the cheaper each becomes. For few
+rows the loop stands still until they are answered, for `STILL_S` at most: that is quicker than to be woken by another
+thread, and two threads do not take the interpreter from each other; what takes longer is waited for as everything else.
+Who comes when the line is full is told so at once; who has waited too long is told so, and costs nothing any more.
 """
 
 from __future__ import annotations
@@ -26,6 +28,12 @@ GATHER = 512
 """Rows that are answered at once, of several requests together."""
 PIECE = 1000
 """Rows of one request that are answered at once; others come between."""
+FEW = 64
+"""Rows for whose answers the loop stands still."""
+STILL_S = 0.005
+"""Seconds that it does so at most; all other requests wait meanwhile."""
+IN_VAIN = 50
+"""Batches that are not waited for so after one that took longer: slow models cost the loop 5 ms in 50 answers."""
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +45,21 @@ class Piece:
     n: int
     until: float
     answer: asyncio.Future[Told]
+
+
+class Batch:
+    """Pieces that are answered together. ended : is free once they are. awaited : the loop stands still for them; else
+    the thread tells it. told : their askers have been given `found`."""
+
+    __slots__ = ("awaited", "ended", "found", "pieces", "rows", "seconds", "told")
+
+    def __init__(self, pieces: list[Piece], rows: int) -> None:
+        self.pieces, self.rows = pieces, rows
+        self.found: list[Told | Exception] = []
+        self.seconds = 0.0
+        self.awaited = self.told = False
+        self.ended = threading.Lock()
+        self.ended.acquire()
 
 
 class Line:
@@ -53,7 +76,8 @@ class Line:
         self.rows = self.requests = 0
         self.since = 0.0
         self._pace = 0.0
-        self._work: queue.SimpleQueue[list[Piece] | None] = queue.SimpleQueue()
+        self._vain = 0
+        self._work: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -114,54 +138,81 @@ class Line:
         finally:
             timer.cancel()
 
-    def _next(self) -> None:
-        """Hand the thread what waits for the same model as the first in the line."""
+    def _next(self, *, still: bool = True) -> None:
+        """Hand the thread what waits for the same model as the first in the line; for few rows stand `still`."""
         assert self._loop is not None
+        batch = self._taken()
+        if batch is None:
+            self.since = 0.0
+            return
+        self.since = time.monotonic()
+        batch.awaited = still and batch.rows <= FEW and not self._vain
+        self._vain = max(0, self._vain - 1)
+        waited = batch.awaited
+        self._work.put(batch)
+        if waited and not batch.ended.acquire(timeout=STILL_S):
+            self._vain = IN_VAIN
+            batch.awaited = False  # from here on the thread tells the loop; it may have ended just now
+            waited = batch.ended.acquire(blocking=False)
+        if waited:
+            self._done(batch)
+
+    def _taken(self) -> Batch | None:
+        """The first in the line, with others for the same model; None where nobody waits."""
         while self.waiting and self.waiting[0].answer.done():  # who waited has gone, or was told that it is too late
             self.waiting.popleft()
         if not self.waiting:
-            self.since = 0.0
-            return
+            return None
         first = self.waiting.popleft()
-        batch, rows, passed = [first], first.n, []
+        pieces, rows, passed = [first], first.n, []
         while self.waiting and rows < GATHER:
             piece = self.waiting.popleft()
             if piece.answer.done():
                 continue
             if piece.served is first.served and rows + piece.n <= PIECE:
-                batch.append(piece)
+                pieces.append(piece)
                 rows += piece.n
             else:
                 passed.append(piece)
         self.waiting.extendleft(reversed(passed))
-        self.since = time.monotonic()
-        self._work.put(batch)
+        return Batch(pieces, rows)
 
     def _answer_all(self) -> None:
         """What the thread does."""
         assert self._loop is not None
         while (batch := self._work.get()) is not None:
             started = time.perf_counter()
-            found = _answered(batch)
-            seconds = time.perf_counter() - started
+            batch.found = _answered(batch.pieces)
+            batch.seconds = time.perf_counter() - started
+            batch.ended.release()
+            if batch.awaited:
+                continue
             try:
-                self._loop.call_soon_threadsafe(self._done, batch, found, seconds)
+                self._loop.call_soon_threadsafe(self._done, batch)
             except RuntimeError:  # the loop was closed: nobody waits any more
                 return
 
-    def _done(self, batch: list[Piece], found: list[Told | Exception], seconds: float) -> None:
-        rows = sum(piece.n for piece in batch)
-        pace = seconds / rows
+    def _done(self, batch: Batch) -> None:
+        """Give the askers their answers, and go on."""
+        assert self._loop is not None
+        if batch.told:
+            return
+        batch.told = True
+        pace = batch.seconds / batch.rows
         self._pace = pace if not self._pace else 0.9 * self._pace + 0.1 * pace
-        self._next()
-        for piece, answer in zip(batch, found, strict=True):
+        many = self.rows - batch.rows > FEW
+        if many:
+            self._next(still=False)  # the thread works while these answers are written
+        for piece, answer in zip(batch.pieces, batch.found, strict=True):
             if piece.answer.done():
                 continue
             if isinstance(answer, Exception):
                 piece.answer.set_exception(answer)
             else:
                 piece.answer.set_result(answer)
-        self.noted(rows, seconds)
+        if not many:
+            self._loop.call_soon(self._next)
+        self.noted(batch.rows, batch.seconds)
 
 
 def _late(piece: Piece) -> None:
