@@ -54,7 +54,7 @@ class Model:
         for row, why in table.reasons.items():
             reason[row] = why
         if len(rows):
-            part = table.take(rows)
+            part = table if len(rows) == n else table.take(rows)
             said = self.estimator.output(part.X)
             value[rows] = said.value
             low[rows], high[rows], std[rows], proba[rows] = self.doubt.apply(
