@@ -37,6 +37,24 @@ def test_expected_improvement_is_the_integral(mean, spread, best):
     assert improvement((-mean, -foreseen[2], -foreseen[1]), -1.0, best) == pytest.approx(whole, rel=1e-6)
 
 
+@pytest.mark.parametrize("freedom", [1.0, 3.0, 30.0])
+def test_an_interval_of_few_values_is_wide_and_promises_no_more_for_that(freedom):
+    whole, _ = integrate.quad(lambda y: (y - 4.0) * stats.norm.pdf(y, 3.0, 1.0), 4.0, 15.0)
+    away = stats.t.ppf(0.95, freedom)
+    assert improvement((3.0, 3.0 - away, 3.0 + away), 1.0, 4.0, freedom) == pytest.approx(whole, rel=1e-6)
+    assert improvement((3.0, 3.0 - away, 3.0 + away), 1.0, 4.0) > whole
+
+
+def test_the_log_says_how_many_values_an_interval_is_of(dye_file, tmp_path, filled):
+    dye_file.write_text(dye_file.read_text().replace('strategy = "random"\n', ""))
+    campaign = Campaign.new(dye_file, tmp_path / "freedom")
+    for value in (10.0, 30.0):
+        asked = campaign.ask(4)
+        assert all(one.freedom == {} for one in asked.suggestions)  # no model yet
+        campaign.tell(filled(asked, [value + k for k in range(4)]))
+    assert campaign.ask(1).suggestions[0].freedom == {"yield": 6.0, "purity": 6.0}
+
+
 def test_a_promise_without_doubt_is_taken_as_it_is():
     assert improvement((5.0, 5.0, 5.0), 1.0, 4.0) == 1.0
     assert improvement((None, None, None), 1.0, 4.0) == math.inf

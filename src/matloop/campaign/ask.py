@@ -198,6 +198,8 @@ def _entries(
             {"point": records[place], "reason": said.reasons[row], "foreseen": foreseen, "chance": chance,
              "cost": _plain(float(costs[place])), "near": near[place]}
         )  # fmt: skip
+        if freedom := {name: seen.freedom for name, seen in said.foreseen.items() if math.isfinite(seen.freedom)}:
+            entries[-1]["freedom"] = freedom
         if fidelity := question.problem.fidelity(int(levels[row])):
             entries[-1]["fidelity"] = fidelity
     return entries

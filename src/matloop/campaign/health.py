@@ -17,7 +17,7 @@ from matloop.campaign.ask import REPLACED
 from matloop.campaign.learned import best_rows
 from matloop.campaign.question import Question
 from matloop.campaign.state import Result, State, Suggestion
-from matloop.campaign.stopping import WIDTH, Learnt, learn
+from matloop.campaign.stopping import Learnt, learn, width
 from matloop.campaign.tell import MOVED
 from matloop.core.arrays import FloatArray
 from matloop.design.goals import Goal
@@ -217,7 +217,7 @@ def _chance_above(asked: Suggestion, goal: Goal, best: float) -> float:
     if goal.target not in asked.foreseen:
         return math.nan
     value, low, high = asked.foreseen[goal.target]
-    spread = (high - low) / WIDTH
+    spread = (high - low) / width(asked.freedom.get(goal.target, math.inf))
     works = 1.0 if math.isnan(asked.chance) else asked.chance
     return works * float(stats.norm.sf((best - goal.sign * value) / spread)) if spread > 0 else math.nan
 

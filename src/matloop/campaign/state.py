@@ -28,7 +28,8 @@ class Suggestion:
 
     foreseen : {target: (value, low, high)}, a 90 % interval. chance : that it works and meets the goals with an end,
     NaN where nothing is known. repeats : the name of the experiment it repeats on purpose. withdrawn : why nobody will
-    make it; empty where it stands. fidelity : what measures it; empty for the experiment itself.
+    make it; empty where it stands. fidelity : what measures it; empty for the experiment itself. freedom : {target:
+    degrees of freedom of the Student's t that its interval is of}; nothing of a normal one.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Suggestion:
     time: str = ""
     who: str = ""
     fidelity: str = ""
+    freedom: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +250,7 @@ def _suggestion(entry: Mapping[str, Any], event: Mapping[str, Any]) -> Suggestio
         entry["id"], event["round"], entry["point"], entry.get("reason", ""), foreseen, _number(entry.get("chance")),
         _number(entry.get("cost")), tuple(Neighbour(name, distance) for name, distance in entry.get("near", ())),
         entry.get("repeats", ""), time=event["time"], who=event.get("who", ""), fidelity=entry.get("fidelity", ""),
+        freedom=entry.get("freedom", {}),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+from scipy.special import stdtrit
 
 from matloop.campaign.learned import best_rows, history_of, meets, paid
 from matloop.campaign.question import Question
@@ -20,8 +21,6 @@ from matloop.design.strategy.learn import at_target
 from matloop.design.surrogates.registry import make_surrogate
 
 _NORMAL = NormalDist()
-WIDTH = 2.0 * _NORMAL.inv_cdf(0.95)
-"""Standard deviations in a 90 % interval."""
 N_REST = 4096
 """Experiments of the rest that a regret bound looks at, where the space holds more."""
 
@@ -146,17 +145,24 @@ def expected_gains(
     for k, goal in enumerate(wanted):
         best = max(goal.sign * results[row].values[goal.target] for row in rows)
         for j, entry in enumerate(entries):
-            gains[k, j] = improvement(entry["foreseen"][goal.target], goal.sign, best)
+            freedom = entry.get("freedom", {}).get(goal.target, math.inf)
+            gains[k, j] = improvement(entry["foreseen"][goal.target], goal.sign, best, freedom)
     chances = np.array([1.0 if entry["chance"] is None else entry["chance"] for entry in entries])
     return np.asarray(gains.max(axis=0) * chances)
 
 
-def improvement(foreseen: Sequence[float | None], sign: float, best: float) -> float:
-    """E[max(sign * value - best, 0)] of a normal value with this mean and 90 % interval; infinite where not known."""
+def width(freedom: float = math.inf) -> float:
+    """Standard deviations in a 90 % interval of Student's t with so many degrees of freedom, infinite: normal."""
+    return 2.0 * float(stdtrit(freedom, 0.95)) if math.isfinite(freedom) else 2.0 * _NORMAL.inv_cdf(0.95)
+
+
+def improvement(foreseen: Sequence[float | None], sign: float, best: float, freedom: float = math.inf) -> float:
+    """E[max(sign * value - best, 0)] of a normal value with this mean and with the spread that the 90 % interval was
+    made of (`freedom`, see `width`); infinite where not known."""
     if any(part is None for part in foreseen):
         return math.inf
     value, low, high = (float(part) for part in foreseen if part is not None)
-    mean, spread = sign * value - best, (high - low) / WIDTH
+    mean, spread = sign * value - best, (high - low) / width(freedom)
     if not spread > 0:
         return max(mean, 0.0)
     z = mean / spread

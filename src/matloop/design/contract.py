@@ -174,11 +174,15 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """What is expected of suggestions for one target, in the user's unit: each shape (n,); a 90 % interval."""
+    """What is expected of suggestions for one target, in the user's unit: each shape (n,); a 90 % interval.
+
+    freedom : degrees of freedom of the Student's t that the interval is of; infinite for a normal one.
+    """
 
     value: FloatArray
     low: FloatArray
     high: FloatArray
+    freedom: float = np.inf
 
 
 @dataclass(frozen=True, slots=True)

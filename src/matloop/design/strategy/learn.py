@@ -97,9 +97,10 @@ class Learned:
         known = np.isfinite(self.about.values).sum(axis=1)
         for target, belief, mapped, n in zip(self.targets, self.beliefs, self.maps, known.tolist(), strict=False):
             mean, std = belief.predict(X)
-            wide = stdtrit(max(n - 2, 1), 0.5 + LEVEL / 2) * np.sqrt(std**2 + belief.noise**2)
+            freedom = max(n - 2, 1)
+            wide = stdtrit(freedom, 0.5 + LEVEL / 2) * np.sqrt(std**2 + belief.noise**2)
             ends = np.array([mapped.back(mean - wide), mapped.back(mean + wide)])
-            found[target] = Foreseen(mapped.back(mean), ends.min(axis=0), ends.max(axis=0))
+            found[target] = Foreseen(mapped.back(mean), ends.min(axis=0), ends.max(axis=0), float(freedom))
         return found
 
 

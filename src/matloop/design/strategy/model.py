@@ -126,7 +126,8 @@ def told(
     for target, (low, high) in (bounds or {}).items():
         if target in foreseen:
             one = foreseen[target]
-            foreseen[target] = Foreseen(*(np.clip(part, low, high) for part in (one.value, one.low, one.high)))
+            value, least, most = (np.clip(part, low, high) for part in (one.value, one.low, one.high))
+            foreseen[target] = Foreseen(value, least, most, one.freedom)
     works = learned.about.works(X) if learned.about.works is not None and len(X) else np.ones(len(X))
     parts: list[list[str]] = [[] for _ in range(len(X))]
     chance = works.copy()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from functools import wraps
+from typing import ParamSpec
 
 import numpy as np
 
 from matloop.core.arrays import FloatArray, IntArray
-from matloop.design.contract import Axes, Belief
-from matloop.design.surrogates.gp import GaussianProcess, Mixed
+from matloop.design.contract import Belief
+from matloop.design.surrogates.gp import GaussianProcess
 from matloop.design.surrogates.gp import make as make_gp
-from matloop.design.surrogates.kernel import Shape
 from matloop.design.surrogates.multi_task import make_laboratories
+
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +40,14 @@ class Usual:
         return self.process.fit(X, y, seed=seed, noise=noise)
 
 
-def make(
-    axes: Axes,
-    *,
-    shape: Shape = "matern52",
-    mixed: Mixed = "joint",
-    mean: Literal["constant", "linear"] = "constant",
-    starts: int = 1,
-    members: int | None = None,
-) -> Usual:
-    """Settings as of `GaussianProcess`.
+def _usual(process: Callable[P, GaussianProcess]) -> Callable[P, Usual]:
+    """The same settings, for rows of several tasks too."""
 
-    Raises
-    ------
-    ConfigError : a setting is none of those named there.
-    """
-    return Usual(make_gp(axes, shape=shape, mixed=mixed, mean=mean, starts=starts, members=members))
+    @wraps(process, assigned=("__doc__", "__name__"))
+    def made(*args: P.args, **settings: P.kwargs) -> Usual:
+        return Usual(process(*args, **settings))
+
+    return made
+
+
+make = _usual(make_gp)
