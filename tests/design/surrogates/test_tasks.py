@@ -1,5 +1,7 @@
 """Old campaigns, laboratories and fidelities: they help where they agree, and do little harm where they mislead."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from matloop.design.surrogates.measured import merged
 from matloop.design.surrogates.multi_fidelity import knowledge_per_cost, next_fidelity
 from matloop.design.surrogates.multi_fidelity import make as make_fidelity
 from matloop.design.surrogates.multi_task import likeness, make, make_laboratories
-from matloop.design.surrogates.registry import make_surrogate
+from matloop.design.surrogates.registry import SURROGATES, make_surrogate
 from matloop.testing.surrogate_contract import mixed_axes
 
 AXES = mixed_axes(3, 0)
@@ -69,6 +71,8 @@ def test_the_usual_surrogate_learns_the_batch_effect_of_another_laboratory():
     assert "other laboratories go with it" in belief.words
     alone = make_surrogate("gp", AXES).fit(X, y, seed=0)
     assert "laboratories" not in alone.words
+    settings = inspect.signature(SURROGATES.load("gp")).parameters
+    assert list(settings) == list(inspect.signature(make_gp).parameters)
 
 
 def test_another_scale_and_a_part_of_its_own_still_help():
