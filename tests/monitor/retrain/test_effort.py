@@ -17,7 +17,7 @@ def test_a_challenger_that_had_less_time_is_told_and_one_that_had_as_much_is_not
     hurried = searched(tmp_path / "b", {"members": [{"family": "dummy"}]}, ("ranked", 2.0), ("out of time", None))
     assert champion == Effort("ridge", 2, 1)
     said = short_of_time(champion, hurried, 3.0)
-    assert "ran out of time (3 minutes): 1 candidate models were judged and it became always the same answer" in said
+    assert "(3 minutes): candidate models judged 1, and it became always the same answer (dummy)" in said
     assert short_of_time(champion, champion, 3.0) == ""
     assert short_of_time(hurried, champion, 3.0) == ""
 

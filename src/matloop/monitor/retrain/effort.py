@@ -52,7 +52,8 @@ def short_of_time(before: Effort | None, after: Effort | None, minutes: float) -
     if before is None or after is None or not after.unfinished or after.judged >= before.judged:
         return ""
     return (
-        f"its search ran out of time ({minutes:g} minutes): {after.judged} candidate models were judged and it became "
-        f"{after.said}; for the champion there were {before.judged}, and it is {before.said}. Where it is worse, that "
-        "may be why, and not the new labels: train on a machine with less to do, or begin again with more minutes"
+        f"the search for the challenger ran out of time ({minutes:g} minutes): candidate models judged {after.judged}, "
+        f"and it became {after.said}; for the champion {before.judged}, and it is {before.said}. Where the challenger "
+        "is worse, that may be why, and not the new labels: train on a machine with less to do, or begin again with "
+        "more minutes"
     )
