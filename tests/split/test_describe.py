@@ -75,10 +75,10 @@ def test_what_deserves_a_look_is_said():
 def test_thirty_thousand_rows_take_seconds():
     X = RNG.normal(size=(30_000, 100)) @ RNG.normal(size=(100, 358))
     formulas = [f"{a}{i % 7 + 1}O{i % 5 + 1}" for i, a in enumerate(RNG.choice(["Fe", "Co", "Ni", "Y"], 30_000))]
-    start = time.perf_counter()
+    start = time.process_time()
     report = describe_split(
         LeaveElementOut(["Fe", "Co", "Ni"], compositions=formulas), X, X[:, 0], compositions=formulas
     )
-    assert time.perf_counter() - start < 15.0  # 2 s alone on a core
+    assert time.process_time() - start < 15.0  # 2 s alone on a core
     assert "distances are measured on up to" in report.notes[0]
     assert report.mean("unseen_element_rows") == 1.0
