@@ -149,11 +149,14 @@ def test_tens_of_kills_lose_nothing():
     spec = importlib.util.spec_from_file_location("kills", ROOT / "benchmarks" / "kills.py")
     kills = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(kills)
-    found = kills.torture(4, 32, seconds=(0.0, 0.08), seed=5)
-    assert found["kills"] == 32
-    assert found["acknowledged"] > 0
     wrong = ("lost results", "lost suggestions", "repeated suggestions", "mixed up", "different after replay")
-    assert {name: found[name] for name in wrong} == dict.fromkeys(wrong, 0)
+    for n_kills, most in ((32, 0.08), (8, 1.0), (4, 6.0), (4, 30.0)):
+        found = kills.torture(2 if n_kills < 32 else 4, n_kills, seconds=(0.0, most), seed=5)
+        assert found["kills"] == n_kills
+        assert {name: found[name] for name in wrong} == dict.fromkeys(wrong, 0)
+        if found["acknowledged"]:  # else the machine is too busy for anything to be done before the kills
+            return
+    raise AssertionError("nothing was acknowledged before any kill")
 
 
 @needs_fork
