@@ -164,8 +164,11 @@ def test_a_result_outside_the_space_is_kept_and_flagged(dye):
 
 def test_a_value_beyond_its_physical_bounds_is_kept_and_flagged(dye):
     dye.ask(1)
-    dye.tell(row(id="c1-1", **{"yield": 104}))
+    told = dye.tell(row(id="c1-1", **{"yield": 104}))
     assert dye.state.results["r1"].flags == ("yield is outside what is possible (0 to 100)",)
+    assert any(
+        note.startswith("yield is outside what is possible (0 to 100), kept and flagged: ") for note in told.notes
+    )
 
 
 def test_settings_that_were_not_those_suggested_are_the_truth(dye, filled):

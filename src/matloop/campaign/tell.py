@@ -104,6 +104,8 @@ def told_event(read: Read, state: State, question: Question, manner: Manner) -> 
     if found.faults:
         count = "1 row" if len(found.faults) == 1 else f"{len(found.faults)} rows"
         raise DataError(all_faults(f"{read.source}: {count} cannot be taken; nothing was recorded:", found.faults))
+    for row in read.rows if len(found.rows) + len(found.completed) + len(found.corrected) else ():
+        found.notes += [f"{flag}, kept and flagged: {row.where}" for flag in row.flags]
     told = Told(
         tuple(row["result"] for row in found.rows), tuple(row["result"] for row in found.completed),
         tuple(row["result"] for row in found.corrected), sum(row.get("failed", False) for row in found.rows),
