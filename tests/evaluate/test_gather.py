@@ -109,9 +109,8 @@ def test_what_the_deadline_does_not_allow_is_named_the_rest_is_there(
 
 def test_deadline_is_kept(development, trained, plan, made):
     fits = made["fits"](development, pause=0.5)
-    start = time.monotonic()
     found = gathered(development, trained, fits, plan, seconds=3.0)
-    assert time.monotonic() - start < 10.0  # all of it pauses for longer
+    assert len(fits.tasks) <= 3.0 / 0.5 + 1  # whatever else the machine does; all of it are more
     assert found.left_out
 
 
