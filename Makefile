@@ -5,6 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -q
 EXTRAS = all
+comma = ,
 # what the optional libraries are needed for; the rest was tested without them
 EXTRA_TESTS = $(addprefix tests/,matter data service monitor represent split models train doubt explain profile deploy design campaign docs) \
 	tests/pipeline/test_estimators.py $(shell grep -rl importorskip tests/cli tests/pipeline tests/problem tests/report tests/test_*.py)
@@ -12,7 +13,7 @@ EXTRA_TESTS = $(addprefix tests/,matter data service monitor represent split mod
 SIDE_BY_SIDE = -n auto --dist loadfile --max-worker-restart 0
 export PYTHONHASHSEED = 0
 
-.PHONY: demo test test-extras test-lowest lint types layers check bench clean
+.PHONY: demo test test-extras test-lowest test-lowest-extras lint types layers check bench clean
 
 demo: $(VENV)/.core
 	$(BIN)/matloop run examples/thermopower.toml -o runs
@@ -28,6 +29,10 @@ test-extras: $(VENV)/.extras
 # the lower bounds of pyproject.toml, exactly; they have no wheels for Python 3.13 and later
 test-lowest: $(VENV)-lowest/.done
 	$(VENV)-lowest/bin/python -m pytest $(SIDE_BY_SIDE)
+
+# and those of the optional dependencies; the lowest of the core hold beside them
+test-lowest-extras: $(VENV)-lowest-extras/.done
+	$(VENV)-lowest-extras/bin/python -m pytest $(SIDE_BY_SIDE) $(EXTRA_TESTS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -46,7 +51,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/speed.py --save
 
 clean:
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-lowest build dist
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-lowest $(VENV)-lowest-extras build dist
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -65,13 +70,20 @@ $(VENV)/.extras: $(VENV)/.dev
 	$(PIP) install -c constraints.txt -e '.[$(EXTRAS),peers,dev]'
 	@touch $@
 
-$(VENV)-lowest/.done: pyproject.toml constraints-lowest.txt
+define lowest_environment  # (the file of constraints, what to install)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
 		{ echo "the lowest versions need Python 3.11 or 3.12; choose one with: make PYTHON=python3.11 test-lowest"; exit 1; }
-	$(PYTHON) -m venv $(VENV)-lowest
-	$(VENV)-lowest/bin/python -m pip --disable-pip-version-check -q install -c constraints-lowest.txt \
-		-e . pytest pytest-timeout pytest-xdist hypothesis crepes
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check -q install -c $(1) -e $(2) \
+		pytest pytest-timeout pytest-xdist hypothesis crepes
 	@touch $@
+endef
+
+$(VENV)-lowest/.done: pyproject.toml constraints-lowest.txt
+	$(call lowest_environment,constraints-lowest.txt,.)
+
+$(VENV)-lowest-extras/.done: pyproject.toml constraints-lowest-extras.txt
+	$(call lowest_environment,constraints-lowest-extras.txt,'.[$(EXTRAS)$(comma)peers]')
 
 # the peer holds pandas below 3, so it lives in an environment of its own, without the constraints
 $(VENV)/.bench: $(VENV)/.core

@@ -205,19 +205,19 @@ def test_ten_thousand_atoms_and_full_symmetry_are_read_in_seconds():
     drawn = np.random.default_rng(0).random((10_000, 3))
     big = CELL.replace("5.64", "500.64")
     rows = [f"A{i} Fe {x:.8f} {y:.8f} {z:.8f} 1" for i, (x, y, z) in enumerate(drawn.tolist())]
-    start = time.perf_counter()
+    start = time.process_time()
     found, reasons = read_structures([big + sites(*rows), big + group("F m -3 m") + sites(*rows)])
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     assert found.sizes.tolist() == [10_000, 0]
     assert "more than 200,000 sites" in reasons[1]
 
 
 def test_a_hostile_file_takes_no_longer_than_its_size():
-    start = time.perf_counter()
+    start = time.process_time()
     for text in (
         "data_x\n" + "\n;a\nb" * 300_000,
         "data_x\n" + (" 'a" * 20_000 + "\n") * 10,
         "data_x loop_ _a " + "b\n" * 500_000,
     ):
         read_structures([text])
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10

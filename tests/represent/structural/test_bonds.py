@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import sph_harm_y
+from scipy import special
 
 from matloop.core.elements import ElementTable, table
 from matloop.core.errors import ConfigError
@@ -31,6 +31,12 @@ pytest.importorskip("matscipy", reason="the extra structures is not installed")
 SAMPLE = sample_structures()
 GOLDEN = (1 + 5**0.5) / 2
 ICOSAHEDRON = [(0.0, a, b * GOLDEN) for a, b in itertools.product((1, -1), repeat=2)]
+
+
+def sph_harm_y(l, m, polar, azimuth):
+    if hasattr(special, "sph_harm_y"):  # since SciPy 1.15
+        return special.sph_harm_y(l, m, polar, azimuth)
+    return special.sph_harm(m, l, azimuth, polar)
 
 
 def named(*names):
