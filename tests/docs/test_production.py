@@ -93,7 +93,7 @@ def test_the_compose_file_is_whole():
     yaml = pytest.importorskip("yaml", reason="no reader of YAML is installed")
     found = yaml.safe_load(COMPOSE.read_text("utf-8"))
     services = found["services"]
-    assert set(services) == {"database", "serve", "bundle", "monitor", "proxy"}
+    assert set(services) == {"database", "serve", "monitor", "proxy"}
     for service in services.values():
         named = [one.partition(":")[0] for one in service.get("volumes", ()) if not one.startswith(".")]
         assert set(named) <= set(found["volumes"])
