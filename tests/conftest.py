@@ -9,12 +9,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from matloop.core.optional import available
 from matloop.core.threads import one_thread
 from matloop.problem import Input, Limits, Problem, Protocol, Roles, Source, Success, Target, Training
 from matloop.testing.postgres import binaries, server
 from matloop.testing.web import Web
+
+# a busy machine is no fault: what a test must not exceed, it says itself
+settings.register_profile("matloop", settings(), deadline=None)
+settings.load_profile("matloop")
 
 
 @pytest.fixture(scope="session", autouse=True)

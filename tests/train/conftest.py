@@ -67,7 +67,7 @@ SEGFAULT, RAISES, SLEEPS, COUNTS, SWELLS = map(Odd, ("segfault", "raises", "slee
 def odd_families(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Families that crash, raise, sleep, count or ask for too much; found by workers, too.
 
-    They are gone after each file of tests: others try every family that is there. The process of the tests never crashes.
+    They are gone after each file of tests, as others try every family there is; the tests' own process never crashes.
     """
     place = tmp_path_factory.mktemp("plugins")
     (place / "odd_families.py").write_text(f"HERE = {os.getpid()}\n{ODD_FAMILIES}", encoding="utf-8")
