@@ -169,6 +169,8 @@ def test_a_value_beyond_its_physical_bounds_is_kept_and_flagged(dye):
     assert any(
         note.startswith("yield is outside what is possible (0 to 100), kept and flagged: ") for note in told.notes
     )
+    dye.tell(row(temperature=70, time=20, solvent="DMF", **{"yield": 105}, purity=1))
+    assert "(0 to 100): correct or withdraw it" in "\n".join(dye.status(health=False).lines())
 
 
 def test_settings_that_were_not_those_suggested_are_the_truth(dye, filled):

@@ -100,6 +100,7 @@ def test_what_the_deadline_does_not_allow_is_named_the_rest_is_there(
     fits = made["fits"](development, affordable=affordable)
     found = gathered(development, trained, fits, plan)
     assert any(missing in text and "time" in text for text in found.left_out)
+    assert sum("clusters of" in text for text in found.left_out) == (affordable == 3)  # one line, not one for each
     assert (found.loco is None) == (affordable == 3)
     assert len(found.learning_curve) == (3 if affordable == 9 else 0)
     assert np.isfinite(found.cv.prediction.value).all()

@@ -54,7 +54,7 @@ class Standing:
         """For the screen."""
         found = [f"{self.name}: {self.goals}", f"  {self._counts()}"]
         found += [
-            f"  best: {result.name}: {_values(result)} at {settings_in_words(result.point)}"
+            f"  best: {result.name}: {_values(result)} at {settings_in_words(result.point)}{_doubted(result)}"
             for result in self.best[:_SHOWN]
         ]
         if len(self.best) > _SHOWN:
@@ -88,6 +88,10 @@ class Standing:
 
     def _repr_html_(self) -> str:
         return "<pre>" + html.escape("\n".join(self.lines())) + "</pre>"
+
+
+def _doubted(result: Result) -> str:
+    return f" ({'; '.join(result.flags)}: correct or withdraw it if that is wrong)" if result.flags else ""
 
 
 def _values(result: Result) -> str:

@@ -272,14 +272,16 @@ def _loco(
     at = next(i for i, piece in enumerate(pieces) if piece.name == "loco")
     tasks, found = pieces[at].tasks, _blank(development)
     missing, done = [] if tasks else [f"leave-one-cluster-out: {regions.how}"], 0
+    left: dict[str, list[str]] = {}
     for k, task in enumerate(tasks):
         result = results.get((at, k))
         if result is None or result.failed:
             why = "the time ran out" if result is None else result.failed
-            missing.append(f"leave-one-cluster-out, the cluster of {len(task.predict):,} rows: {why}")
+            left.setdefault(why, []).append(f"{len(task.predict):,}")
             continue
         _fill(found, task.predict, result)
         done += 1
+    missing += [f"leave-one-cluster-out, clusters of {', '.join(sizes)} rows: {why}" for why, sizes in left.items()]
     if not done:
         return None, missing
     part = "" if done == len(tasks) else f"; only {done} of the clusters were done in time"

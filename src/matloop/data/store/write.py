@@ -237,7 +237,9 @@ def _put(work: _Work, batch: Sequence[Record], mode: Mode) -> None:
     if faults:
         raise DataError(
             all_faults(
-                "nothing was stored. A key means one record; to correct those that are there, replace them:", faults
+                "nothing was stored. A key means one record; to correct those that are there, replace them "
+                "(--mode replace):",
+                faults,
             )
         )
     closed(work.connection, ended, work.number)
