@@ -43,6 +43,15 @@ def test_each_scope_may_do_what_it_is_for(asking, keys):
     assert [client.get(path).status_code for path in ("/health", "/ready")] == [200, 200]
 
 
+def test_lines_tell_who_was_refused(asking, keys, caplog):
+    file, made = keys
+    client = asking(keys_file=str(file), lines=True)
+    with caplog.at_level("INFO", logger="matloop.access"):
+        assert client.post(f"{GOLD}/predict", json={"inputs": {"formula": "Xx"}}, headers=bearer(made["run"])).is_error
+    assert " run POST /v1/models/quick/predict 422 " in caplog.text
+    assert made["run"] not in caplog.text
+
+
 def test_an_expired_key_and_one_that_was_taken_away(asking, keys):
     file, made = keys
     lines = file.read_text().splitlines()

@@ -90,7 +90,7 @@ class Front:
                 who = key.name if key else ""
                 status = await self._pass_on(scope, receive, send, headers, started, request)
             except Refused as no:
-                status = no.status
+                status, who = no.status, who or no.who
                 self.meters.said_no(status, no.cause)
                 await _answer(send, status, problem(no, request), request, _headers(no))
         except Exception:
@@ -141,6 +141,7 @@ class Front:
                 raise Refused(422, told.unreadable[0], "unreadable")
         except Refused as no:
             self._log(started, request, served, asked, key, told=None, no=no)
+            no.who = key.name if key else ""
             raise
         content = orjson.dumps(one(request, served, asked, told) if alone else many(request, served, asked, told))
         self.meters.answered(served, kind, asked.n, told, asyncio.get_running_loop().time() - started)
