@@ -48,7 +48,7 @@ def test_it_goes_round_until_the_budget_ends_it_and_tells_the_story(tmp_path):
     assert history["yield"].tolist() == pytest.approx([hill(row) for row in history.to_dict("records")])
     page = done.report.read_text("utf-8")
     assert page.index("After 7 experiments the best is") < page.index("<h2>What was asked</h2>")
-    assert done.lines()[0] == "7 experiments in 3 rounds"
+    assert done.lines()[0] == "7 results in 3 rounds"
 
 
 def test_rounds_can_be_counted_and_an_endless_campaign_is_refused(tmp_path):

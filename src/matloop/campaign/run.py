@@ -43,7 +43,7 @@ class Rounds:
 
     def lines(self) -> list[str]:
         """For the screen."""
-        said = f"{counted(self.told, 'experiment')} in {counted(self.rounds, 'round')}"
+        said = f"{counted(self.told, 'result')} in {counted(self.rounds, 'round')}"
         found = [f"{said}{f', {self.failed} of them failed' if self.failed else ''}", *self.standing.lines()]
         if self.waiting and not self.stopped:
             found.append(f"waiting for {', '.join(self.waiting[:12])}; the same command goes on from here")

@@ -201,4 +201,5 @@ def _times(more: float, less: float) -> str:
     if not less > 0:
         return "what none of"
     ratio = more / less
-    return f"{ratio:.2g} times what" if ratio < 1000 else "far more than what"
+    said = f"{ratio:.2g}" if ratio < 10 else f"{ratio:.0f}"
+    return f"{said} times what" if ratio < 1000 else "far more than what"
