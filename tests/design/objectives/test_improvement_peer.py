@@ -10,11 +10,17 @@ from matloop.testing.acquisition_contract import Fixed
 torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("botorch", reason="botorch is not installed")
 
-from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement  # noqa: E402
+from botorch.acquisition.multi_objective import logei  # noqa: E402
 from botorch.models.model import Model  # noqa: E402
 from botorch.posteriors.gpytorch import GPyTorchPosterior  # noqa: E402
 from botorch.sampling import SobolQMCNormalSampler  # noqa: E402
 from gpytorch.distributions import MultitaskMultivariateNormal, MultivariateNormal  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_compiled(monkeypatch):
+    """botorch would compile a faster kernel, and wait for ever where a killed process left the lock of its compiler."""
+    monkeypatch.setattr(logei, "_load_attempted", True, raising=False)
 
 
 class Beliefs(Model):
@@ -46,7 +52,7 @@ def test_agrees_with_botorch():
     about = About((Aim(0), Aim(1)), X, Y, np.zeros((0, 2)))
     ours = HypervolumeImprovement((-1.2, -1.2), draws=256).worth(beliefs, asked, about)
     with torch.no_grad():
-        theirs = qLogNoisyExpectedHypervolumeImprovement(
+        theirs = logei.qLogNoisyExpectedHypervolumeImprovement(
             Beliefs(beliefs),
             [-1.2, -1.2],
             torch.tensor(X),
