@@ -3,6 +3,7 @@
 Answering one row or thirty costs nearly the same, so the more ask at the same time, the cheaper each becomes. For few
 rows the loop stands still until they are answered, for `STILL_S` at most: that is quicker than to be woken by another
 thread, and two threads do not take the interpreter from each other; what takes longer is waited for as everything else.
+Who asks alone is answered at once; where several asked together lately, the first waits a moment for the others.
 Who comes when the line is full is told so at once; who has waited too long is told so, and costs nothing any more.
 """
 
@@ -34,6 +35,9 @@ STILL_S = 0.005
 """Seconds that it does so at most; all other requests wait meanwhile."""
 IN_VAIN = 50
 """Batches that are not waited for so after one that took longer: slow models cost the loop 5 ms in 50 answers."""
+
+COMPANY_S = 0.0005
+"""Seconds that the first in the line waits at most for as many others as came together lately."""
 
 
 @dataclass(slots=True, eq=False)
@@ -76,7 +80,7 @@ class Line:
         self.rows = self.requests = 0
         self.since = 0.0
         self._pace = 0.0
-        self._vain = 0
+        self._vain = self._together = 0
         self._work: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -131,12 +135,26 @@ class Line:
         self.waiting.append(piece)
         if not self.since:
             self.since = time.monotonic()
-            self._loop.call_soon(self._next)  # not at once: what has come in together is answered together
+            self._loop.call_soon(self._soon)  # not at once: what has come in together is answered together
         timer = self._loop.call_at(until, _late, piece)
         try:
             return await piece.answer
         finally:
             timer.cancel()
+
+    def _soon(self) -> None:
+        """Go on: at once with who asks alone, else when as many wait as came together lately."""
+        if self.waiting:
+            self._gather(time.monotonic() + COMPANY_S)
+        else:
+            self.since = 0.0
+
+    def _gather(self, until: float) -> None:
+        assert self._loop is not None
+        if len(self.waiting) < self._together and time.monotonic() < until:
+            self._loop.call_soon(self._gather, until)  # the loop reads what comes in between
+        else:
+            self._next()
 
     def _next(self, *, still: bool = True) -> None:
         """Hand the thread what waits for the same model as the first in the line; for few rows stand `still`."""
@@ -198,6 +216,7 @@ class Line:
         if batch.told:
             return
         batch.told = True
+        self._together = max(len(batch.pieces) + len(self.waiting), self._together // 2)
         pace = batch.seconds / batch.rows
         self._pace = pace if not self._pace else 0.9 * self._pace + 0.1 * pace
         many = self.rows - batch.rows > FEW
@@ -211,7 +230,7 @@ class Line:
             else:
                 piece.answer.set_result(answer)
         if not many:
-            self._loop.call_soon(self._next)
+            self._loop.call_soon(self._soon)
         self.noted(batch.rows, batch.seconds)
 
 
