@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,7 +51,7 @@ def replay(
     how = ""
     tried = np.zeros(0, dtype=np.int64)
     while len(designs):
-        history = _grown(known, history, designs, tried, seed)
+        history = _batched(history, grown(known, history, designs, known.told(designs, seed, tried)))
         tried = np.concatenate([tried, designs])
         if beat is not None:
             beat(len(tried))
@@ -81,19 +81,25 @@ def begun(known: Known) -> History:
     )  # fmt: skip
 
 
-def _grown(known: Known, history: History, designs: IntArray, tried: IntArray, seed: int) -> History:
-    """The history with what a batch gave."""
-    told = known.told(designs, seed, tried)
-    failed = np.all([np.isnan(values) for values in told.values()], axis=0)
-    number = int(history.round.max()) + 1 if len(history.round) else 0
+def grown(known: Known, history: History, designs: IntArray, told: Mapping[str, FloatArray]) -> History:
+    """The history with what was told of some designs: {target: shape (n,)}, NaN where nothing came of it."""
     joined = np.concatenate
     return replace(
         history,
         points=Points(joined([history.points.values, known.points.take(designs).values])),
         values={name: joined([history.values[name], told[name]]) for name in told},
         errors={name: joined([history.errors[name], np.full(len(designs), np.nan)]) for name in told},
-        failed=joined([history.failed, failed]),
-        cost=joined([history.cost, np.ones(len(designs))]),
-        round=joined([history.round, np.full(len(designs), number, dtype=np.int64)]),
-        place=joined([history.place, np.full(len(designs), "", dtype=np.str_)]),
+        failed=joined([history.failed, np.all([np.isnan(values) for values in told.values()], axis=0)]),
+    )
+
+
+def _batched(history: History, more: History) -> History:
+    """`more`, with what its new rows cost, their round and their place."""
+    n, joined = len(more) - len(history), np.concatenate
+    number = int(history.round.max()) + 1 if len(history.round) else 0
+    return replace(
+        more,
+        cost=joined([history.cost, np.ones(n)]),
+        round=joined([history.round, np.full(n, number, dtype=np.int64)]),
+        place=joined([history.place, np.full(n, "", dtype=np.str_)]),
     )

@@ -12,10 +12,10 @@ import numpy as np
 
 from matloop.campaign.known import Known
 from matloop.campaign.peers import strategy_named
-from matloop.campaign.replay import Replayed, begun, replay
+from matloop.campaign.replay import Replayed, begun, grown, replay
 from matloop.core.arrays import FloatArray, IntArray
 from matloop.core.errors import DataError
-from matloop.design.contract import History, Points, Strategy
+from matloop.design.contract import History, Strategy
 from matloop.design.strategy.fidelities import SURROGATE, ByFidelity
 from matloop.design.strategy.model import ModelBased
 from matloop.problem.campaign import Fidelity
@@ -141,12 +141,4 @@ def _grown(
         for level in np.unique(at[~real]):
             column[at == level] = stand_ins.values[level - 1][goal.target][designs[at == level]]
         told[goal.target] = column
-    joined = np.concatenate
-    return replace(
-        history,
-        points=Points(joined([history.points.values, known.points.take(designs).values])),
-        values={name: joined([history.values[name], told[name]]) for name in told},
-        errors={name: joined([history.errors[name], np.full(len(designs), np.nan)]) for name in told},
-        failed=joined([history.failed, np.all([np.isnan(values) for values in told.values()], axis=0)]),
-        level=joined([history.level, at]),
-    )
+    return replace(grown(known, history, designs, told), level=np.concatenate([history.level, at]))

@@ -1,6 +1,7 @@
 """The line in which requests wait: who is answered together, and who need not wait for anybody."""
 
 import asyncio
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -14,21 +15,29 @@ from matloop.service.models.settings import Limits
 NOTHING = SimpleNamespace(predictions={}, unreadable={})
 
 
-def batches(askers: int, each: int) -> list[int]:
-    """Rows of every batch, where each asker asks anew when it has its answer, a little after the one before it."""
-    served = SimpleNamespace(answerer=SimpleNamespace(answer_columns=lambda columns: NOTHING), spelled="fake")
+SERVED = SimpleNamespace(answerer=SimpleNamespace(answer_columns=lambda columns: NOTHING), spelled="fake")
+
+
+async def ask(line: Line, place: int = 0) -> None:
+    for _ in range(5 * place):
+        await asyncio.sleep(0)
+    await line.ask(SERVED, {"formula": ["Fe"]}, 1, asyncio.get_running_loop().time() + 60)
+
+
+def batches(askers: int, each: int, alone: int = 0) -> list[int]:
+    """Rows of every batch, where each asker asks anew when it has its answer, a little after the one before it; then
+    one asks so often `alone`."""
     found: list[int] = []
     line = Line(Limits(), lambda rows, seconds: found.append(rows))
 
-    async def ask(place: int) -> None:
-        for _ in range(each):
-            for _ in range(5 * place):
-                await asyncio.sleep(0)
-            await line.ask(served, {"formula": ["Fe"]}, 1, asyncio.get_running_loop().time() + 60)
+    async def often(place: int, times: int) -> None:
+        for _ in range(times):
+            await ask(line, place)
 
     async def all_of_them() -> None:
         line.start()
-        await asyncio.wait_for(asyncio.gather(*(ask(place) for place in range(askers))), 60)
+        await asyncio.wait_for(asyncio.gather(*(often(place, each) for place in range(askers))), 60)
+        await asyncio.wait_for(often(0, alone), 60)
         line.stop()
 
     asyncio.run(all_of_them())
@@ -50,6 +59,7 @@ def test_who_asks_alone_waits_for_nobody(monkeypatch):
 
 
 def test_company_that_stays_away_is_soon_forgotten(monkeypatch):
-    monkeypatch.setattr(line_module, "COMPANY_S", 0.001)
-    found = batches(8, 3)
-    assert sum(found) == 24
+    monkeypatch.setattr(line_module, "COMPANY_S", 0.5)
+    begun = time.monotonic()
+    assert batches(8, 3, alone=200)[-200:] == [1] * 200
+    assert time.monotonic() - begun < 50.0  # it is waited for three times or so, not two hundred times
